@@ -1,0 +1,1 @@
+"""ArtStore keeps documents for decades."""

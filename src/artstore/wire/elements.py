@@ -1,0 +1,56 @@
+"""How an element announces itself, and how the registry lists it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+ELEMENTS_KEY = "artstore:elements"
+"""A Redis set of the ids of all elements that ever announced themselves."""
+ELEMENTS_CHANNEL = "artstore:elements:changes"
+"""A Redis channel that carries an ElementAnnouncement whenever one changes."""
+ANNOUNCE_EVERY_SECONDS = 5.0
+ANNOUNCEMENT_EXPIRES_SECONDS = 15
+
+
+def announcement_key(element_id: str) -> str:
+    """The Redis key of an element's announcement; it expires, so that a dead element goes away by itself."""
+    return f"artstore:elements:{element_id}"
+
+
+class Mode(StrEnum):
+    EDIT = "edit"
+    RW = "rw"
+    RO = "ro"
+    AR = "ar"
+
+
+class ElementHealth(StrEnum):
+    OK = "ok"
+    DEGRADED = "degraded"
+    """Documents are served and taken, but something that follows (index, events) is behind or away."""
+    AWAY = "away"
+    """Said by a reader, never announced: no announcement came in time."""
+
+
+class ElementAnnouncement(BaseModel):
+    """The state of an element, as it tells it every few seconds. Sizes are bytes."""
+
+    element_id: str
+    url: str
+    mode: Mode
+    capacity_bytes: int
+    used_bytes: int
+    free_bytes: int
+    """What a new document can still take: room of the element and of its disk, less reservations."""
+    documents: int
+    last_lsn: int
+    health: ElementHealth
+    max_file_bytes: int
+    started_at: datetime
+    announced_at: datetime
+
+
+class ElementPage(BaseModel):
+    items: list[ElementAnnouncement]
+    next_cursor: str | None = None

@@ -1,0 +1,88 @@
+"""Problem types (RFC 9457): the stable names of everything that can go wrong over HTTP.
+
+A type is added, never renamed: programs branch on it. The sentence that tells what was wrong with one
+request is the ``detail`` of the answer, not part of the type.
+"""
+
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+PROBLEM_JSON = "application/problem+json"
+_PREFIX = "urn:artstore:problem:"
+
+
+class ProblemType(Enum):
+    """A kind of refusal: its name, its HTTP status, its title. Its ``uri`` is the ``type`` on the wire."""
+
+    # Requests
+    INVALID_REQUEST = ("invalid-request", 400, "The request is malformed")
+    INVALID_PARAMETER = ("invalid-parameter", 422, "A parameter has an invalid value")
+    NOT_FOUND = ("not-found", 404, "There is no such resource, or it is not yours to see")
+    METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "The resource does not support this method")
+    UNSUPPORTED_MEDIA_TYPE = ("unsupported-media-type", 415, "The body has an unsupported content type")
+    REQUEST_TIMEOUT = ("request-timeout", 408, "The request did not arrive in time")
+    INVALID_CURSOR = ("invalid-cursor", 400, "The cursor is not one that this service gave out")
+
+    # Access
+    UNAUTHENTICATED = ("unauthenticated", 401, "The request needs a valid access token")
+    INSUFFICIENT_SCOPE = ("insufficient-scope", 403, "The access token lacks a needed scope")
+    CONFLICT = ("conflict", 409, "The request conflicts with what exists")
+
+    # Uploads
+    BROKEN_MULTIPART = ("broken-multipart", 400, "The multipart body cannot be read")
+    FILE_MISSING = ("file-missing", 400, "The form has no part named 'file'")
+    FILE_EMPTY = ("file-empty", 400, "The file has no bytes")
+    FILE_TOO_LARGE = ("file-too-large", 413, "The file is larger than this system accepts")
+    INVALID_FILENAME = ("invalid-filename", 422, "The file name cannot be accepted")
+    INVALID_ATTRIBUTES = ("invalid-attributes", 422, "The attributes cannot be accepted")
+    ATTRIBUTES_TOO_LARGE = ("attributes-too-large", 422, "The attributes exceed 4096 bytes as written")
+    FIELD_ORDER = ("field-order", 422, "A field that decides placement came after the file")
+
+    # Storage
+    INSUFFICIENT_STORAGE = ("insufficient-storage", 507, "No storage element has room for the file")
+    MODE_FORBIDS = ("mode-forbids", 409, "The mode of the storage element forbids this operation")
+    DOCUMENT_DAMAGED = ("document-damaged", 500, "The stored bytes do not match their attributes")
+    RANGE_NOT_SATISFIABLE = ("range-not-satisfiable", 416, "The range lies outside the document")
+
+    # State of the system
+    NO_ELEMENT_AVAILABLE = ("no-element-available", 503, "No storage element can take the request now")
+    ELEMENT_UNAVAILABLE = ("element-unavailable", 503, "The storage element of the document is away")
+    LOG_FULL = ("log-full", 503, "The element must first catch up with what it has accepted")
+    DEPENDENCY_UNAVAILABLE = ("dependency-unavailable", 503, "A part that this request needs is away")
+    TOO_MANY_REQUESTS = ("too-many-requests", 429, "Too many requests")
+    INTERNAL = ("internal", 500, "The service made a mistake")
+
+    def __init__(self, slug: str, status: int, title: str) -> None:
+        self.slug = slug
+        self.status = status
+        self.title = title
+
+    @property
+    def uri(self) -> str:
+        return _PREFIX + self.slug
+
+    @classmethod
+    def from_uri(cls, uri: str) -> "ProblemType | None":
+        """The type that a ``type`` member names, or None for one that this version does not know."""
+        slug = uri.removeprefix(_PREFIX)
+        return next((kind for kind in cls if kind.slug == slug), None)
+
+
+class ProblemBody(BaseModel):
+    """The body of a refusal. ``field`` names the offending input where there is one."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str | None = None
+    instance: str | None = None
+    request_id: str | None = None
+
+    @classmethod
+    def of(cls, kind: ProblemType, detail: str, **members: Any) -> "ProblemBody":
+        return cls(type=kind.uri, title=kind.title, status=kind.status, detail=detail, **members)

@@ -1,0 +1,37 @@
+"""Scopes (RFC 6749 §3.3) and the roles that bundle them. Code checks scopes, never roles."""
+
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    FILES_READ = "files:read"
+    FILES_WRITE = "files:write"
+    FILES_DELETE = "files:delete"
+    FILES_ALL = "files:all"
+    """Extends the other ``files`` scopes from the account's own documents to those of every account."""
+    ELEMENTS_READ = "elements:read"
+    ELEMENTS_WRITE = "elements:write"
+    ACCOUNTS_READ = "accounts:read"
+    ACCOUNTS_WRITE = "accounts:write"
+    AUDIT_READ = "audit:read"
+
+
+class Role(StrEnum):
+    ADMIN = "ADMIN"
+    OPERATOR = "OPERATOR"
+    USER = "USER"
+    AUDITOR = "AUDITOR"
+    READONLY = "READONLY"
+
+
+ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
+    Role.ADMIN: frozenset(Scope),
+    Role.OPERATOR: frozenset(
+        {Scope.FILES_READ, Scope.FILES_ALL, Scope.ELEMENTS_READ, Scope.ELEMENTS_WRITE, Scope.ACCOUNTS_READ}
+    ),
+    Role.USER: frozenset({Scope.FILES_READ, Scope.FILES_WRITE, Scope.FILES_DELETE}),
+    Role.AUDITOR: frozenset(
+        {Scope.FILES_READ, Scope.FILES_ALL, Scope.ELEMENTS_READ, Scope.ACCOUNTS_READ, Scope.AUDIT_READ}
+    ),
+    Role.READONLY: frozenset({Scope.FILES_READ, Scope.FILES_ALL}),
+}
