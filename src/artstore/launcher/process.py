@@ -1,0 +1,127 @@
+"""Processes of other programs: bound to the launcher's life, found again after a crash, waited for."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from artstore.launcher.errors import CannotStart
+
+POLL_SECONDS = 0.02
+LOG_KEPT_BYTES = 16 * 1024 * 1024
+"""A log larger than this is set aside (one generation) when its process is started anew."""
+
+
+def start_bound(
+    argv: Sequence[str],
+    *,
+    log: Path,
+    end_with: signal.Signals,
+    under: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> subprocess.Popen[bytes]:
+    """Starts a program that the kernel ends with ``end_with`` when the calling *thread* ends, even by
+    SIGKILL.
+
+    So call it from a thread that lives as long as the program shall (Linux's PR_SET_PDEATHSIG works that
+    way). The program gets a session of its own, so that Ctrl-C at the terminal reaches the launcher only,
+    which then stops everything in order. ``under`` is a wrapper that replaces itself by the program. Output
+    goes to ``log``.
+    """
+    command = [*under, *_death_signal(end_with), *argv]
+    with _opened_log(log) as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+
+
+def _death_signal(end_with: signal.Signals) -> list[str]:
+    # Through setpriv rather than a preexec_fn: that is not safe in a program with threads.
+    program = shutil.which("setpriv")
+    return [program, "--pdeathsig", end_with.name.removeprefix("SIG"), "--"] if program else []
+
+
+def _opened_log(log: Path) -> BinaryIO:
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_KEPT_BYTES:
+        log.replace(log.with_name(log.name + ".1"))
+    return open(log, "ab", buffering=0, opener=lambda path, flags: os.open(path, flags, 0o600))
+
+
+def wait_until(
+    ready: Callable[[], bool], process: subprocess.Popen[bytes], *, name: str, log: Path, seconds: float
+) -> None:
+    """Returns once ``ready`` says so; raises CannotStart when the process ended or the time is over."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if (code := process.poll()) is not None:
+            raise CannotStart(name, f"it ended with {exit_word(code)}", log)
+        if time.monotonic() > deadline:
+            raise CannotStart(name, f"it was not ready after {seconds:.0f} s", log)
+        time.sleep(POLL_SECONDS)
+
+
+def exit_word(code: int) -> str:
+    """How a process ended, in words: an exit code, or the signal that Popen shows as a negative number."""
+    return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+
+
+def end(process: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, float]]) -> int:
+    """Sends each signal in turn and waits its seconds; SIGKILL is the last step whatever ``steps`` says."""
+    for number, seconds in steps:
+        if process.poll() is None:
+            process.send_signal(number)
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            continue
+    process.kill()
+    return process.wait()
+
+
+def processes_in(folder: Path, program: str) -> Iterator[int]:
+    """The ids of running processes of a program whose working folder is ``folder`` (resolved)."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            if (entry / "cwd").readlink() == folder and (entry / "exe").readlink().name == program:
+                yield int(entry.name)
+        except OSError:
+            continue  # it ended meanwhile, or belongs to somebody else
+
+
+def wait_until_left(
+    folder: Path, program: str, *, name: str, end_with: signal.Signals, seconds: float
+) -> None:
+    """Waits until no process of ``program`` works in ``folder`` any more, asking those that do to end.
+
+    After a launcher was killed its servers end by themselves, but not at once, and on their way out they
+    would remove the socket of a new one.
+    """
+    deadline = time.monotonic() + seconds
+    asked: set[int] = set()
+    while left := set(processes_in(folder, program)):
+        for pid in left - asked:
+            _send(pid, end_with)
+        asked |= left
+        if time.monotonic() > deadline:
+            raise CannotStart(name, f"process {min(left)} of an earlier start still works in {folder}")
+        time.sleep(POLL_SECONDS)
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
