@@ -47,7 +47,7 @@ def parse(data: bytes) -> FileAttributes:
 
 def is_version_1(members: dict[str, Any]) -> bool:
     """Whether the members of an attribute file are those of version 1.0, which mostly names no version."""
-    return members.get("schema_version", "1.0") == "1.0"
+    return bool(members.get("schema_version", "1.0") == "1.0")
 
 
 def migrated(members: dict[str, Any]) -> dict[str, Any]:

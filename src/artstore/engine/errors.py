@@ -1,0 +1,141 @@
+"""What the engine can refuse or fail at. It knows no HTTP status: the service maps these once.
+
+EngineError                    (catch this for all of them)
+├── NotFound                   no such document in this element
+├── RevisionMismatch           the document was changed since the caller read it
+├── ModeForbids                the element's mode does not allow the operation
+├── NoRoom                     the element has no room for the document
+│   └── DiskFull               the disk under the element has none, whatever the element's own limit
+├── TooLarge                   the document exceeds what one document may have
+├── LogFull                    too much is accepted and not yet followed; transient
+├── Damaged                    what is on disk is not what was written
+├── NotAnElement               the folder is not the root of an element, or of an unknown format
+├── ElementMismatch            the element is not the one that the settings tell of
+├── Locked                     another process has the element open
+└── Closed                     the engine is closed; transient
+    └── LogFailed              the log cannot be written until the element is started again
+
+``transient`` says whether the same call may succeed later without anyone's repair.
+"""
+
+from pathlib import Path
+from typing import ClassVar
+from uuid import UUID
+
+
+class EngineError(Exception):
+    transient: ClassVar[bool] = False
+
+
+class NotFound(EngineError):
+    def __init__(self, file_id: UUID) -> None:
+        super().__init__(f"the element holds no document {file_id}")
+        self.file_id = file_id
+
+
+class RevisionMismatch(EngineError):
+    """``current`` is the revision that the document has now."""
+
+    def __init__(self, file_id: UUID, expected: str, current: str) -> None:
+        super().__init__(
+            f"document {file_id} has revision {current}, not {expected}: it was changed meanwhile;"
+            " read it again and repeat the change"
+        )
+        self.file_id = file_id
+        self.expected = expected
+        self.current = current
+
+
+class ModeForbids(EngineError):
+    def __init__(self, mode: str, operation: str) -> None:
+        super().__init__(f"an element in mode '{mode}' does not allow to {operation}")
+        self.mode = mode
+        self.operation = operation
+
+
+class NoRoom(EngineError):
+    """Sizes in bytes; ``needed`` is None where the caller could not tell it."""
+
+    def __init__(self, needed: int | None, free: int) -> None:
+        asked = "the document" if needed is None else f"{needed} bytes"
+        super().__init__(f"the element has no room for {asked}: {free} bytes are free")
+        self.needed = needed
+        self.free = free
+
+
+class DiskFull(NoRoom):
+    transient = True
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(None, 0)
+        self.args = (f"the disk under the element is full: cannot {operation}; free or add space",)
+        self.operation = operation
+
+
+class TooLarge(EngineError):
+    """Sizes in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the document is larger than the {limit} bytes that this element accepts")
+        self.limit = limit
+
+
+class LogFull(EngineError):
+    """Sizes in bytes."""
+
+    transient = True
+
+    def __init__(self, unfollowed: int, limit: int) -> None:
+        super().__init__(
+            f"{unfollowed} bytes of the log wait to be followed, of at most {limit}; try again shortly"
+        )
+        self.unfollowed = unfollowed
+        self.limit = limit
+
+
+class Damaged(EngineError):
+    """``subject`` is a document or a file of the element. ``artstore verify`` tells more."""
+
+    def __init__(self, subject: object, reason: str) -> None:
+        super().__init__(f"{subject} is damaged: {reason}")
+        self.subject = subject
+        self.reason = reason
+
+
+class NotAnElement(EngineError):
+    def __init__(self, root: Path, reason: str) -> None:
+        super().__init__(f"{root} is not the root of a storage element: {reason}")
+        self.root = root
+        self.reason = reason
+
+
+class ElementMismatch(EngineError):
+    def __init__(self, what: str, configured: str, found: str) -> None:
+        super().__init__(
+            f"the settings name {what} '{configured}', the element on disk has '{found}':"
+            " correct the settings or point them to another root"
+        )
+        self.what = what
+        self.configured = configured
+        self.found = found
+
+
+class Locked(EngineError):
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"another process has the element at {root} open; stop it first")
+        self.root = root
+
+
+class Closed(EngineError):
+    transient = True
+
+    def __init__(self, what: str = "the element is being closed") -> None:
+        super().__init__(what)
+
+
+class LogFailed(Closed):
+    transient = False
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the log cannot be written: {reason}; check the disk, then start the element again")
+        self.reason = reason
