@@ -216,6 +216,9 @@ def _walk(folder: Path, relative: str, start: list[str]) -> Iterator[str]:
             if entry.name >= first:
                 below = start[1:] if entry.name == first else []
                 yield from _walk(entry, f"{relative}/{entry.name}", below)
-        elif entry.name.endswith(ATTRIBUTE_SUFFIX) and not entry.name.startswith("."):
-            if not start or entry.name > attribute_name(first):
-                yield f"{relative}/{entry.name.removesuffix(ATTRIBUTE_SUFFIX)}"
+        elif _is_attribute_file(entry.name) and (not start or entry.name > attribute_name(first)):
+            yield f"{relative}/{entry.name.removesuffix(ATTRIBUTE_SUFFIX)}"
+
+
+def _is_attribute_file(name: str) -> bool:
+    return name.endswith(ATTRIBUTE_SUFFIX) and not name.startswith(".")
