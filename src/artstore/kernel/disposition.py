@@ -97,7 +97,7 @@ def _extended(value: bytes) -> str:
 
 
 def _unescape_form(value: bytes) -> bytes:
-    """Takes back what the WHATWG algorithm escapes in names: the quotation mark, CR and LF, not the percent sign.
+    """Takes back what the WHATWG algorithm escapes in names: the quotation mark, CR and LF, but no "%".
 
     A name that holds ``%22`` literally cannot be told from one with a quotation mark (send ``filename*``
     for that); quotation marks in names are the more frequent.

@@ -118,7 +118,7 @@ class FormParser:
         )
 
     def feed(self, chunk: bytes) -> list[FormEvent]:
-        """The events that ``chunk`` completes. What follows the closing boundary is dropped (RFC 2046 §5.1)."""
+        """The events that ``chunk`` completes. What follows the closing boundary is dropped (RFC 2046)."""
         if self._broken is not None:
             raise self._broken
         if not self._started:
@@ -235,7 +235,7 @@ def _boundary_of(content_type: str) -> str:
 
 
 def _refuse_what_needs_decoding(headers: Mapping[bytes, bytes], *, is_file: bool) -> None:
-    """Senders must not use these (RFC 7578 §4.3, §4.7), and taken as plain bytes they would be stored wrong."""
+    """Senders must not use these (RFC 7578 §4.3, §4.7); taken as plain bytes they would be stored wrong."""
     encoding = headers.get(b"content-transfer-encoding", b"").lower()
     if encoding not in _PLAIN_ENCODINGS:
         raise BrokenForm("A part has a Content-Transfer-Encoding; send the bytes as they are.")

@@ -1,0 +1,201 @@
+"""The last known state of all elements."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+from pydantic import ValidationError
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from artstore.kernel.health import DependencyDown
+from artstore.kernel.logging import get_logger
+from artstore.kernel.peers.registry import AdminAway, AdminRegistry
+from artstore.wire.elements import (
+    ANNOUNCE_EVERY_SECONDS,
+    ANNOUNCEMENT_EXPIRES_SECONDS,
+    ELEMENTS_CHANNEL,
+    ELEMENTS_KEY,
+    ElementAnnouncement,
+    ElementHealth,
+    announcement_key,
+)
+
+_log = get_logger(__name__)
+_RETRY_SECONDS = 1.0
+
+
+class Source(StrEnum):
+    """Where the state of the elements comes from at present."""
+
+    NONE = "none"
+    """Nobody could be asked since the last time; what is known may be out of date."""
+    REDIS = "redis"
+    ADMIN = "admin"
+
+
+class ElementDirectory:
+    """Follows the announcements of elements; answers from memory, at once, whatever is away.
+
+    Start `run` as a task; `ready` is set when the state was learned for the first time. Nothing that was once
+    known is forgotten: an element that no longer announces itself is still listed, as AWAY. That is so
+    when its announcement has expired while Redis was there to hold one; while Redis is away the last known
+    state stands, and Admin's registry is asked for what it knows.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        admin: AdminRegistry | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.ready = asyncio.Event()
+        self.source = Source.NONE
+        self._redis = redis
+        self._admin = admin
+        self._clock = clock
+        self._known: dict[str, ElementAnnouncement] = {}
+        self._heard_at: dict[str, float] = {}
+        self._missing: set[str] = set()
+        self._redis_run = b""
+        self._redis_since = clock()
+
+    def elements(self) -> list[ElementAnnouncement]:
+        """All known elements, ordered by id."""
+        return [self._seen(self._known[element_id]) for element_id in sorted(self._known)]
+
+    def get(self, element_id: str) -> ElementAnnouncement | None:
+        known = self._known.get(element_id)
+        return None if known is None else self._seen(known)
+
+    async def run(self) -> None:
+        """Follows until cancelled. Never raises for Redis or Admin being away."""
+        while True:
+            try:
+                await self._follow()
+            except (RedisError, OSError) as error:
+                _log.warning("Redis is away; the last known elements stand", error=type(error).__name__)
+            self.source = Source.NONE
+            await self._ask_admin()
+            await asyncio.sleep(_RETRY_SECONDS * random.uniform(0.5, 1.5))
+
+    def _seen(self, known: ElementAnnouncement) -> ElementAnnouncement:
+        if not self._is_away(known.element_id):
+            return known
+        return known.model_copy(update={"health": ElementHealth.AWAY})
+
+    def _is_away(self, element_id: str) -> bool:
+        """Without an announcement, for as long as one lasts, in a Redis that was there to receive one.
+
+        A Redis that has just been started (or has failed over to a replica) is empty; that says nothing.
+        """
+        if self.source is not Source.REDIS or element_id not in self._missing:
+            return False
+        since = max(self._heard_at.get(element_id, 0.0), self._redis_since)
+        return self._clock() - since >= ANNOUNCEMENT_EXPIRES_SECONDS
+
+    async def _follow(self) -> None:
+        async with self._redis.pubsub() as subscription:
+            # Subscribed first, so that nothing is missed between the list and the first message.
+            await subscription.subscribe(ELEMENTS_CHANNEL)
+            while True:
+                await self._take_all()
+                await self._listen(subscription, seconds=ANNOUNCE_EVERY_SECONDS)
+
+    async def _take_all(self) -> None:
+        await self._notice_new_redis()
+        ids = sorted(_text(member) for member in await self._redis.smembers(ELEMENTS_KEY))
+        announcements = await self._redis.mget([announcement_key(i) for i in ids]) if ids else []
+        held = {i: value for i, value in zip(ids, announcements, strict=True) if value is not None}
+        for value in held.values():
+            self._take(value)
+        self._missing = self._known.keys() - held.keys()
+        self._learned(Source.REDIS)
+
+    async def _notice_new_redis(self) -> None:
+        run_id = (await self._redis.info("server")).get("run_id", b"")
+        if run_id != self._redis_run or self.source is not Source.REDIS:
+            self._redis_run = run_id
+            self._redis_since = self._clock()
+
+    async def _listen(self, subscription: PubSub, *, seconds: float) -> None:
+        until = self._clock() + seconds
+        while (left := until - self._clock()) > 0:
+            message = await subscription.get_message(ignore_subscribe_messages=True, timeout=left)
+            if message is not None:
+                self._take(message["data"])
+
+    def _take(self, value: bytes | str) -> None:
+        try:
+            announcement = ElementAnnouncement.model_validate_json(value)
+        except ValidationError as error:
+            _log.warning("an announcement of an element is unreadable", errors=error.error_count())
+            return
+        self._remember(announcement)
+
+    def _remember(self, announcement: ElementAnnouncement) -> None:
+        element_id = announcement.element_id
+        known = self._known.get(element_id)
+        if known is not None and known.announced_at >= announcement.announced_at:
+            return
+        if known is None or (known.url, known.mode, known.health) != (
+            announcement.url,
+            announcement.mode,
+            announcement.health,
+        ):
+            _log.info(
+                "an element changed",
+                element_id=element_id,
+                url=announcement.url,
+                mode=announcement.mode,
+                health=announcement.health,
+            )
+        self._known[element_id] = announcement
+        self._heard_at[element_id] = self._clock()
+        self._missing.discard(element_id)
+
+    def _learned(self, source: Source) -> None:
+        if source is not self.source:
+            _log.info("the elements are learned", source=source, elements=len(self._known))
+        self.source = source
+        self.ready.set()
+
+    async def _ask_admin(self) -> None:
+        if self._admin is None:
+            return
+        try:
+            listed = await self._admin.elements()
+        except AdminAway as error:
+            _log.warning("the registry of elements is away too", reason=error.reason)
+            return
+        for announcement in listed:
+            self._remember(announcement)
+        self._learned(Source.ADMIN)
+
+    def dependency(self, *, essential: bool = False) -> "DirectoryDependency":
+        return DirectoryDependency(self, essential)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+class DirectoryDependency:
+    """In the health of a service: whether any element is known and not away."""
+
+    name = "elements"
+
+    def __init__(self, directory: ElementDirectory, essential: bool) -> None:
+        self._directory = directory
+        self.essential = essential
+
+    async def check(self) -> None:
+        elements = self._directory.elements()
+        if not elements:
+            raise DependencyDown("no storage element is known")
+        if all(element.health is ElementHealth.AWAY for element in elements):
+            raise DependencyDown("all storage elements are away")

@@ -1,0 +1,54 @@
+"""Redis as services use it: what it holds may be lost, and it may be away.
+
+No request may hang on it, so every command has a bounded time and a bounded number of tries.
+"""
+
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import RedisError
+
+from artstore.kernel.health import DependencyDown
+
+CONNECT_SECONDS = 2
+ANSWER_SECONDS = 5
+"""A blocking command (``XREAD BLOCK``) must ask for less than this."""
+
+
+def connect(url: str | SecretStr, *, client_name: str | None = None) -> Redis:
+    """A client with its own pool; it connects when first used, and again after the server was away.
+
+    Answers are bytes. A command raises `redis.exceptions.RedisError` (ConnectionError, TimeoutError when
+    the server is away) after at most three tries. A command may have been carried out more than once, so
+    send only what may be repeated. Close it with ``aclose()``.
+    """
+    return Redis.from_url(
+        url.get_secret_value() if isinstance(url, SecretStr) else url,
+        client_name=client_name,
+        decode_responses=False,
+        protocol=2,  # answers of one shape, whatever the version of the server
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=2),
+    )
+
+
+@dataclass(frozen=True)
+class RedisDependency:
+    """Redis in the health of a service; not essential unless said, since decisions never depend on it."""
+
+    redis: Redis
+    essential: bool = False
+    name: str = "redis"
+
+    async def check(self) -> None:
+        try:
+            await self.redis.ping()
+        except (RedisError, OSError) as error:
+            # The text of a RedisError can quote the address with its password.
+            raise DependencyDown(f"no answer ({type(error).__name__})") from error
