@@ -11,7 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 
-from artstore.kernel.health import DependencyDown
+from artstore.kernel.dependencies import DependencyDown
 
 CONNECT_SECONDS = 2
 ANSWER_SECONDS = 5

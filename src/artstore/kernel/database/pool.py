@@ -10,7 +10,7 @@ from sqlalchemy import CompoundSelect, CursorResult, Executable, Select, TextCla
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncResult, create_async_engine
 
 from artstore.kernel.database.errors import CONNECT_SECONDS, DatabaseDown, database_url, translated_errors
-from artstore.kernel.health import DependencyDown
+from artstore.kernel.dependencies import DependencyDown
 
 STATEMENT_SECONDS = 30
 

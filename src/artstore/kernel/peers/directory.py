@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from artstore.kernel.health import DependencyDown
+from artstore.kernel.dependencies import DependencyDown
 from artstore.kernel.logging import get_logger
 from artstore.kernel.peers.registry import AdminAway, AdminRegistry
 from artstore.wire.elements import (
