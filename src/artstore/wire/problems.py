@@ -23,12 +23,14 @@ class ProblemType(Enum):
     METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "The resource does not support this method")
     UNSUPPORTED_MEDIA_TYPE = ("unsupported-media-type", 415, "The body has an unsupported content type")
     REQUEST_TIMEOUT = ("request-timeout", 408, "The request did not arrive in time")
+    REQUEST_TOO_LARGE = ("request-too-large", 413, "The body is larger than this resource takes")
     INVALID_CURSOR = ("invalid-cursor", 400, "The cursor is not one that this service gave out")
 
     # Access
     UNAUTHENTICATED = ("unauthenticated", 401, "The request needs a valid access token")
     INSUFFICIENT_SCOPE = ("insufficient-scope", 403, "The access token lacks a needed scope")
     CONFLICT = ("conflict", 409, "The request conflicts with what exists")
+    PRECONDITION_FAILED = ("precondition-failed", 412, "The resource is not in the state that was asked for")
 
     # Uploads
     BROKEN_MULTIPART = ("broken-multipart", 400, "The multipart body cannot be read")

@@ -1,0 +1,127 @@
+"""The public keys that tokens are verified with, and how they get here from Admin."""
+
+import asyncio
+import json
+import time
+from typing import Any, Protocol
+
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from artstore.kernel.logging import get_logger
+
+_log = get_logger(__name__)
+
+REFRESH_SECONDS = 60.0
+"""After this long the set is read again, so that a key that was withdrawn stops being good."""
+_MIN_SECONDS_BETWEEN_FETCHES = 1.0
+_FETCH_TIMEOUT_SECONDS = 3.0
+_MAX_BYTES = 256 * 1024
+_LEAST_KEY_BITS = 2048
+
+
+class KeysUnavailable(Exception):
+    """The key set cannot be read now, so that nothing can be said about a token."""
+
+
+class KeySource(Protocol):
+    async def key(self, kid: str) -> RSAKey | None:
+        """The public key named ``kid``, or None if there is none.
+
+        Raises KeysUnavailable where that cannot be known now.
+        """
+        ...
+
+
+class JwksClient:
+    """The key set of Admin, kept here.
+
+    A key that is known is answered from memory; once the set is older than ``REFRESH_SECONDS`` it is read
+    again beside the request. An unknown one makes the caller wait for a fresh set, at most one fetch a second
+    and one at a time, whoever asks. While Admin is away the last known set goes on being used.
+    """
+
+    def __init__(self, admin_url: str) -> None:
+        self._url = admin_url.rstrip("/") + "/.well-known/jwks.json"
+        self._keys: dict[str, RSAKey] = {}
+        self._fetched_at = float("-inf")
+        self._tried_at = float("-inf")
+        self._failed = True
+        self._fetching: asyncio.Task[None] | None = None
+
+    async def key(self, kid: str) -> RSAKey | None:
+        key = self._keys.get(kid)
+        if key is None:
+            await self._refresh()
+            key = self._keys.get(kid)
+            if key is None and self._failed:
+                raise KeysUnavailable(self._url)
+        elif time.monotonic() - self._fetched_at > REFRESH_SECONDS:
+            self._start_fetch()
+        return key
+
+    async def close(self) -> None:
+        """Ends a fetch that is under way. The client can still be used afterwards."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.gather(self._fetching, return_exceptions=True)
+
+    async def _refresh(self) -> None:
+        task = self._start_fetch()
+        if task is not None:
+            # Shielded: the fetch is everybody's, and one caller who goes away must not end it.
+            await asyncio.shield(task)
+
+    def _start_fetch(self) -> asyncio.Task[None] | None:
+        if self._fetching is not None and not self._fetching.done():
+            return self._fetching
+        if time.monotonic() - self._tried_at < _MIN_SECONDS_BETWEEN_FETCHES:
+            return None
+        self._tried_at = time.monotonic()
+        self._fetching = asyncio.create_task(self._fetch(), name="jwks")
+        return self._fetching
+
+    async def _fetch(self) -> None:
+        import aiohttp  # a service that never verifies a token does not pay for loading it
+
+        try:
+            timeout = aiohttp.ClientTimeout(total=_FETCH_TIMEOUT_SECONDS)
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self._url) as answer:
+                answer.raise_for_status()
+                body = await answer.content.read(_MAX_BYTES)
+            self._keys = read_key_set(body)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            self._failed = True
+            reason = str(error) or type(error).__name__
+            _log.warning("the key set cannot be read", url=self._url, reason=reason)
+        else:
+            self._failed = False
+            self._fetched_at = time.monotonic()
+
+
+def read_key_set(body: bytes) -> dict[str, RSAKey]:
+    """The RSA signature keys of a JWK set (RFC 7517 §5) by key id; others are none of ours and are left out.
+
+    Raises ValueError for what is no key set.
+    """
+    document: Any = json.loads(body)
+    entries = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        raise ValueError("the answer is not a JWK set")
+    keys: dict[str, RSAKey] = {}
+    for entry in entries:
+        if not isinstance(entry, dict) or entry.get("kty") != "RSA" or entry.get("use", "sig") != "sig":
+            continue
+        kid, modulus, exponent = entry.get("kid"), entry.get("n"), entry.get("e")
+        if not (isinstance(kid, str) and isinstance(modulus, str) and isinstance(exponent, str)):
+            continue
+        try:
+            # Only the public half is taken over, whatever else the entry holds.
+            key = RSAKey.import_key({"kty": "RSA", "n": modulus, "e": exponent})
+            bits = key.public_key.key_size
+        except (JoseError, ValueError) as error:
+            _log.warning("a key of the key set cannot be used", kid=kid, reason=str(error))
+            continue
+        if bits >= _LEAST_KEY_BITS:
+            keys[kid] = key
+    return keys

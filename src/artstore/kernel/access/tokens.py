@@ -1,0 +1,144 @@
+"""Verification of access tokens: RS256 signatures by keys of a key source, and the claims of our issuer."""
+
+import base64
+import json
+import math
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+
+from artstore.kernel.access.keys import KeySource, KeysUnavailable
+from artstore.kernel.access.principal import Principal
+from artstore.kernel.problems import CHALLENGE, Problem
+from artstore.wire.accounts import AUDIENCE
+from artstore.wire.problems import ProblemType
+from artstore.wire.scopes import Scope
+
+LEEWAY_SECONDS = 60
+"""How far the clocks of issuer and verifier may be apart."""
+_REMEMBER_SECONDS = 60.0
+_REMEMBER_TOKENS = 10_000
+_MAX_TOKEN_CHARACTERS = 8192
+_TEXT_CLAIMS = ("sub", "jti", "client_id", "username", "role", "scope")
+_KNOWN_SCOPES = {scope.value: scope for scope in Scope}
+
+
+class TokenVerifier:
+    """Turns an access token into a Principal.
+
+    A token that was verified is remembered by its digest, until it expires and at most a minute: so
+    a withdrawn key is noticed, while most requests cost one hash. ``now`` gives seconds since 1970.
+    """
+
+    def __init__(self, keys: KeySource, issuer: str, *, now: Callable[[], float] = time.time) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._now = now
+        self._seen: dict[bytes, tuple[float, Principal]] = {}
+
+    async def verify(self, token: str) -> Principal:
+        """The principal. Raises Problem UNAUTHENTICATED for a token that is not good, DEPENDENCY_UNAVAILABLE
+        where the keys cannot be read."""
+        digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        now = self._now()
+        seen = self._seen.get(digest)
+        if seen is not None:
+            if now < seen[0]:
+                return seen[1]
+            del self._seen[digest]
+        claims = await self._read(token)
+        principal, expires = _principal(claims, token, self._issuer, now)
+        self._remember(digest, min(expires, now + _REMEMBER_SECONDS), principal)
+        return principal
+
+    async def close(self) -> None:
+        """Releases what the key source holds, where it holds anything."""
+        close = getattr(self._keys, "close", None)
+        if close is not None:
+            await close()
+
+    async def _read(self, token: str) -> dict[str, Any]:
+        kid = _key_id(token)
+        try:
+            key = await self._keys.key(kid)
+        except KeysUnavailable as error:
+            raise Problem(
+                ProblemType.DEPENDENCY_UNAVAILABLE,
+                "Access tokens cannot be checked now, for Admin does not give its keys. Try again soon.",
+            ) from error
+        if key is None:
+            raise invalid_token("The access token is signed with a key that is not known.")
+        try:
+            return jwt.decode(token, key, algorithms=["RS256"]).claims
+        except (JoseError, ValueError, TypeError, RecursionError) as error:
+            raise invalid_token("The access token is not signed as it says.") from error
+
+    def _remember(self, digest: bytes, until: float, principal: Principal) -> None:
+        if len(self._seen) >= _REMEMBER_TOKENS:
+            # The oldest goes; whoever still uses it is verified once more.
+            del self._seen[next(iter(self._seen))]
+        self._seen[digest] = (until, principal)
+
+
+def invalid_token(detail: str) -> Problem:
+    """The refusal of a token that came but is not good (RFC 6750 §3.1). ``detail`` is plain ASCII."""
+    challenge = f'{CHALLENGE}, error="invalid_token", error_description="{detail}"'
+    return Problem(ProblemType.UNAUTHENTICATED, detail, headers={"WWW-Authenticate": challenge})
+
+
+def _key_id(token: str) -> str:
+    """The ``kid`` of the token's head, which is not trusted yet: it only chooses the key."""
+    head = _head(token) if len(token) <= _MAX_TOKEN_CHARACTERS else None
+    if head is None:
+        raise invalid_token("The access token is not a JSON Web Token.")
+    if head.get("alg") != "RS256":
+        raise invalid_token("The access token is not signed with RS256.")
+    kid = head.get("kid")
+    if not isinstance(kid, str) or not kid:
+        raise invalid_token("The access token does not name its key.")
+    return kid
+
+
+def _head(token: str) -> dict[str, Any] | None:
+    encoded, _, rest = token.partition(".")
+    if rest.count(".") != 1:
+        return None
+    try:
+        head = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    return head if isinstance(head, dict) else None
+
+
+def _principal(claims: dict[str, Any], token: str, issuer: str, now: float) -> tuple[Principal, float]:
+    """The principal, and when the token stops being good, leeway included."""
+    text = {}
+    for name in _TEXT_CLAIMS:
+        value = claims.get(name)
+        if not isinstance(value, str) or not (value or name == "scope"):
+            raise invalid_token(f"The access token lacks the claim {name}.")
+        text[name] = value
+    if claims.get("iss") != issuer:
+        raise invalid_token("The access token is from another issuer.")
+    audience = claims.get("aud")
+    if audience != AUDIENCE and not (isinstance(audience, list) and AUDIENCE in audience):
+        raise invalid_token("The access token is meant for another audience.")
+    expires = _moment(claims, "exp") + LEEWAY_SECONDS
+    if now >= expires:
+        raise invalid_token("The access token has expired.")
+    if max(_moment(claims, "nbf"), _moment(claims, "iat")) > now + LEEWAY_SECONDS:
+        raise invalid_token("The access token is not valid yet.")
+    scopes = frozenset(_KNOWN_SCOPES[name] for name in text["scope"].split() if name in _KNOWN_SCOPES)
+    principal = Principal(text["sub"], text["client_id"], text["username"], text["role"], scopes, token)
+    return principal, expires
+
+
+def _moment(claims: dict[str, Any], name: str) -> float:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise invalid_token(f"The access token lacks the claim {name}.")
+    return float(value)

@@ -1,0 +1,109 @@
+"""Makes the web application of a service: what all services answer, and what happens around their answers."""
+
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+
+from artstore.kernel import metrics, openapi, problems
+from artstore.kernel.access.requirements import undeclared_routes
+from artstore.kernel.access.tokens import TokenVerifier
+from artstore.kernel.dependencies import Dependency, DependencyDown
+from artstore.kernel.health import Health
+from artstore.kernel.hot import hot_route
+from artstore.kernel.logging import get_logger
+from artstore.kernel.middleware import RequestMiddleware, RouteNames
+
+__all__ = ["Dependency", "DependencyDown", "create_app", "hot_route"]
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+_log = get_logger(__name__)
+
+
+def create_app(
+    *,
+    service: str,
+    title: str,
+    version: str,
+    verifier: TokenVerifier | None,
+    dependencies: Sequence[Dependency] = (),
+    lifespan: Lifespan | None = None,
+) -> FastAPI:
+    """An application with health, metrics, description, problems, request ids and access checks.
+
+    ``lifespan(app)`` is entered before the first request and left after the last one. The application refuses
+    to start while a route says nothing about access: see ``access.undeclared_routes``.
+    ``verifier`` is None only where no route needs a principal.
+    """
+    app = openapi.DescribedApp(
+        title=title,
+        version=version,
+        lifespan=_guarded(service, lifespan, verifier),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.verifier = verifier
+    app.state.hot_operations = []
+    problems.install(app)
+    app.add_middleware(RequestMiddleware, service=service, routes=RouteNames(app))
+    metrics.describe_build(service, version)
+    health = Health(dependencies)
+    hot_routes = {
+        "/health/live": (health.live, "Whether the process runs"),
+        "/health/ready": (
+            health.ready,
+            "Whether the service can do its work, and the state of what it needs",
+        ),
+        "/metrics": (metrics.scrape, "Metrics in the Prometheus text format"),
+        "/openapi.json": (openapi.description, "This description"),
+        "/docs": (openapi.documentation, "This description as a page"),
+    }
+    for path, (endpoint, summary) in hot_routes.items():
+        answers = {"200": {"description": summary}}
+        operation = {"summary": summary, "tags": ["service"], "responses": answers}
+        hot_route(app, path, endpoint, methods=["GET"], scope=None, operation=operation, max_body_bytes=0)
+    return app
+
+
+def _guarded(service: str, lifespan: Lifespan | None, verifier: TokenVerifier | None) -> Lifespan:
+    """The service's lifespan; a failure to start is one line on stderr, and a traceback in the log."""
+
+    @asynccontextmanager
+    async def guarded(app: FastAPI) -> AsyncIterator[None]:
+        started = False
+        try:
+            undeclared = undeclared_routes(app)
+            if undeclared:
+                raise RuntimeError(f"routes without a declared scope: {', '.join(undeclared)}")
+            async with (lifespan or _nothing)(app):
+                started = True
+                _log.info("started")
+                yield
+                _log.info("stopping")
+        except Exception as error:
+            _log.exception("the service cannot start" if not started else "the service did not stop cleanly")
+            if not started:
+                sys.stderr.write(f"artstore {service}: cannot start: {describe(error)}\n")
+            raise
+        finally:
+            if verifier is not None:
+                await verifier.close()
+
+    return guarded
+
+
+@asynccontextmanager
+async def _nothing(app: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line."""
+    text = " ".join(str(error).split())
+    if text and isinstance(error, RuntimeError):
+        return text
+    return f"{type(error).__name__}: {text}".rstrip(": ")

@@ -1,0 +1,86 @@
+"""Settings of a service: read from the environment and from a folder of secret files, checked at start."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Literal, NoReturn, Self, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRETS_DIR = "ARTSTORE_SECRETS_DIR"
+"""Names a folder of files, each called like a variable in lower case and holding its value."""
+
+_EXIT_BAD_SETTINGS = 2
+
+
+class ServiceSettings(BaseSettings):
+    """What every service is told. A service subclasses this with its own ``env_prefix``.
+
+    The environment wins over secret files. Unknown variables are ignored, so that a newer deployment file
+    can start an older release.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, case_sensitive=False)
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Loopback by default: to be reachable from elsewhere is a decision."""
+    port: int = Field(ge=1, le=65535)
+    """TCP port to listen on. Taken by another process: the service says so and exits with 3."""
+    public_url: str = ""
+    """Where others reach this service, without a slash at the end. Default: ``http://{host}:{port}``."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The lowest level that is written. ``debug`` also logs health checks and scrapes."""
+    redis_url: SecretStr
+    """``redis://``, ``rediss://`` or ``unix://`` address; may hold a password."""
+    admin_url: str
+    """Where Admin is reached: the key set is read there."""
+    issuer: str = ""
+    """The ``iss`` that access tokens must carry. Default: ``admin_url``."""
+    shutdown_seconds: int = Field(default=10, ge=1, le=3600)
+    """How long requests that are under way may take to end after a stop signal; then they are cut off."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_values(cls, values: dict[str, object]) -> dict[str, object]:
+        # A deployment file that leaves a variable empty means "the default", not "the empty string".
+        return {name: value for name, value in values.items() if value != ""}
+
+    @model_validator(mode="after")
+    def _with_addresses(self) -> Self:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        public_url = (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+        admin_url = self.admin_url.rstrip("/") or public_url
+        # The model is frozen for everybody else; here it is still being made.
+        object.__setattr__(self, "public_url", public_url)
+        object.__setattr__(self, "admin_url", admin_url)
+        object.__setattr__(self, "issuer", self.issuer or admin_url)
+        return self
+
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+def load(cls: type[Settings]) -> Settings:
+    """The settings, or the end of the process with status 2 and one line for each bad variable on stderr.
+
+    A line names the variable and what is wrong with it, never the value: it may be a secret.
+    """
+    folder = os.environ.get(SECRETS_DIR) or None
+    if folder is not None and not Path(folder).is_dir():
+        _refuse([f"{SECRETS_DIR}: there is no such folder"])
+    try:
+        return cls(_secrets_dir=folder)
+    except ValidationError as invalid:
+        _refuse([_sentence(cls, error["loc"], error["msg"]) for error in invalid.errors(include_input=False)])
+
+
+def _sentence(cls: type[BaseSettings], location: tuple[int | str, ...], message: str) -> str:
+    name = (cls.model_config.get("env_prefix") or "") + "__".join(str(part) for part in location)
+    return f"{name.upper() or cls.__name__}: {message}"
+
+
+def _refuse(lines: list[str]) -> NoReturn:
+    for line in lines:
+        sys.stderr.write(f"artstore: bad settings: {line}\n")
+    sys.exit(_EXIT_BAD_SETTINGS)
