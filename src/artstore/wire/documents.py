@@ -7,10 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-
-class RetentionPolicy(StrEnum):
-    TEMPORARY = "temporary"
-    PERMANENT = "permanent"
+from artstore.attributes import RetentionPolicy
 
 
 class Document(BaseModel):

@@ -1,0 +1,43 @@
+"""Run the measurements: python -m benchmarks [--list] [NAME …]."""
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+
+from benchmarks import attributes, element, tokens, way
+
+MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
+    "attributes": (attributes.measure, "attributes validated, migrated and written, in microseconds"),
+    "tokens": (tokens.measure, "tokens issued and verified"),
+    "element": (element.measure, "uploads and downloads straight at an element, beside bare loops"),
+    "way": (way.measure, "the whole way: Ingester, element, Query"),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASUREMENTS))
+    parser.add_argument("--list", action="store_true", help="say what can be measured")
+    options = parser.parse_args()
+    if options.list:
+        for name, (_, what) in MEASUREMENTS.items():
+            print(f"{name:12} {what}")
+        return 0
+    unknown = set(options.names) - set(MEASUREMENTS)
+    if unknown:
+        parser.error(f"no such measurement: {', '.join(sorted(unknown))}; --list names them")
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.release()}")
+    for name in options.names or MEASUREMENTS:
+        measure, what = MEASUREMENTS[name]
+        print(f"\n## {name}: {what}", flush=True)
+        started = time.monotonic()
+        measure()
+        print(f"({time.monotonic() - started:.0f} s)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
