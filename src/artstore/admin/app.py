@@ -1,0 +1,95 @@
+"""The composition root of Admin: the only module that knows all its parts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from artstore import __version__
+from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
+from artstore.admin.auth.server_metadata import metadata_routes
+from artstore.admin.auth.tokens import TokenIssuer
+from artstore.admin.keys.endpoints import key_routes
+from artstore.admin.keys.ring import KeyRing
+from artstore.admin.metadata import SCHEMA
+from artstore.admin.migrations import MIGRATIONS, VERSION_TABLE
+from artstore.admin.service_accounts.client_secrets import SecretHasher
+from artstore.admin.service_accounts.configured import ensure_account
+from artstore.admin.service_accounts.endpoints import service_account_routes
+from artstore.admin.settings import AdminSettings
+from artstore.admin.storage_elements.endpoints import storage_element_routes
+from artstore.admin.storage_elements.registry import Registry
+from artstore.kernel import app as kernel_app
+from artstore.kernel.access import TokenVerifier
+from artstore.kernel.background import Background
+from artstore.kernel.database import Database, migrate
+from artstore.kernel.peers import ElementDirectory
+from artstore.kernel.redis import RedisDependency, connect
+from artstore.kernel.settings import load
+
+_FIRST_START_LOCK = 0x61646D696E  # "admin"
+
+
+def create_app() -> FastAPI:
+    """The application, made from the settings in the environment."""
+    settings = load(AdminSettings)
+    database = Database(
+        settings.database_url, application_name="artstore-admin", pool_size=settings.database_pool_size
+    )
+    redis = connect(settings.redis_url, client_name="artstore-admin")
+    hasher = SecretHasher()
+    keys = KeyRing(database, settings.key_passphrase.get_secret_value())
+    directory = ElementDirectory(redis)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        background = Background()
+        try:
+            await _prepare(settings, database, keys, hasher)
+            background.start("keys", keys.keep_fresh)
+            background.start("element directory", directory.run)
+            background.start("element registry", Registry(database, directory).follow)
+            yield
+        finally:
+            await background.stop()
+            hasher.close()
+            await redis.aclose()
+            await database.close()
+
+    app = kernel_app.create_app(
+        service="admin",
+        title="ArtStore Admin",
+        version=__version__,
+        verifier=TokenVerifier(keys, settings.issuer),
+        dependencies=[database.dependency(), RedisDependency(redis)],
+        lifespan=lifespan,
+    )
+    tokens = TokenIssuer(keys, issuer=settings.issuer, lifetime_seconds=settings.token_seconds)
+    kernel_app.hot_route(
+        app,
+        TOKEN_PATH,
+        TokenEndpoint(database, hasher, tokens),
+        methods=["POST"],
+        scope=None,
+        operation=TOKEN_OPERATION,
+    )
+    app.include_router(metadata_routes(issuer=settings.issuer, public_url=settings.public_url))
+    app.include_router(key_routes(keys))
+    app.include_router(service_account_routes(database, hasher))
+    app.include_router(storage_element_routes(database))
+    return app
+
+
+async def _prepare(settings: AdminSettings, database: Database, keys: KeyRing, hasher: SecretHasher) -> None:
+    """Make what must be there before the first request: tables, a key pair, the configured accounts.
+
+    One transaction under a lock: of several processes that start together, one makes it and all agree on it.
+    """
+    await migrate(settings.database_url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE)
+    async with database.write() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FIRST_START_LOCK})
+        await keys.ensure_pair(connection)
+        for configured in settings.configured_accounts():
+            await ensure_account(connection, configured, hasher)
+    await keys.refresh()

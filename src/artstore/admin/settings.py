@@ -1,0 +1,84 @@
+"""Settings of Admin: environment variables ``ARTSTORE_ADMIN_<NAME>``, or files in ``ARTSTORE_SECRETS_DIR``.
+
+Whoever starts Admin must give at least::
+
+    ARTSTORE_ADMIN_PORT
+    ARTSTORE_ADMIN_DATABASE_URL             postgresql+psycopg://…
+    ARTSTORE_ADMIN_REDIS_URL                redis://… or unix://…
+    ARTSTORE_ADMIN_KEY_PASSPHRASE           opens the private keys; losing it means new keys
+    ARTSTORE_ADMIN_INITIAL_CLIENT_ID        the first account (role ADMIN), with which the others are made
+    ARTSTORE_ADMIN_INITIAL_CLIENT_SECRET
+    ARTSTORE_ADMIN_SERVICE_CLIENT_ID        the account ``artstore-services`` (role OPERATOR), with which the
+    ARTSTORE_ADMIN_SERVICE_CLIENT_SECRET    services do their background work
+
+Optional: ARTSTORE_ADMIN_ISSUER, ARTSTORE_ADMIN_TOKEN_SECONDS (3600), ARTSTORE_ADMIN_INITIAL_ACCOUNT_NAME
+(``administrator``), and those of every service (see ``artstore.kernel.settings``).
+
+Client ids and secrets that are configured consist of letters, digits and ``.`` ``_`` ``~`` ``-``: what needs
+no escaping reads the same in HTTP Basic, whether or not a client form-encodes it as RFC 6749 §2.3.1 wants.
+Both accounts are there, with these secrets, once Admin has started; a changed secret holds from the next
+start.
+"""
+
+from typing import Annotated, Final, Self
+
+from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from artstore.admin.service_accounts.configured import ConfiguredAccount
+from artstore.kernel.settings import ServiceSettings
+from artstore.wire.scopes import Role
+
+SERVICES_ACCOUNT_NAME: Final = "artstore-services"
+
+_ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{3,128}$")]
+_ClientSecret = Annotated[SecretStr, Field(min_length=20, max_length=256)]
+_SECRET_CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-")
+
+
+class AdminSettings(ServiceSettings):
+    """What Admin is told; the module's docstring has the list by variable."""
+
+    model_config = SettingsConfigDict(env_prefix="ARTSTORE_ADMIN_")
+
+    admin_url: str = ""
+    """Admin's own address; default: its ``public_url``. The default of ``issuer``."""
+    database_url: SecretStr
+    """The PostgreSQL that holds the schema ``admin``: accounts, keys, registry."""
+    database_pool_size: int = Field(default=8, ge=2, le=100)
+    """Connections to PostgreSQL. A request uses one for milliseconds; hashing happens without one."""
+    key_passphrase: Annotated[SecretStr, Field(min_length=16)]
+    """Encrypts the private keys in the database. Admin starts only with the one of its first start."""
+    token_seconds: int = Field(default=3600, ge=60, le=24 * 3600)
+    """How long an access token is good. Short ones are withdrawn sooner, and asked for more often."""
+    initial_account_name: Annotated[str, StringConstraints(pattern=r"^\w[\w .-]{0,63}$")] = "administrator"
+    """Name of the first account. Another name makes another account; the old one stays."""
+    initial_client_id: _ClientId
+    initial_client_secret: _ClientSecret
+    """At least 20 characters. The account has every right: generate the secret, and guard it."""
+    service_client_id: _ClientId
+    service_client_secret: _ClientSecret
+    """At least 20 characters. Known to all services, and to nobody else."""
+
+    @model_validator(mode="after")
+    def _check_accounts(self) -> Self:
+        for name in ("initial_client_secret", "service_client_secret"):
+            secret: SecretStr = getattr(self, name)
+            if not _SECRET_CHARACTERS.issuperset(secret.get_secret_value()):
+                raise ValueError(f"{name} may have letters, digits and . _ ~ - only")
+        if self.initial_client_id == self.service_client_id:
+            raise ValueError("initial_client_id and service_client_id must differ")
+        if self.initial_account_name == SERVICES_ACCOUNT_NAME:
+            raise ValueError(f"initial_account_name must not be {SERVICES_ACCOUNT_NAME}")
+        return self
+
+    def configured_accounts(self) -> list[ConfiguredAccount]:
+        """The accounts that are there when Admin has started."""
+        return [
+            ConfiguredAccount(
+                self.initial_account_name, Role.ADMIN, self.initial_client_id, self.initial_client_secret
+            ),
+            ConfiguredAccount(
+                SERVICES_ACCOUNT_NAME, Role.OPERATOR, self.service_client_id, self.service_client_secret
+            ),
+        ]

@@ -1,0 +1,64 @@
+"""Follows the announcements of elements and keeps the last of each in PostgreSQL."""
+
+import asyncio
+import time
+
+from artstore.admin.storage_elements import repository
+from artstore.kernel.database import Database, DatabaseDown
+from artstore.kernel.logging import get_logger
+from artstore.kernel.peers import ElementDirectory
+from artstore.kernel.peers.directory import Source
+from artstore.wire.elements import ANNOUNCEMENT_EXPIRES_SECONDS, ElementAnnouncement
+
+_log = get_logger(__name__)
+_LOOK_EVERY_SECONDS = 1.0
+"""How long a change may be known here and not in the registry. A look without a change costs no query."""
+
+
+class Registry:
+    """Writes what an ElementDirectory knows. Several processes may do so at once: the newest state stays."""
+
+    def __init__(self, database: Database, directory: ElementDirectory) -> None:
+        self._database = database
+        self._directory = directory
+        self._recorded: dict[str, ElementAnnouncement] = {}
+        self._watching_since: float | None = None
+
+    async def follow(self) -> None:
+        """Runs until it is cancelled. While PostgreSQL is away nothing is lost: the next look writes it."""
+        while True:
+            try:
+                await self._record_changes()
+                await self._mark_silent()
+            except DatabaseDown as e:
+                _log.warning("the registry of elements waits for the database", reason=e.reason)
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+    async def _record_changes(self) -> None:
+        changed = [
+            element
+            for element in self._directory.elements()
+            if self._recorded.get(element.element_id) != element
+        ]
+        if not changed:
+            return
+        async with self._database.write() as connection:
+            await repository.record(connection, changed)
+        self._recorded |= {element.element_id: element for element in changed}
+
+    async def _mark_silent(self) -> None:
+        """Say AWAY of elements that only the table knows, since they died before this process started.
+
+        The directory says it of every element that it ever heard. Of the others it is true once Redis was
+        watched for as long as an announcement lasts; once is enough, as one that speaks again is heard.
+        """
+        if self._directory.source is not Source.REDIS:
+            self._watching_since = None
+            return
+        now = time.monotonic()
+        if self._watching_since is None:
+            self._watching_since = now
+        elif now - self._watching_since > ANNOUNCEMENT_EXPIRES_SECONDS:
+            async with self._database.write() as connection:
+                await repository.mark_away_except(connection, list(self._recorded))
+            self._watching_since = float("inf")

@@ -1,0 +1,56 @@
+"""Queries on the registry of storage elements."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from artstore.admin.storage_elements.tables import STORAGE_ELEMENTS
+from artstore.kernel.database import ReadConnection, WriteConnection
+from artstore.wire.elements import ElementAnnouncement, ElementHealth
+
+_ANNOUNCED = [STORAGE_ELEMENTS.c[name] for name in ElementAnnouncement.model_fields]
+
+
+async def element_by_id(connection: ReadConnection, element_id: str) -> ElementAnnouncement | None:
+    rows = await connection.execute(select(*_ANNOUNCED).where(STORAGE_ELEMENTS.c.element_id == element_id))
+    row = rows.one_or_none()
+    return ElementAnnouncement.model_validate(row._mapping) if row else None
+
+
+async def elements_after(
+    connection: ReadConnection, after: str | None, limit: int
+) -> list[ElementAnnouncement]:
+    """Elements in the order of their ids, from behind the id ``after``."""
+    query = select(*_ANNOUNCED).order_by(STORAGE_ELEMENTS.c.element_id).limit(limit)
+    if after is not None:
+        query = query.where(STORAGE_ELEMENTS.c.element_id > after)
+    return [ElementAnnouncement.model_validate(row._mapping) for row in await connection.execute(query)]
+
+
+async def record(connection: WriteConnection, announcements: Sequence[ElementAnnouncement]) -> None:
+    """Keep these announcements, except where a newer one of the same element is there already.
+
+    Rows are locked in the order of their ids, so that two processes that record the same elements wait for
+    each other instead of deadlocking.
+    """
+    ordered = sorted(announcements, key=lambda announcement: announcement.element_id)
+    upsert = insert(STORAGE_ELEMENTS).values([announcement.model_dump() for announcement in ordered])
+    newer = {name: upsert.excluded[name] for name in ElementAnnouncement.model_fields if name != "element_id"}
+    await connection.execute(
+        upsert.on_conflict_do_update(
+            index_elements=[STORAGE_ELEMENTS.c.element_id],
+            set_=newer,
+            where=upsert.excluded.announced_at >= STORAGE_ELEMENTS.c.announced_at,
+        )
+    )
+
+
+async def mark_away_except(connection: WriteConnection, element_ids: Sequence[str]) -> None:
+    """Record that every element but these is AWAY."""
+    await connection.execute(
+        update(STORAGE_ELEMENTS)
+        .where(STORAGE_ELEMENTS.c.element_id.not_in(element_ids))
+        .where(STORAGE_ELEMENTS.c.health != ElementHealth.AWAY)
+        .values(health=ElementHealth.AWAY)
+    )
