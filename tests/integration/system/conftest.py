@@ -1,0 +1,82 @@
+"""Systems for the tests of the whole: one for all, one to be taken apart, one that is soon full."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from artstore.launcher.settings import SystemSettings
+from tests.support.system import Account, RunningSystem
+
+MIB = 1 << 20
+
+
+def _running(folder: pytest.TempPathFactory, name: str, environment: dict[str, str]) -> Iterator[RunningSystem]:
+    settings = SystemSettings(default_ports={}, environment=environment, durable_database=False)
+    system = RunningSystem(folder.mktemp(name), settings)
+    system.launch()
+    try:
+        yield system
+    finally:
+        system.shut_down()
+    system.check_elements()
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """Shared by all tests that leave the processes alone."""
+    yield from _running(tmp_path_factory, "system", {})
+
+
+@pytest.fixture(scope="module")
+def own_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """For the tests of one module, which stop, kill and start its parts, and leave all of them running."""
+    yield from _running(tmp_path_factory, "own-system", {})
+
+
+@pytest.fixture(scope="module")
+def small_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """Elements of 16 MiB, files of at most 4 MiB."""
+    limits = {
+        "ARTSTORE_STORAGE_CAPACITY_BYTES": str(16 * MIB),
+        "ARTSTORE_STORAGE_MAX_FILE_BYTES": str(4 * MIB),
+        "ARTSTORE_INGESTER_MAX_FILE_BYTES": str(4 * MIB),
+    }
+    yield from _running(tmp_path_factory, "small-system", limits)
+
+
+@pytest.fixture(autouse=True)
+def checked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After every test that had a system, its elements break no rule of the format."""
+    yield
+    for name in ("system", "own_system", "small_system"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name).check_elements()
+
+
+@pytest.fixture
+async def account(system: RunningSystem) -> AsyncIterator[Account]:
+    """A fresh USER."""
+    account = await system.create_account()
+    yield account
+    await account.close()
+
+
+@pytest.fixture
+async def other_account(system: RunningSystem) -> AsyncIterator[Account]:
+    account = await system.create_account()
+    yield account
+    await account.close()
+
+
+@pytest.fixture
+async def readonly(system: RunningSystem) -> AsyncIterator[Account]:
+    account = await system.create_account(role="READONLY")
+    yield account
+    await account.close()
+
+
+@pytest.fixture
+async def admin(system: RunningSystem) -> AsyncIterator[Account]:
+    account = await system.administrator()
+    yield account
+    await account.close()

@@ -1,0 +1,160 @@
+"""The system in use: many uploads at once, restarts of every part, memory while a gigabyte passes."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.system import Account, RunningSystem, form, part
+
+MIB = 1 << 20
+
+
+async def test_hundred_uploads_at_once(account: Account) -> None:
+    contents = {f"parallel {n:03d}.txt": f"content {n}".encode() * (n * 37 % 4000 + 1) for n in range(100)}
+    answers = await asyncio.gather(*(account.upload(name, content) for name, content in contents.items()))
+    assert [answer.status_code for answer in answers] == [201] * 100
+    assert len({answer.json()["file_id"] for answer in answers}) == 100
+    for (name, content), answer in zip(contents.items(), answers, strict=True):
+        stored = answer.json()
+        assert stored["original_filename"] == name
+        assert stored["checksum"] == hashlib.sha256(content).hexdigest()
+        assert (await account.download(stored["file_id"])).content == content
+    for answer in answers:
+        await account.find("parallel", answer.json()["file_id"])
+
+
+class TestRestart:
+    """Every part is stopped, killed or replaced in turn; what was stored before is there afterwards."""
+
+    @pytest.mark.parametrize("how", ["restart", "kill"])
+    @pytest.mark.parametrize(
+        "part_name", ["admin", "ingester", "query", "edit-01", "rw-01", "redis", "postgres"]
+    )
+    async def test_data_is_intact(self, own_system: RunningSystem, part_name: str, how: str) -> None:
+        account = await own_system.create_account()
+        before: dict[str, bytes] = {}
+        for number, policy in enumerate(["permanent", "temporary"] * 3):
+            content = f"kept {part_name} {number}".encode() * 1000 * (number + 1)
+            stored = (await account.upload(f"kept {number}.txt", content, retention_policy=policy)).json()
+            before[stored["file_id"]] = content
+
+        if how == "restart":
+            await own_system.stop(part_name)
+        else:
+            await own_system.kill(part_name)
+        await own_system.start(part_name)
+
+        await account.refresh()
+        for file_id, content in before.items():
+            assert (await account.download_when_ready(file_id)).content == content
+            await account.find("kept", file_id)
+        stored = await account.upload_until_taken("after.txt", b"after the restart")
+        await account.find("after", stored["file_id"])
+
+    async def test_second_start_finds_everything(self, own_system: RunningSystem) -> None:
+        account = await own_system.create_account()
+        stored = (await account.upload("lasting.txt", b"lasting")).json()
+        await own_system.stop_all()
+        await own_system.start_all()
+        await account.refresh()
+        assert (await account.download_when_ready(stored["file_id"])).content == b"lasting"
+        await account.find("lasting", stored["file_id"])
+
+
+class TestRedisAway:
+    async def test_uploads_and_downloads_go_on(self, own_system: RunningSystem) -> None:
+        account = await own_system.create_account()
+        await own_system.kill("redis")
+        stored = await account.upload_until_taken("without redis.txt", b"content")
+        assert (await account.download_when_ready(stored["file_id"])).content == b"content"
+        await own_system.start("redis")
+        await account.find("redis", stored["file_id"])
+
+    async def test_ingester_that_starts_without_redis_asks_the_registry(self, own_system: RunningSystem) -> None:
+        account = await own_system.create_account()
+        await own_system.registry_knows_all_elements()
+        await own_system.kill("redis")
+        await own_system.stop("ingester")
+        await own_system.start("ingester")
+        stored = await account.upload_until_taken("without redis.txt", b"content")
+        assert stored["file_size"] == 7
+        await own_system.start("redis")
+
+
+class TestPostgresAway:
+    async def test_uploads_and_downloads_go_on(self, own_system: RunningSystem) -> None:
+        account = await own_system.create_account()
+        first = (await account.upload("first.txt", b"first")).json()
+        await own_system.kill("postgres")
+        second = await account.upload_until_taken("second.txt", b"second")
+        assert (await account.download_when_ready(first["file_id"])).content == b"first"
+        assert (await account.download_when_ready(second["file_id"])).content == b"second"
+        search = await account.search_page("second")
+        assert search.status_code == 503
+        assert search.json()["type"] == "urn:artstore:problem:dependency-unavailable"
+        health = await own_system.health("rw-01")
+        assert health["status"] == "degraded"
+        await own_system.start("postgres")
+        await account.find("second", second["file_id"])
+
+
+async def test_memory_while_a_gigabyte_passes(own_system: RunningSystem) -> None:
+    """Ingester and element grow by less than 64 MiB, up and down; Query as well."""
+    account = await own_system.create_account()
+    await account.upload("warm up.bin", b"x" * MIB)
+    watched = ["ingester", "rw-01", "query"]
+    for name in watched:
+        own_system.forget_peak_memory(name)
+    before = {name: own_system.peak_memory(name) for name in watched}
+
+    size = 1024 * MIB
+    block = hashlib.sha256(b"block").digest() * (MIB // 32)
+    digest = hashlib.sha256()
+    head = form(part("file", b"", "gigabyte.bin"))[: -len(b"\r\n--frontier--\r\n")]
+    tail = b"\r\n--frontier--\r\n"
+
+    async def body() -> AsyncIterator[bytes]:
+        yield head
+        for _ in range(1024):
+            digest.update(block)
+            yield block
+        yield tail
+
+    answer = await account.http.post(
+        f"{own_system.ingester_url}/api/v1/files/upload",
+        content=body(),
+        headers={
+            "Content-Type": "multipart/form-data; boundary=frontier",
+            "Content-Length": str(len(head) + size + len(tail)),
+        },
+        timeout=120,
+    )
+    assert answer.status_code == 201, answer.text
+    stored = answer.json()
+    assert stored["checksum"] == digest.hexdigest()
+
+    received = hashlib.sha256()
+    url = f"{own_system.query_url}/api/v1/files/{stored['file_id']}/download"
+    async with account.http.stream("GET", url, timeout=120) as download:
+        async for chunk in download.aiter_bytes():
+            received.update(chunk)
+    assert received.hexdigest() == stored["checksum"]
+
+    grown = {name: own_system.peak_memory(name) - before[name] for name in watched}
+    assert all(growth < 64 * MIB for growth in grown.values()), grown
+
+
+async def test_a_slow_reader_does_not_fill_memory(own_system: RunningSystem) -> None:
+    """A client that stops reading and leaves is noticed, and what it asked for is not piled up."""
+    account = await own_system.create_account()
+    stored = (await account.upload("large.bin", b"x" * (200 * MIB), timeout=60)).json()
+    own_system.forget_peak_memory("query")
+    before = own_system.peak_memory("query")
+    url = f"{own_system.query_url}/api/v1/files/{stored['file_id']}/download"
+    async with account.http.stream("GET", url) as download:
+        stream = download.aiter_raw(65536)
+        await anext(stream)
+        await own_system.no_more_is_sent("query")
+    assert own_system.peak_memory("query") - before < 64 * MIB

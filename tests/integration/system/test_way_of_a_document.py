@@ -1,0 +1,203 @@
+"""The whole way over HTTP: token, upload, search, download, with every sample."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.system import Account, RunningSystem
+
+SAMPLES = Path(__file__).parents[3] / "samples"
+DOCUMENTS = sorted(path for path in SAMPLES.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("sample", DOCUMENTS, ids=lambda path: path.relative_to(SAMPLES).as_posix())
+async def test_sample(account: Account, sample: Path) -> None:
+    content = sample.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+
+    answer = await account.upload(
+        sample.name, content, description="A sample", custom_attributes={"folder": sample.parent.name}
+    )
+    assert answer.status_code == 201, answer.text
+    stored = answer.json()
+    assert stored["original_filename"] == sample.name
+    assert stored["file_size"] == len(content)
+    assert stored["checksum"] == digest
+    assert stored["created_by_username"] == account.name
+    assert stored["description"] == "A sample"
+    assert stored["custom_attributes"] == {"folder": sample.parent.name}
+    assert stored["retention_policy"] == "permanent"
+    assert "storage_filename" not in stored
+    assert "storage_path" not in stored
+
+    word = re.findall(r"\w+", sample.stem)[0]
+    hit = await account.find(word, stored["file_id"])
+    assert hit["checksum"] == digest
+    assert hit["element_id"] == "rw-01"
+
+    download = await account.http.get(f"{account.system.query_url}/api/v1/files/{stored['file_id']}/download")
+    assert download.status_code == 200
+    assert download.content == content
+    assert download.headers["content-type"].split(";")[0] == stored["content_type"]
+
+
+class TestUpload:
+    async def test_acknowledged_document_is_readable_at_once(self, account: Account) -> None:
+        for number in range(20):
+            content = f"document {number}".encode()
+            stored = (await account.upload("note.txt", content)).json()
+            info = await account.http.get(f"{account.system.query_url}/api/v1/files/{stored['file_id']}")
+            assert info.status_code == 200
+            assert info.json()["checksum"] == stored["checksum"]
+            download = await account.download(stored["file_id"])
+            assert download.content == content
+
+    async def test_temporary_document_goes_to_the_edit_element(self, account: Account) -> None:
+        stored = (await account.upload("draft.txt", b"a draft", retention_policy="temporary")).json()
+        assert stored["retention_policy"] == "temporary"
+        hit = await account.find("draft", stored["file_id"])
+        assert hit["element_id"] == "edit-01"
+
+    async def test_tags(self, account: Account) -> None:
+        stored = (await account.upload("tagged.txt", b"tagged", tags=["красный", "blue"])).json()
+        assert stored["tags"] == ["красный", "blue"]
+        await account.find("красный", stored["file_id"])
+
+    async def test_same_name_twice_gives_two_documents(self, account: Account) -> None:
+        first = (await account.upload("report.txt", b"north")).json()
+        second = (await account.upload("report.txt", b"south")).json()
+        assert first["file_id"] != second["file_id"]
+        assert (await account.download(first["file_id"])).content == b"north"
+        assert (await account.download(second["file_id"])).content == b"south"
+
+    async def test_answer_carries_request_id_and_location(self, account: Account) -> None:
+        answer = await account.upload("note.txt", b"note", headers={"X-Request-ID": "my-request-1"})
+        assert answer.headers["x-request-id"] == "my-request-1"
+        assert answer.headers["location"].endswith(answer.json()["file_id"])
+
+
+class TestDownload:
+    @pytest.fixture
+    async def content(self) -> bytes:
+        return b"".join(hashlib.sha256(number.to_bytes(4, "big")).digest() for number in range(8192))
+
+    @pytest.fixture
+    async def file_id(self, account: Account, content: bytes) -> str:
+        return str((await account.upload("random.bin", content)).json()["file_id"])
+
+    @pytest.mark.parametrize(
+        ("asked", "first", "last"),
+        [("bytes=0-0", 0, 0), ("bytes=100-299", 100, 299), ("bytes=262000-", 262000, 262143), ("bytes=-500", 261644, 262143)],
+    )
+    async def test_range(
+        self, account: Account, content: bytes, file_id: str, asked: str, first: int, last: int
+    ) -> None:
+        answer = await account.download(file_id, headers={"Range": asked})
+        assert answer.status_code == 206
+        assert answer.headers["content-range"] == f"bytes {first}-{last}/{len(content)}"
+        assert answer.content == content[first : last + 1]
+
+    async def test_range_beyond_the_end(self, account: Account, content: bytes, file_id: str) -> None:
+        answer = await account.download(file_id, headers={"Range": f"bytes={len(content)}-"})
+        assert answer.status_code == 416
+        assert answer.headers["content-range"] == f"bytes */{len(content)}"
+        assert answer.json()["type"] == "urn:artstore:problem:range-not-satisfiable"
+
+    async def test_resumes_only_the_same_document(self, account: Account, content: bytes, file_id: str) -> None:
+        whole = await account.download(file_id)
+        etag = whole.headers["etag"]
+        rest = await account.download(file_id, headers={"Range": "bytes=1000-", "If-Range": etag})
+        assert rest.status_code == 206
+        assert content == whole.content[:1000] + rest.content
+        other = await account.download(file_id, headers={"Range": "bytes=1000-", "If-Range": '"another"'})
+        assert other.status_code == 200
+        assert other.content == content
+
+    async def test_head_and_not_modified(self, account: Account, content: bytes, file_id: str) -> None:
+        url = f"{account.system.query_url}/api/v1/files/{file_id}/download"
+        head = await account.http.head(url)
+        assert head.status_code == 200
+        assert head.headers["content-length"] == str(len(content))
+        assert head.headers["accept-ranges"] == "bytes"
+        assert head.content == b""
+        cached = await account.http.get(url, headers={"If-None-Match": head.headers["etag"]})
+        assert cached.status_code == 304
+
+    async def test_name_in_any_script_survives(self, account: Account) -> None:
+        stored = (await account.upload("отчёт 报告 “2025”.txt", b"text")).json()
+        answer = await account.download(stored["file_id"])
+        assert "filename*=UTF-8''" in answer.headers["content-disposition"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+class TestSearch:
+    async def test_words_in_three_scripts(self, account: Account) -> None:
+        names = ["Annual report 2025.pdf", "счёт_2025-03-17_ООО.pdf", "年度报告2025.pdf"]
+        ids = [(await account.upload(name, name.encode())).json()["file_id"] for name in names]
+        for words, index in [
+            ("annual", 0),
+            ("reports", 0),
+            ("счет", 1),
+            ("2025-03", 1),
+            ("ооо", 1),
+            ("报告", 2),
+        ]:
+            hit = await account.find(words, ids[index])
+            assert hit["original_filename"] == names[index], words
+
+    async def test_all_words_must_match(self, account: Account) -> None:
+        stored = (await account.upload("kiln street invoice.txt", b"1")).json()
+        await account.find("kiln invoice", stored["file_id"])
+        assert await account.search("kiln elephants") == []
+
+    async def test_pages_by_cursor(self, account: Account) -> None:
+        ids = {(await account.upload(f"ledger {n}.txt", f"{n}".encode())).json()["file_id"] for n in range(7)}
+        for file_id in ids:
+            await account.find("ledger", file_id)
+        seen: list[str] = []
+        cursor = None
+        while True:
+            page = (await account.search_page("ledger", limit=3, cursor=cursor)).json()
+            seen += [item["file_id"] for item in page["items"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        assert len(seen) == len(set(seen))
+        assert set(seen) == ids
+
+
+class TestOwnership:
+    async def test_other_accounts_see_nothing(self, account: Account, other_account: Account) -> None:
+        stored = (await account.upload("secret plans.txt", b"secret")).json()
+        await account.find("plans", stored["file_id"])
+        assert await other_account.search("plans") == []
+        foreign = await other_account.download(stored["file_id"])
+        missing = await other_account.download("0193a5b0-0000-7000-8000-000000000000")
+        assert foreign.status_code == missing.status_code == 404
+        assert without_request(foreign) == without_request(missing)
+
+    async def test_administrators_see_all(self, account: Account, admin: Account) -> None:
+        stored = (await account.upload("visible to admin.txt", b"content")).json()
+        assert (await admin.download(stored["file_id"])).content == b"content"
+
+
+class TestDiscovery:
+    async def test_registry_lists_the_elements(self, system: RunningSystem, admin: Account) -> None:
+        answer = await admin.http.get(f"{system.admin_url}/api/v1/storage-elements")
+        elements = {item["element_id"]: item for item in answer.json()["items"]}
+        assert elements["edit-01"]["mode"] == "edit"
+        assert elements["rw-01"]["mode"] == "rw"
+        assert all(item["free_bytes"] > 0 for item in elements.values())
+
+    async def test_a_user_may_not_read_the_registry(self, system: RunningSystem, account: Account) -> None:
+        answer = await account.http.get(f"{system.admin_url}/api/v1/storage-elements")
+        assert answer.status_code == 403
+        assert answer.json()["type"] == "urn:artstore:problem:insufficient-scope"
+
+
+def without_request(answer: httpx.Response) -> dict[str, object]:
+    body: dict[str, object] = answer.json()
+    return {key: value for key, value in body.items() if key not in ("request_id", "instance")}

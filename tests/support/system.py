@@ -1,0 +1,335 @@
+"""A running system, and accounts that use it over HTTP as applications do."""
+
+import asyncio
+import base64
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from artstore.engine import verify
+from artstore.launcher.private import secret
+from artstore.launcher.settings import SystemSettings
+from artstore.launcher.system import System
+from tests.support import processes
+
+PATIENCE_SECONDS = 30.0
+BOUNDARY = "frontier"
+
+
+class RunningSystem:
+    """The whole system in a folder of its own, on free ports."""
+
+    def __init__(self, folder: Path, settings: SystemSettings) -> None:
+        self.folder = folder
+        self._settings = settings
+        self._system = System(folder, settings)
+
+    def launch(self) -> None:
+        self._system.start()
+
+    def shut_down(self) -> None:
+        self._system.stop()
+
+    @property
+    def admin_url(self) -> str:
+        return self._system.url("admin")
+
+    @property
+    def ingester_url(self) -> str:
+        return self._system.url("ingester")
+
+    @property
+    def query_url(self) -> str:
+        return self._system.url("query")
+
+    @property
+    def element_urls(self) -> dict[str, str]:
+        return {element.element_id: self._system.url(element.element_id) for element in self._settings.elements}
+
+    def root(self, element_id: str) -> Path:
+        return self._system.folder.element_root(element_id)
+
+    def pid(self, name: str) -> int:
+        pid = self._system.parts[name].pid
+        assert pid is not None, f"{name} does not run"
+        return pid
+
+    async def start(self, name: str) -> None:
+        await asyncio.to_thread(self._system.parts[name].start)
+
+    async def stop(self, name: str) -> None:
+        await asyncio.to_thread(self._system.parts[name].stop)
+
+    async def kill(self, name: str) -> None:
+        await asyncio.to_thread(self._system.parts[name].kill)
+
+    async def start_all(self) -> None:
+        await asyncio.to_thread(self._system.start)
+
+    async def stop_all(self) -> None:
+        await asyncio.to_thread(self._system.stop)
+
+    async def health(self, name: str) -> dict[str, Any]:
+        async with httpx.AsyncClient(timeout=30) as http:
+            body: dict[str, Any] = (await http.get(f"{self._system.url(name)}/health/ready")).json()
+            return body
+
+    def check_elements(self) -> None:
+        """The checker is the oracle: each element, as it lies on disk at this moment, breaks no rule."""
+        for element_id in self.element_urls:
+            keeper = self._system.parts.get(element_id)
+            if keeper is not None and (pid := keeper.pid) is not None:
+                with processes.paused(pid):
+                    report = verify(self.root(element_id))
+            else:
+                report = verify(self.root(element_id))
+            assert report.findings == [], f"{element_id}: {report.findings} (kept in {self.folder})"
+
+    async def staging_is_empty(self) -> None:
+        def left() -> list[Path]:
+            return [path for name in self.element_urls for path in (self.root(name) / "staging").iterdir()]
+
+        await eventually(lambda: not left(), f"staging still has {left()}")
+
+    async def staging_has_a_file(self, element_id: str) -> None:
+        await eventually(lambda: any((self.root(element_id) / "staging").iterdir()), "nothing came to staging")
+
+    async def registry_knows_all_elements(self) -> None:
+        account = await self.administrator()
+
+        async def known() -> bool:
+            answer = await account.http.get(f"{self.admin_url}/api/v1/storage-elements")
+            items = answer.json()["items"] if answer.status_code == 200 else []
+            return {item["element_id"]: item["url"] for item in items} == self.element_urls
+
+        await eventually(known, "the registry does not know all elements")
+
+    async def no_more_is_sent(self, name: str) -> None:
+        """Returns when a service has written nothing for a second."""
+        pid, seen, since = self.pid(name), -1, time.monotonic()
+
+        def still() -> bool:
+            nonlocal seen, since
+            if (now := processes.written(pid)) - seen > 65536:
+                seen, since = now, time.monotonic()
+            return time.monotonic() - since > 1
+
+        await eventually(still, f"{name} does not stop sending")
+
+    def forget_peak_memory(self, name: str) -> None:
+        processes.forget_peak(self.pid(name))
+
+    def peak_memory(self, name: str) -> int:
+        return processes.peak(self.pid(name))
+
+    async def administrator(self) -> "Account":
+        profile = self._system.profile
+        account = Account(self, "initial", profile.client_id, profile.client_secret)
+        await account.refresh()
+        return account
+
+    async def create_account(self, role: str = "USER") -> "Account":
+        administrator = await self.administrator()
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        answer = await administrator.http.post(
+            f"{self.admin_url}/api/v1/service-accounts", json={"name": name, "role": role}
+        )
+        assert answer.status_code == 201, answer.text
+        await administrator.close()
+        created = answer.json()
+        account = Account(self, name, created["client_id"], created["client_secret"])
+        await account.refresh()
+        return account
+
+    def signed_token(self, account: "Account", **changes: Any) -> str:
+        """A token with Admin's own signature and changed claims."""
+        header, claims = account.token_parts()
+        url = self._system.parts["postgres"].part.url("artstore", driver="postgresql")  # type: ignore[attr-defined]  # the embedded server
+        with psycopg.connect(url) as connection:
+            row = connection.execute(
+                "SELECT private_pem FROM admin.signing_keys WHERE kid = %s", (header["kid"],)
+            ).fetchone()
+        assert row is not None
+        passphrase = secret(self._system.folder.secret_file("key-passphrase"))
+        key = RSAKey.import_key(row[0], password=passphrase)
+        return jwt.encode(header, {**claims, **changes}, key, algorithms=["RS256"])
+
+
+class Account:
+    """A service account with a token; ``http`` sends it along."""
+
+    def __init__(self, system: RunningSystem, name: str, client_id: str, client_secret: str) -> None:
+        self.system = system
+        self.name = name
+        self.token = ""
+        self._credentials = (client_id, client_secret)
+        self.http = httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=200))
+
+    async def close(self) -> None:
+        await self.http.aclose()
+
+    @asynccontextmanager
+    async def anonymous(self) -> AsyncIterator[httpx.AsyncClient]:
+        async with httpx.AsyncClient(timeout=30) as http:
+            yield http
+
+    async def refresh(self) -> None:
+        """A fresh token, once Admin answers."""
+        self.http.headers.pop("Authorization", None)
+
+        async def got() -> bool:
+            try:
+                answer = await self.http.post(
+                    f"{self.system.admin_url}/api/v1/auth/token",
+                    data={"grant_type": "client_credentials"},
+                    auth=self._credentials,
+                )
+            except httpx.TransportError:
+                return False
+            if answer.status_code != 200:
+                return False
+            self.token = answer.json()["access_token"]
+            return True
+
+        await eventually(got, "Admin gives no token")
+        self.http.headers["Authorization"] = f"Bearer {self.token}"
+
+    def token_parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Header and claims of the token."""
+        header, claims, _ = self.token.split(".")
+        decoded = [json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))) for text in (header, claims)]
+        return decoded[0], decoded[1]
+
+    async def upload(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        custom_attributes: dict[str, Any] | None = None,
+        tags: list[str] | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: float = 30,
+        **fields: str,
+    ) -> httpx.Response:
+        """One document through the Ingester, by httpx's own multipart, with the fields before the file."""
+        data: dict[str, Any] = dict(fields)
+        if custom_attributes is not None:
+            data["custom_attributes"] = json.dumps(custom_attributes)
+        if tags is not None:
+            data["tags"] = tags
+        return await self.http.post(
+            f"{self.system.ingester_url}/api/v1/files/upload",
+            data=data,
+            files={"file": (name, content)},
+            headers=headers,
+            timeout=timeout,
+        )
+
+    async def upload_until_taken(self, name: str, content: bytes) -> dict[str, Any]:
+        """Tries again while a part of the system comes back, as an application would."""
+        stored: dict[str, Any] = {}
+
+        async def taken() -> bool:
+            try:
+                answer = await self.upload(name, content)
+            except httpx.TransportError:
+                return False
+            assert answer.status_code in (201, 503), answer.text
+            if answer.status_code == 201:
+                stored.update(answer.json())
+            return answer.status_code == 201
+
+        await eventually(taken, f"{name} is not taken")
+        return stored
+
+    async def download(self, file_id: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        return await self.http.get(f"{self.system.query_url}/api/v1/files/{file_id}/download", headers=headers)
+
+    async def download_when_ready(self, file_id: str) -> httpx.Response:
+        """Tries again while a part of the system comes back; a document that is not found is no such case."""
+        answers: list[httpx.Response] = []
+
+        async def got() -> bool:
+            try:
+                answer = await self.download(file_id)
+            except httpx.TransportError:
+                return False
+            assert answer.status_code in (200, 503), answer.text
+            answers.append(answer)
+            return answer.status_code == 200
+
+        await eventually(got, f"{file_id} cannot be downloaded")
+        return answers[-1]
+
+    async def search_page(self, words: str, **parameters: Any) -> httpx.Response:
+        given = {key: value for key, value in parameters.items() if value is not None}
+        return await self.http.get(f"{self.system.query_url}/api/v1/search", params={"q": words, **given})
+
+    async def search(self, words: str) -> list[dict[str, Any]]:
+        answer = await self.search_page(words)
+        assert answer.status_code == 200, answer.text
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+    async def find(self, words: str, file_id: str) -> dict[str, Any]:
+        """The hit for one document, once the catalog has it."""
+        found: dict[str, Any] = {}
+
+        async def seen() -> bool:
+            cursor = None
+            while True:
+                answer = await self.search_page(words, cursor=cursor, limit=100)
+                if answer.status_code == 503:
+                    return False
+                assert answer.status_code == 200, answer.text
+                page = answer.json()
+                for item in page["items"]:
+                    if item["file_id"] == file_id:
+                        found.update(item)
+                        return True
+                if (cursor := page["next_cursor"]) is None:
+                    return False
+
+        await eventually(seen, f"a search for {words!r} does not find {file_id}")
+        return found
+
+
+async def eventually(holds: Callable[[], bool | Awaitable[bool]], otherwise: str) -> None:
+    """Waits until a condition that nobody announces holds, for a bounded time."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        outcome = holds()
+        if outcome if isinstance(outcome, bool) else await outcome:
+            return
+        assert time.monotonic() < deadline, otherwise
+        await asyncio.sleep(0.05)
+
+
+def part(
+    name: str,
+    value: bytes,
+    filename: str | None = None,
+    *,
+    disposition: str | None = None,
+    extra: bytes = b"",
+) -> bytes:
+    """One part of a form, without its delimiter, exactly as given: also what no client would send."""
+    if disposition is None:
+        disposition = f'form-data; name="{name}"' + (f'; filename="{filename}"' if filename is not None else "")
+    return b"Content-Disposition: " + disposition.encode() + b"\r\n" + extra + b"\r\n" + value
+
+
+def form(*parts: bytes) -> bytes:
+    """A whole form of these parts with the boundary ``frontier``."""
+    delimiter = f"--{BOUNDARY}".encode()
+    return b"".join(delimiter + b"\r\n" + each + b"\r\n" for each in parts) + delimiter + b"--\r\n"
+
