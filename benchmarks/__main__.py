@@ -29,7 +29,9 @@ def main() -> int:
     unknown = set(options.names) - set(MEASUREMENTS)
     if unknown:
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}; --list names them")
-    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.release()}")
+    print(
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.release()}"
+    )
     for name in options.names or MEASUREMENTS:
         measure, what = MEASUREMENTS[name]
         print(f"\n## {name}: {what}", flush=True)
