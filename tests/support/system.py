@@ -53,7 +53,9 @@ class RunningSystem:
 
     @property
     def element_urls(self) -> dict[str, str]:
-        return {element.element_id: self._system.url(element.element_id) for element in self._settings.elements}
+        return {
+            element.element_id: self._system.url(element.element_id) for element in self._settings.elements
+        }
 
     def root(self, element_id: str) -> Path:
         return self._system.folder.element_root(element_id)
@@ -101,7 +103,9 @@ class RunningSystem:
         await eventually(lambda: not left(), f"staging still has {left()}")
 
     async def staging_has_a_file(self, element_id: str) -> None:
-        await eventually(lambda: any((self.root(element_id) / "staging").iterdir()), "nothing came to staging")
+        await eventually(
+            lambda: any((self.root(element_id) / "staging").iterdir()), "nothing came to staging"
+        )
 
     async def registry_knows_all_elements(self) -> None:
         account = await self.administrator()
@@ -206,7 +210,9 @@ class Account:
     def token_parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Header and claims of the token."""
         header, claims, _ = self.token.split(".")
-        decoded = [json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))) for text in (header, claims)]
+        decoded = [
+            json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))) for text in (header, claims)
+        ]
         return decoded[0], decoded[1]
 
     async def upload(
@@ -252,7 +258,9 @@ class Account:
         return stored
 
     async def download(self, file_id: str, headers: dict[str, str] | None = None) -> httpx.Response:
-        return await self.http.get(f"{self.system.query_url}/api/v1/files/{file_id}/download", headers=headers)
+        return await self.http.get(
+            f"{self.system.query_url}/api/v1/files/{file_id}/download", headers=headers
+        )
 
     async def download_when_ready(self, file_id: str) -> httpx.Response:
         """Tries again while a part of the system comes back; a document that is not found is no such case."""
@@ -324,7 +332,9 @@ def part(
 ) -> bytes:
     """One part of a form, without its delimiter, exactly as given: also what no client would send."""
     if disposition is None:
-        disposition = f'form-data; name="{name}"' + (f'; filename="{filename}"' if filename is not None else "")
+        disposition = f'form-data; name="{name}"' + (
+            f'; filename="{filename}"' if filename is not None else ""
+        )
     return b"Content-Disposition: " + disposition.encode() + b"\r\n" + extra + b"\r\n" + value
 
 
@@ -332,4 +342,3 @@ def form(*parts: bytes) -> bytes:
     """A whole form of these parts with the boundary ``frontier``."""
     delimiter = f"--{BOUNDARY}".encode()
     return b"".join(delimiter + b"\r\n" + each + b"\r\n" for each in parts) + delimiter + b"--\r\n"
-

@@ -10,7 +10,9 @@ from tests.support.system import Account, RunningSystem
 MIB = 1 << 20
 
 
-def _running(folder: pytest.TempPathFactory, name: str, environment: dict[str, str]) -> Iterator[RunningSystem]:
+def _running(
+    folder: pytest.TempPathFactory, name: str, environment: dict[str, str]
+) -> Iterator[RunningSystem]:
     settings = SystemSettings(default_ports={}, environment=environment, durable_database=False)
     system = RunningSystem(folder.mktemp(name), settings)
     system.launch()

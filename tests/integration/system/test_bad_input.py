@@ -60,7 +60,9 @@ class TestToken:
     async def test_none(self, account: Account) -> None:
         await self.refused(account, None)
 
-    @pytest.mark.parametrize("value", ["Bearer", "Bearer x", "Bearer a.b.c", "Basic eDp5", "bearer ", "Bearer \u00ff"])
+    @pytest.mark.parametrize(
+        "value", ["Bearer", "Bearer x", "Bearer a.b.c", "Basic eDp5", "bearer ", "Bearer \u00ff"]
+    )
     async def test_bad(self, account: Account, value: str) -> None:
         await self.refused(account, value.encode("latin-1").decode("latin-1"))
 
@@ -79,11 +81,15 @@ class TestToken:
         header, claims = account.token_parts()
         keys = (await account.http.get(f"{account.system.admin_url}/.well-known/jwks.json")).json()
         public = RSAKey.import_key(keys["keys"][0]).as_pem(private=False)
-        forged = jwt.encode({**header, "alg": "HS256"}, claims, OctKey.import_key(public), algorithms=["HS256"])
+        forged = jwt.encode(
+            {**header, "alg": "HS256"}, claims, OctKey.import_key(public), algorithms=["HS256"]
+        )
         await self.refused(account, f"Bearer {forged}")
 
     async def test_expired(self, account: Account) -> None:
-        await self.refused(account, f"Bearer {account.system.signed_token(account, exp=int(time.time()) - 120)}")
+        await self.refused(
+            account, f"Bearer {account.system.signed_token(account, exp=int(time.time()) - 120)}"
+        )
 
     @pytest.mark.parametrize(("claim", "value"), [("aud", "another"), ("iss", "https://elsewhere.example")])
     async def test_foreign(self, account: Account, claim: str, value: str) -> None:
@@ -103,7 +109,9 @@ class TestForm:
         base = system.ingester_url if request.param == "ingester" else system.element_urls["rw-01"]
         return f"{base}/api/v1/files/upload"
 
-    async def refused(self, account: Account, url: str, body: bytes, status: int, problem: str, **more: str) -> None:
+    async def refused(
+        self, account: Account, url: str, body: bytes, status: int, problem: str, **more: str
+    ) -> None:
         content_type = more.get("content_type", "multipart/form-data; boundary=frontier")
         answer = await account.http.post(url, content=body, headers={"Content-Type": content_type})
         assert answer.status_code == status, answer.text
@@ -112,13 +120,17 @@ class TestForm:
             assert answer.json()["field"] == more["field"]
 
     async def test_no_file_part(self, account: Account, url: str) -> None:
-        await self.refused(account, url, form(part("description", b"no file")), 400, "file-missing", field="file")
+        await self.refused(
+            account, url, form(part("description", b"no file")), 400, "file-missing", field="file"
+        )
 
     async def test_file_part_without_a_file_name(self, account: Account, url: str) -> None:
         await self.refused(account, url, form(part("file", b"bytes")), 400, "file-missing", field="file")
 
     async def test_empty_file(self, account: Account, url: str) -> None:
-        await self.refused(account, url, form(part("file", b"", "empty.txt")), 400, "file-empty", field="file")
+        await self.refused(
+            account, url, form(part("file", b"", "empty.txt")), 400, "file-empty", field="file"
+        )
 
     async def test_not_multipart(self, account: Account, url: str) -> None:
         await self.refused(
@@ -126,9 +138,7 @@ class TestForm:
         )
 
     async def test_no_boundary(self, account: Account, url: str) -> None:
-        await self.refused(
-            account, url, b"--x", 400, "broken-multipart", content_type="multipart/form-data"
-        )
+        await self.refused(account, url, b"--x", 400, "broken-multipart", content_type="multipart/form-data")
 
     @pytest.mark.parametrize("cut", [1, 20, 60, 120, 190])
     async def test_cut_short(self, account: Account, url: str, cut: int) -> None:
@@ -164,7 +174,15 @@ class TestForm:
 
     @pytest.mark.parametrize(
         "name",
-        ["../../etc/passwd", "..", "a/b.txt", "nul\x00byte.txt", "line\nbreak.txt", "bell\x07.txt", "x" * 5000 + ".txt"],
+        [
+            "../../etc/passwd",
+            "..",
+            "a/b.txt",
+            "nul\x00byte.txt",
+            "line\nbreak.txt",
+            "bell\x07.txt",
+            "x" * 5000 + ".txt",
+        ],
         ids=["parents", "dots", "slash", "nul", "newline", "control", "5000 characters"],
     )
     async def test_name(self, account: Account, url: str, name: str) -> None:
@@ -196,7 +214,9 @@ class TestSize:
                 f"Authorization: Bearer {account.token}\r\nContent-Type: multipart/form-data; boundary=b\r\n"
                 f"Content-Length: {1 << 50}\r\n\r\n"
             )
-            with socket.create_connection((address.hostname or "", address.port or 0), timeout=10) as connection:
+            with socket.create_connection(
+                (address.hostname or "", address.port or 0), timeout=10
+            ) as connection:
                 connection.sendall(head.encode())
                 answer = connection.recv(65536)
             assert answer.startswith(b"HTTP/1.1 413"), answer
@@ -265,7 +285,20 @@ class TestElementsAway:
 class TestQueries:
     @pytest.mark.parametrize(
         "query",
-        ["'; DROP TABLE catalog_files; --", "((((", "a & | !", "\\", "%", "\u202e", "🗄️", "-", "*:*", "a" * 400, '"', "' or 1=1"],
+        [
+            "'; DROP TABLE catalog_files; --",
+            "((((",
+            "a & | !",
+            "\\",
+            "%",
+            "\u202e",
+            "🗄️",
+            "-",
+            "*:*",
+            "a" * 400,
+            '"',
+            "' or 1=1",
+        ],
     )
     async def test_hostile_words(self, account: Account, query: str) -> None:
         answer = await account.search_page(query)
@@ -294,7 +327,9 @@ class TestQueries:
         assert answer.status_code == 422
         assert answer.json()["field"] == "limit"
 
-    @pytest.mark.parametrize("file_id", ["x", "..%2F..%2Fetc", "0", "%00", "00000000-0000-0000-0000-000000000000"])
+    @pytest.mark.parametrize(
+        "file_id", ["x", "..%2F..%2Fetc", "0", "%00", "00000000-0000-0000-0000-000000000000"]
+    )
     async def test_ids_that_are_none(self, account: Account, file_id: str) -> None:
         for base in (account.system.query_url, account.system.element_urls["rw-01"]):
             answer = await account.http.get(f"{base}/api/v1/files/{file_id}/download")

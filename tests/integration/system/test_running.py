@@ -72,7 +72,9 @@ class TestRedisAway:
         await own_system.start("redis")
         await account.find("redis", stored["file_id"])
 
-    async def test_ingester_that_starts_without_redis_asks_the_registry(self, own_system: RunningSystem) -> None:
+    async def test_ingester_that_starts_without_redis_asks_the_registry(
+        self, own_system: RunningSystem
+    ) -> None:
         account = await own_system.create_account()
         await own_system.registry_knows_all_elements()
         await own_system.kill("redis")

@@ -90,7 +90,12 @@ class TestDownload:
 
     @pytest.mark.parametrize(
         ("asked", "first", "last"),
-        [("bytes=0-0", 0, 0), ("bytes=100-299", 100, 299), ("bytes=262000-", 262000, 262143), ("bytes=-500", 261644, 262143)],
+        [
+            ("bytes=0-0", 0, 0),
+            ("bytes=100-299", 100, 299),
+            ("bytes=262000-", 262000, 262143),
+            ("bytes=-500", 261644, 262143),
+        ],
     )
     async def test_range(
         self, account: Account, content: bytes, file_id: str, asked: str, first: int, last: int
@@ -106,7 +111,9 @@ class TestDownload:
         assert answer.headers["content-range"] == f"bytes */{len(content)}"
         assert answer.json()["type"] == "urn:artstore:problem:range-not-satisfiable"
 
-    async def test_resumes_only_the_same_document(self, account: Account, content: bytes, file_id: str) -> None:
+    async def test_resumes_only_the_same_document(
+        self, account: Account, content: bytes, file_id: str
+    ) -> None:
         whole = await account.download(file_id)
         etag = whole.headers["etag"]
         rest = await account.download(file_id, headers={"Range": "bytes=1000-", "If-Range": etag})
