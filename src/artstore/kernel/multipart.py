@@ -110,8 +110,11 @@ class FormParser:
         self._ended = False
         self._parts = 0
         self._begin_part()
+        boundary = _boundary_of(content_type)
+        self.closing_bytes = len("\r\n--" + boundary + "--")
+        """What must follow the last byte of the last part, at least."""
         self._parser = MultipartParser(
-            _boundary_of(content_type),
+            boundary,
             self._callbacks(),
             max_header_count=_MAX_HEADERS,
             max_header_size=max_header_bytes,
@@ -136,6 +139,11 @@ class FormParser:
             raise
         events, self._events = self._events, []
         return events
+
+    @property
+    def withheld_bytes(self) -> int:
+        """While in the data of a part: bytes that were fed but not given, for they may begin a boundary."""
+        return self._parser.index
 
     def close(self) -> list[FormEvent]:
         """Ends the form. Raises `BrokenForm` where the closing boundary was not seen."""

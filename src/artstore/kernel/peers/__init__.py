@@ -7,11 +7,13 @@ background work only: a client's request travels on with the client's own token 
 
 from artstore.kernel.peers.calls import forwarded_headers, http_session
 from artstore.kernel.peers.directory import ElementDirectory
+from artstore.kernel.peers.keys import AdminKeysDependency
 from artstore.kernel.peers.registry import AdminAway, AdminRegistry
 from artstore.kernel.peers.token import ServiceToken
 
 __all__ = [
     "AdminAway",
+    "AdminKeysDependency",
     "AdminRegistry",
     "ElementDirectory",
     "ServiceToken",

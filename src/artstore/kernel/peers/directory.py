@@ -55,8 +55,9 @@ class ElementDirectory:
     ) -> None:
         self.ready = asyncio.Event()
         self.source = Source.NONE
+        self.admin = admin
+        """The registry to ask while Redis is away; may be given later, as it needs a running loop."""
         self._redis = redis
-        self._admin = admin
         self._clock = clock
         self._known: dict[str, ElementAnnouncement] = {}
         self._heard_at: dict[str, float] = {}
@@ -165,10 +166,10 @@ class ElementDirectory:
         self.ready.set()
 
     async def _ask_admin(self) -> None:
-        if self._admin is None:
+        if self.admin is None:
             return
         try:
-            listed = await self._admin.elements()
+            listed = await self.admin.elements()
         except AdminAway as error:
             _log.warning("the registry of elements is away too", reason=error.reason)
             return

@@ -1,0 +1,64 @@
+"""The composition root of the Ingester: the only module that knows all its parts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from artstore import __version__
+from artstore.ingester.settings import IngesterSettings
+from artstore.ingester.uploads.endpoint import OPERATION, PATH
+from artstore.ingester.uploads.service import Uploads
+from artstore.kernel import app as kernel_app
+from artstore.kernel.access import JwksClient, Principal, TokenVerifier
+from artstore.kernel.background import Background
+from artstore.kernel.peers import AdminKeysDependency, AdminRegistry, ElementDirectory, http_session
+from artstore.kernel.redis import RedisDependency, connect
+from artstore.kernel.settings import load
+from artstore.wire.scopes import Scope
+
+
+def create_app() -> FastAPI:
+    """The application, made from the settings in the environment."""
+    return make_app(load(IngesterSettings))
+
+
+def make_app(settings: IngesterSettings) -> FastAPI:
+    """The application. It connects to nothing before it is started, and starts whatever is away."""
+    redis = connect(settings.redis_url, client_name="artstore-ingester")
+    keys = JwksClient(settings.admin_url)
+    directory = ElementDirectory(redis)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        background = Background()
+        async with http_session() as session:
+            if settings.client_id:
+                directory.admin = AdminRegistry(
+                    session, settings.admin_url, settings.client_id, settings.client_secret
+                )
+            app.state.uploads = Uploads(session, directory, settings)
+            background.start("element directory", directory.run)
+            try:
+                yield
+            finally:
+                await background.stop()
+                await redis.aclose()
+
+    app = kernel_app.create_app(
+        service="ingester",
+        title="ArtStore Ingester",
+        version=__version__,
+        verifier=TokenVerifier(keys, settings.issuer),
+        dependencies=[RedisDependency(redis), AdminKeysDependency(keys), directory.dependency()],
+        lifespan=lifespan,
+    )
+    kernel_app.hot_route(app, PATH, _upload, methods=["POST"], scope=Scope.FILES_WRITE, operation=OPERATION)
+    return app
+
+
+async def _upload(request: Request, principal: Principal) -> Response:
+    uploads: Uploads = request.app.state.uploads
+    return await uploads.take(request, principal)

@@ -1,0 +1,38 @@
+"""What the Ingester is told."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from artstore.kernel.settings import ServiceSettings
+
+
+class IngesterSettings(ServiceSettings):
+    """Settings of the Ingester; variables are called ``ARTSTORE_INGESTER_…``."""
+
+    model_config = SettingsConfigDict(env_prefix="ARTSTORE_INGESTER_")
+
+    port: int = Field(default=8020, ge=1, le=65535)
+    """TCP port to listen on."""
+    max_file_bytes: int = Field(default=10 * 1024**3, ge=1)
+    """The largest document that is taken, in bytes. An element may take less; the smaller limit counts."""
+    head_seconds: float = Field(default=60, gt=0, le=3600)
+    """How long a client may take from the first byte of a form to the first byte of its file.
+
+    Too short refuses clients on slow lines that send long attributes; too long lets idle ones hold a place.
+    """
+    client_silence_seconds: float = Field(default=60, gt=0, le=3600)
+    """How long a client may send nothing in the middle of an upload; then it is refused with 408."""
+    element_silence_seconds: float = Field(default=60, gt=0, le=3600)
+    """How long an element may take nothing while there are bytes for it; then it counts as away."""
+    element_answer_seconds: float = Field(default=300, gt=0, le=3600)
+    """How long an element may take to answer after the last byte: it flushes the whole document then.
+
+    Cut short, the client is told that the element is away although the document may have been stored.
+    """
+    client_id: str = ""
+    """The Ingester's own service account (scope ``elements:read``), for Admin's registry while Redis is away.
+
+    Empty: the registry is not asked, and the last known elements are used until Redis is back.
+    """
+    client_secret: SecretStr = SecretStr("")
+    """Its secret."""

@@ -1,0 +1,156 @@
+"""The way of an upload: read its head, choose an element, relay, answer."""
+
+from dataclasses import dataclass
+
+import aiohttp
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from artstore.ingester.metrics import PLACEMENTS, UPLOADS
+from artstore.ingester.placement import CannotPlace, Obstacle, Wanted, place
+from artstore.ingester.settings import IngesterSettings
+from artstore.ingester.uploads.body import UploadBody
+from artstore.ingester.uploads.head import read_head
+from artstore.ingester.uploads.relay import ElementAnswer, ElementLost, NothingSent, Patience, Relay
+from artstore.kernel.access import Principal
+from artstore.kernel.logging import get_logger
+from artstore.kernel.peers import ElementDirectory, forwarded_headers
+from artstore.kernel.problems import Problem
+from artstore.kernel.streaming import drain
+from artstore.wire.elements import ElementAnnouncement
+from artstore.wire.headers import EXPECTED_SIZE
+from artstore.wire.problems import ProblemType
+
+_log = get_logger(__name__)
+
+_PROBLEM_OF = {
+    Obstacle.NONE_AVAILABLE: ProblemType.NO_ELEMENT_AVAILABLE,
+    Obstacle.TOO_LARGE: ProblemType.FILE_TOO_LARGE,
+    Obstacle.NO_ROOM: ProblemType.INSUFFICIENT_STORAGE,
+}
+_RELAYED_HEADERS = ("Content-Type", "Location", "ETag", "Retry-After", "WWW-Authenticate")
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """Takes uploads for the elements in ``directory``."""
+
+    session: aiohttp.ClientSession
+    directory: ElementDirectory
+    settings: IngesterSettings
+
+    async def take(self, request: Request, principal: Principal) -> Response:
+        """The element's answer to the upload in ``request``. Raises Problem, and ClientDisconnect."""
+        body: UploadBody | None = None
+        try:
+            body = UploadBody(
+                request,
+                max_file_bytes=self.settings.max_file_bytes,
+                silence_seconds=self.settings.client_silence_seconds,
+            )
+            answer = await self._relay(request, principal, body)
+        except ClientDisconnect:
+            UPLOADS.labels("client_gone").inc()
+            _log.info("the client went away in the middle of an upload", bytes=body.received if body else 0)
+            raise
+        except Problem as problem:
+            UPLOADS.labels(_outcome(problem.status)).inc()
+            await _let_client_read(request, body)
+            raise
+        UPLOADS.labels(_outcome(answer.status)).inc()
+        await _let_client_read(request, body)
+        headers = {name: answer.headers[name] for name in _RELAYED_HEADERS if name in answer.headers}
+        return Response(answer.content, answer.status, headers)
+
+    async def _relay(self, request: Request, principal: Principal, body: UploadBody) -> ElementAnswer:
+        head = await read_head(
+            body,
+            request.query_params.getlist("retention_policy"),
+            seconds=self.settings.head_seconds,
+        )
+        relay = Relay(self.session, body, head.pieces)
+        headers = _headers(request, principal, body, head.wanted)
+        patience = Patience(self.settings.element_silence_seconds, self.settings.element_answer_seconds)
+        refusal: ElementAnswer | None = None
+        for element in self._candidates(head.wanted):
+            try:
+                answer = await relay.send(element, request.url.query, headers, patience)
+            except NothingSent as error:
+                _note("unreachable", element, head.wanted, reason=str(error))
+                continue
+            except ElementLost as error:
+                _note("lost", element, head.wanted, reason=str(error))
+                raise _lost() from error
+            if not (answer.repeatable and _may_fit_elsewhere(answer)):
+                _note("answered", element, head.wanted, status=answer.status)
+                return answer
+            _note("refused", element, head.wanted, status=answer.status)
+            refusal = answer
+        if refusal is not None:
+            return refusal
+        raise Problem(
+            ProblemType.ELEMENT_UNAVAILABLE,
+            "No storage element can be reached now; try again in a few seconds.",
+        )
+
+    def _candidates(self, wanted: Wanted) -> list[ElementAnnouncement]:
+        try:
+            return place(self.directory.elements(), wanted)
+        except CannotPlace as error:
+            _log.warning("no element for an upload", obstacle=error.obstacle.value, reason=error.detail)
+            raise Problem(_PROBLEM_OF[error.obstacle], error.detail) from error
+
+
+def _headers(request: Request, principal: Principal, body: UploadBody, wanted: Wanted) -> dict[str, str]:
+    headers = forwarded_headers(request, principal)
+    headers["Content-Type"] = request.headers["content-type"]
+    if body.announced is not None:
+        headers["Content-Length"] = str(body.announced)
+    if wanted.at_most is not None:
+        headers[EXPECTED_SIZE] = str(wanted.at_most)
+    return headers
+
+
+def _may_fit_elsewhere(answer: ElementAnswer) -> bool:
+    """Whether the element refused for its own state (full, busy, another mode), having kept nothing."""
+    if answer.status == ProblemType.MODE_FORBIDS.status:
+        return ProblemType.MODE_FORBIDS.uri.encode() in answer.content
+    return answer.status in (503, ProblemType.INSUFFICIENT_STORAGE.status)
+
+
+def _lost() -> Problem:
+    return Problem(
+        ProblemType.ELEMENT_UNAVAILABLE,
+        "The storage element broke off in the middle of the upload; send it again in a few seconds.",
+    )
+
+
+async def _let_client_read(request: Request, body: UploadBody | None) -> None:
+    """Before an answer that comes before the end of the body."""
+    if body is None or not body.ended:
+        await drain(request, begun=body is not None and body.begun)
+
+
+def _note(result: str, element: ElementAnnouncement, wanted: Wanted, **facts: object) -> None:
+    PLACEMENTS.labels(element.element_id, result).inc()
+    log = _log.info if result == "answered" else _log.warning
+    log(
+        "upload relayed" if result == "answered" else "the element did not take the upload",
+        element_id=element.element_id,
+        result=result,
+        mode=wanted.mode.value,
+        at_most_bytes=wanted.at_most,
+        free_bytes=element.free_bytes,
+        choice="first by id that fits",
+        **facts,
+    )
+
+
+def _outcome(status: int) -> str:
+    if status < 300:
+        return "stored"
+    if status == ProblemType.INSUFFICIENT_STORAGE.status:
+        return "no_room"
+    if status == ProblemType.ELEMENT_UNAVAILABLE.status:
+        return "unavailable"
+    return "refused" if status < 500 else "failed"
