@@ -12,11 +12,15 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartCallbacks, MultipartParser
+from python_multipart.multipart import MultipartParser
 
 from artstore.kernel.disposition import UnreadableHeader, parse_disposition, parse_media_type
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 # The parser writes a warning, with bytes of the client's in it, for everything it refuses.
 # Those who sent the bytes learn of it through BrokenForm; the log of the service does not need them.
@@ -154,7 +158,7 @@ class FormParser:
             raise self._broken
         return []
 
-    def _callbacks(self) -> MultipartCallbacks:
+    def _callbacks(self) -> "MultipartCallbacks":
         return {
             "on_part_begin": self._begin_part_counted,
             "on_header_field": self._header_name_bytes,
