@@ -1,0 +1,114 @@
+"""What a start of Admin makes, adapts and refuses; and what works while others are away."""
+
+from pathlib import Path
+
+import pytest
+
+from artstore.launcher.errors import CannotStart
+from artstore.launcher.postgres import EmbeddedPostgres
+
+from .conftest import ACCOUNTS_PATH, Admin, Backends, StartAdmin, same_accounts
+
+
+class TestConfiguredAccounts:
+    def test_are_there(self, admin: Admin) -> None:
+        items = admin.http.get(ACCOUNTS_PATH, headers=admin.headers()).json()["items"]
+        system = {item["name"]: (item["role"], item["client_id"]) for item in items if item["is_system"]}
+        assert system == {
+            "administrator": ("ADMIN", "initial"),
+            "artstore-services": ("OPERATOR", "services"),
+        }
+
+    def test_changed_secret_and_client_id_replace_the_old(
+        self, start_admin: StartAdmin, backends: Backends
+    ) -> None:
+        first = start_admin(backends)
+        account = first.http.get(ACCOUNTS_PATH, headers=first.headers()).json()["items"][0]
+        second = start_admin(backends, initial_client_id="renamed")
+        assert second.initial[1] != first.initial[1]
+        assert second.ask_token(second.initial).status_code == 200
+        assert second.ask_token(first.initial).status_code == 401
+        assert second.ask_token((second.initial[0], first.initial[1])).status_code == 401
+        now = second.http.get(f"{ACCOUNTS_PATH}/{account['id']}", headers=second.headers()).json()
+        assert now == account | {"client_id": "renamed"}
+
+    def test_name_of_an_account_that_a_client_made(self, start_admin: StartAdmin, backends: Backends) -> None:
+        first = start_admin(backends)
+        first.new_account("operations")
+        with pytest.raises(CannotStart, match="'operations' exists, but was made by a client"):
+            start_admin(backends, **same_accounts(first), initial_account_name="operations")
+
+    def test_client_id_of_another_account(self, start_admin: StartAdmin, backends: Backends) -> None:
+        first = start_admin(backends)
+        other = first.new_account("operations")
+        settings = same_accounts(first) | {"initial_client_id": other.client_id}
+        with pytest.raises(CannotStart, match="belongs to another account"):
+            start_admin(backends, **settings)
+
+    def test_failed_start_changes_nothing(self, start_admin: StartAdmin, backends: Backends) -> None:
+        first = start_admin(backends)
+        other = first.new_account("operations")
+        with pytest.raises(CannotStart):
+            start_admin(backends, service_client_id=other.client_id)
+        assert first.ask_token(first.initial).status_code == 200
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("initial_client_secret", ""),
+            ("initial_client_secret", "too-short"),
+            ("service_client_secret", "has spaces, and other characters"),
+            ("key_passphrase", "short"),
+            ("token_seconds", "0"),
+        ],
+    )
+    def test_bad_value_is_named_but_not_shown(
+        self, start_admin: StartAdmin, admin: Admin, setting: str, value: str
+    ) -> None:
+        with pytest.raises(CannotStart) as caught:
+            start_admin(admin.backends, **same_accounts(admin) | {setting: value})
+        assert setting in str(caught.value).lower()
+        assert not value or value not in str(caught.value)
+
+    def test_secret_in_a_file(self, start_admin: StartAdmin, admin: Admin, tmp_path: Path) -> None:
+        files = tmp_path / "secrets"
+        files.mkdir()
+        (files / "artstore_admin_initial_client_secret").write_text(admin.initial[1] + "\n")
+        start_admin(
+            admin.backends,
+            **same_accounts(admin) | {"initial_client_secret": ""},
+            environment={"ARTSTORE_SECRETS_DIR": str(files)},
+        )
+        assert admin.ask_token(admin.initial).status_code == 200
+
+
+class TestDependenciesAway:
+    def test_redis(self, start_admin: StartAdmin, backends: Backends) -> None:
+        admin = start_admin(backends)
+        backends.redis.stop()
+        health = admin.http.get("/health/ready")
+        assert (health.status_code, health.json()["status"]) == (200, "degraded")
+        assert admin.ask_token(admin.initial).status_code == 200
+
+    def test_start_without_redis(self, start_admin: StartAdmin, backends: Backends) -> None:
+        backends.redis.stop()
+        admin = start_admin(backends)
+        assert admin.http.get(ACCOUNTS_PATH, headers=admin.headers()).status_code == 200
+
+    def test_postgres(self, start_admin: StartAdmin, backends: Backends, tmp_path: Path) -> None:
+        with_own = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+        admin = start_admin(Backends(with_own.start(), backends.redis))
+        token = {"Authorization": f"Bearer {admin.token()}"}
+        with_own.kill()
+        for answer in (admin.ask_token(admin.initial), admin.http.get(ACCOUNTS_PATH, headers=token)):
+            assert answer.status_code == 503
+            assert answer.json()["type"] == "urn:artstore:problem:dependency-unavailable"
+            assert "Retry-After" in answer.headers
+        assert admin.http.get("/health/ready").status_code == 503
+        assert admin.http.get("/health/live").status_code == 200
+        assert len(admin.http.get("/.well-known/jwks.json").json()["keys"]) == 1
+        with_own.start()
+        assert admin.ask_token(admin.initial).status_code == 200
+        with_own.stop()
