@@ -91,20 +91,20 @@ def end(process: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, 
     return process.wait()
 
 
-def processes_in(folder: Path, program: str) -> Iterator[int]:
-    """The ids of running processes of a program whose working folder is ``folder`` (resolved)."""
+def processes_in(folder: Path, program: str | None) -> Iterator[int]:
+    """The ids of running processes (of a program, or any) whose working folder is ``folder`` (resolved)."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal():
             continue
         try:
-            if (entry / "cwd").readlink() == folder and (entry / "exe").readlink().name == program:
+            if (entry / "cwd").readlink() == folder and program in (None, (entry / "exe").readlink().name):
                 yield int(entry.name)
         except OSError:
             continue  # it ended meanwhile, or belongs to somebody else
 
 
 def wait_until_left(
-    folder: Path, program: str, *, name: str, end_with: signal.Signals, seconds: float
+    folder: Path, program: str | None, *, name: str, end_with: signal.Signals, seconds: float
 ) -> None:
     """Waits until no process of ``program`` works in ``folder`` any more, asking those that do to end.
 

@@ -1,0 +1,137 @@
+"""What each service is told: settings through its environment, secrets through files of its own."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from artstore.launcher.folder import DataFolder
+from artstore.launcher.ports import Ports
+from artstore.launcher.private import secret, write_private
+from artstore.launcher.settings import Element, SystemSettings
+
+INITIAL_CLIENT_ID = "artstore-initial"
+"""The account that a new system begins with: it may do everything, and its secret lies in ``profile.json``.
+"""
+SERVICE_CLIENT_ID = "artstore-services"
+"""The account that the services use for their background work."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """How one service is to be started."""
+
+    command: str
+    settings: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
+
+
+class Environment:
+    """Puts together what the services of one system are told.
+
+    Secrets are generated at the first start and kept. ``database_url`` and ``redis_url`` hold passwords, so
+    they are secrets too.
+    """
+
+    def __init__(
+        self, folder: DataFolder, settings: SystemSettings, ports: Ports, *, database_url: str, redis_url: str
+    ) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._ports = ports
+        self._database_url = database_url
+        self._redis_url = redis_url
+
+    def of(self, name: str) -> dict[str, str]:
+        """The whole environment for the process called ``name``; writes its secrets to their folder."""
+        told = self._told(name)
+        folder = self._folder.secrets_of(name)
+        for stale in folder.iterdir():
+            if stale.name.upper() not in told.secrets:
+                stale.unlink()
+        for variable, value in told.secrets.items():
+            write_private(folder / variable.lower(), value)
+        inherited = {key: value for key, value in os.environ.items() if key not in told.secrets}
+        return (
+            inherited
+            | dict(self._settings.environment)
+            | dict(told.settings)
+            | {"ARTSTORE_SECRETS_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
+        )
+
+    def command(self, name: str) -> str:
+        """The first word of the service's command: its kind."""
+        return self._told(name).command
+
+    def _told(self, name: str) -> Told:
+        if name == "admin":
+            return self._admin()
+        if name == "ingester":
+            return self._with_account("ingester", name, {})
+        if name == "query":
+            return self._with_account("query", name, {}, {"DATABASE_URL": self._database_url})
+        element = next(element for element in self._settings.elements if element.element_id == name)
+        return self._element(element)
+
+    def _admin(self) -> Told:
+        return self._service(
+            "admin",
+            "admin",
+            {"INITIAL_CLIENT_ID": INITIAL_CLIENT_ID, "SERVICE_CLIENT_ID": SERVICE_CLIENT_ID},
+            {
+                "DATABASE_URL": self._database_url,
+                "INITIAL_CLIENT_SECRET": self.initial_client_secret,
+                "SERVICE_CLIENT_SECRET": self._service_client_secret,
+                "KEY_PASSPHRASE": secret(self._folder.secret_file("key-passphrase")),
+            },
+        )
+
+    def _element(self, element: Element) -> Told:
+        told = self._with_account(
+            "storage",
+            element.element_id,
+            {
+                "ELEMENT_ID": element.element_id,
+                "MODE": element.mode,
+                "ROOT": str(self._folder.element_root(element.element_id)),
+            },
+            {"DATABASE_URL": self._database_url},
+        )
+        return Told(told.command, {**told.settings, **element.environment}, told.secrets)
+
+    def _with_account(
+        self, service: str, name: str, settings: Mapping[str, str], secrets: Mapping[str, str] | None = None
+    ) -> Told:
+        return self._service(
+            service,
+            name,
+            {"CLIENT_ID": SERVICE_CLIENT_ID, **settings},
+            {"CLIENT_SECRET": self._service_client_secret, **(secrets or {})},
+        )
+
+    def _service(
+        self, service: str, name: str, settings: Mapping[str, str], secrets: Mapping[str, str]
+    ) -> Told:
+        prefix = f"ARTSTORE_{service.upper()}_"
+        common = {
+            "HOST": self._settings.host,
+            "PORT": str(self._ports[name]),
+            "ADMIN_URL": self.url("admin"),
+        }
+        return Told(
+            service,
+            {prefix + key: value for key, value in {**common, **settings}.items()},
+            {prefix + key: value for key, value in {"REDIS_URL": self._redis_url, **secrets}.items()},
+        )
+
+    def url(self, name: str) -> str:
+        """Where a service is reached."""
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        return f"http://{host}:{self._ports[name]}"
+
+    @property
+    def initial_client_secret(self) -> str:
+        return secret(self._folder.secret_file("initial-client-secret"))
+
+    @property
+    def _service_client_secret(self) -> str:
+        return secret(self._folder.secret_file("service-client-secret"))

@@ -1,0 +1,99 @@
+"""One service of ArtStore as a process: ``artstore <service> serve``, ready when its health says so."""
+
+import http.client
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from artstore.launcher.errors import CannotStart, PortTaken
+from artstore.launcher.private import private_folder
+from artstore.launcher.process import end, start_bound, wait_until, wait_until_left
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 20.0
+"""Longer than a service takes for its own orderly end (10 s by default)."""
+PORT_TAKEN_EXIT = 3
+"""How a service says that it could not listen."""
+
+
+class Service:
+    """A service process. ``folder`` is its working folder and of nobody else, by which it is found again."""
+
+    def __init__(
+        self,
+        name: str,
+        command: str,
+        *,
+        host: str,
+        port: int,
+        environment: Mapping[str, str],
+        folder: Path,
+        log: Path,
+    ) -> None:
+        self.name = name
+        self.host = host
+        self.port = port
+        self.log = log
+        self._arguments = [sys.executable, "-m", "artstore", command, "serve"]
+        self._environment = dict(environment)
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def process(self) -> "subprocess.Popen[bytes] | None":
+        return self._process
+
+    def start(self) -> None:
+        """Starts the process and waits for ``/health/ready``. Raises PortTaken or CannotStart."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        private_folder(self._folder)
+        self._clear(signal.SIGTERM)
+        self._process = start_bound(
+            self._arguments,
+            log=self.log,
+            end_with=signal.SIGTERM,
+            env=self._environment,
+            cwd=self._folder,
+        )
+        try:
+            wait_until(self._is_ready, self._process, name=self.name, log=self.log, seconds=READY_SECONDS)
+        except CannotStart:
+            ended = self._process.poll()
+            self.kill()
+            if ended == PORT_TAKEN_EXIT:
+                raise PortTaken(self.name, self.host, self.port) from None
+            raise
+
+    def stop(self) -> None:
+        """Lets the service finish what it is doing, for a bounded time."""
+        if self._process is not None:
+            end(self._process, [(signal.SIGTERM, STOP_SECONDS)])
+            self._clear(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL for the process and its workers, as a crash of the machine would end them."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._clear(signal.SIGKILL)
+
+    def _clear(self, number: signal.Signals) -> None:
+        """Waits until workers, or processes of an earlier start, are gone; in the end it makes them go."""
+        folder = self._folder.resolve()
+        try:
+            wait_until_left(folder, None, name=self.name, end_with=number, seconds=STOP_SECONDS)
+        except CannotStart:
+            wait_until_left(folder, None, name=self.name, end_with=signal.SIGKILL, seconds=STOP_SECONDS)
+
+    def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
+        try:
+            connection.request("GET", "/health/ready")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()

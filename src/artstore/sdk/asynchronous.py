@@ -1,0 +1,201 @@
+"""The asynchronous client, of which the synchronous one is a front."""
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from artstore import __version__
+from artstore.attributes import RetentionPolicy
+from artstore.sdk import downloads, uploads
+from artstore.sdk.downloads import DocumentStream
+from artstore.sdk.profile import Profile
+from artstore.sdk.retries import Retries
+from artstore.sdk.sources import Content, Progress
+from artstore.sdk.tokens import Tokens
+from artstore.sdk.transport import DEFAULT_TIMEOUT, Transport, new_http_client
+from artstore.wire.accounts import (
+    CreatedServiceAccount,
+    NewServiceAccount,
+    ServiceAccount,
+    ServiceAccountPage,
+)
+from artstore.wire.documents import Document, SearchHit, SearchPage
+from artstore.wire.elements import ElementAnnouncement, ElementPage
+from artstore.wire.scopes import Role
+
+PAGE_SIZE = 100
+FileId = UUID | str
+
+
+class AsyncClient:
+    """A system of ArtStore, seen by one service account. To be closed, or used as a context manager.
+
+    ``profile`` is a Profile, the path of one, or None for the one that ARTSTORE_PROFILE names, else
+    ``data/profile.json``. May be used by many tasks of one event loop at once. Every method raises
+    ArtStoreError: NotFound, Rejected, AccessRefused, Unavailable and others (module ``errors``).
+    """
+
+    def __init__(
+        self,
+        profile: Profile | str | os.PathLike[str] | None = None,
+        *,
+        timeout: httpx.Timeout = DEFAULT_TIMEOUT,
+        retries: Retries | None = None,
+    ) -> None:
+        self.profile = profile if isinstance(profile, Profile) else Profile.load(profile)
+        retries = retries or Retries()
+        self._http = new_http_client(timeout, user_agent=f"artstore-sdk/{__version__}")
+        self._transport = Transport(self._http, Tokens(self._http, self.profile, retries), retries)
+
+    async def upload(
+        self,
+        content: Content,
+        *,
+        filename: str | None = None,
+        description: str | None = None,
+        custom_attributes: Mapping[str, Any] | None = None,
+        tags: Sequence[str] | None = None,
+        retention_policy: RetentionPolicy | None = None,
+        content_type: str | None = None,
+        progress: Progress | None = None,
+    ) -> Document:
+        """Stores a document and returns its attributes once it is durable.
+
+        ``content`` is a path (also as a ``str``), bytes, or a file opened for reading in binary mode, which
+        is read from its position to its end and left open. ``filename`` may be omitted for what has a name.
+        ``retention_policy``: permanent unless said otherwise. ``content_type`` is guessed from the name, or
+        by the element from the first bytes.
+
+        An upload that broke is not repeated by itself, for the document may have been stored. Raises OSError
+        for a path that cannot be read, ValueError for content without a name, TooLarge, NoRoom, and Damaged
+        when the element wrote other bytes than were sent.
+        """
+        return await uploads.upload(
+            self._transport,
+            f"{self.profile.ingester_url}/api/v1/files/upload",
+            content,
+            filename=filename,
+            description=description,
+            custom_attributes=custom_attributes,
+            tags=tags,
+            retention_policy=retention_policy,
+            content_type=content_type,
+            progress=progress,
+        )
+
+    async def search(self, q: str = "", *, limit: int | None = None) -> AsyncIterator[SearchHit]:
+        """Documents in which all words of ``q`` are found, newest first; all documents for an empty ``q``.
+
+        Pages are fetched as the iteration goes on; ``limit`` ends it after so many documents.
+        """
+        async for page in self.search_pages(q, limit=limit):
+            for hit in page:
+                yield hit
+
+    async def search_pages(self, q: str = "", *, limit: int | None = None) -> AsyncIterator[list[SearchHit]]:
+        """Like ``search``, in lists as they come from the service."""
+        left = limit
+        cursor: str | None = None
+        while left is None or left > 0:
+            params: dict[str, str | int] = {
+                "q": q,
+                "limit": PAGE_SIZE if left is None else min(left, PAGE_SIZE),
+            }
+            if cursor is not None:
+                params["cursor"] = cursor
+            page = await self._transport.get(f"{self.profile.query_url}/api/v1/search", SearchPage, params)
+            yield page.items
+            if left is not None:
+                left -= len(page.items)
+            if page.next_cursor is None:
+                return
+            cursor = page.next_cursor
+
+    async def info(self, file_id: FileId) -> Document:
+        """The attributes of a document."""
+        return await self._transport.get(self._file_url(file_id), Document)
+
+    async def download(
+        self, file_id: FileId, to: str | os.PathLike[str], *, progress: Progress | None = None
+    ) -> Path:
+        """Fetches a document into a file and returns its path once the SHA-256 has been compared.
+
+        ``to`` is a file, which is replaced, or a folder, in which the document gets its own name and
+        nothing is replaced. What has arrived when a download is broken off stays in a hidden file beside
+        it, from where the next one goes on; so does a download over a file that is a beginning of the
+        document. A connection that breaks is taken up again by itself. Raises Damaged when the bytes do not
+        match the checksum.
+        """
+        document = await self.info(file_id)
+        return await downloads.download(
+            self._transport, f"{self._file_url(file_id)}/download", document, Path(to), progress
+        )
+
+    @asynccontextmanager
+    async def stream(self, file_id: FileId) -> AsyncIterator[DocumentStream]:
+        """Opens a document for reading without a file: ``async with client.stream(id) as stream``."""
+        document = await self.info(file_id)
+        url = f"{self._file_url(file_id)}/download"
+        async with downloads.open_stream(self._transport, url, document) as stream:
+            yield stream
+
+    async def create_account(self, name: str, role: Role | str = Role.USER) -> CreatedServiceAccount:
+        """Makes a service account. Its ``client_secret`` is shown this once. Raises Conflict for a known
+        name.
+        """
+        account = NewServiceAccount(name=name, role=Role(role))
+        return await self._transport.post(self._accounts_url, account, CreatedServiceAccount)
+
+    async def list_accounts(self) -> AsyncIterator[ServiceAccount]:
+        """All service accounts, the oldest first."""
+        async for page in self.account_pages():
+            for account in page:
+                yield account
+
+    async def account_pages(self) -> AsyncIterator[list[ServiceAccount]]:
+        """Like ``list_accounts``, in lists as they come from the service."""
+        params: dict[str, str | int] = {}
+        while True:
+            page = await self._transport.get(self._accounts_url, ServiceAccountPage, params)
+            yield page.items
+            if page.next_cursor is None:
+                return
+            params = {"cursor": page.next_cursor}
+
+    async def elements(self) -> list[ElementAnnouncement]:
+        """All storage elements with their last known state."""
+        found: list[ElementAnnouncement] = []
+        params: dict[str, str | int] = {}
+        while True:
+            url = f"{self.profile.admin_url}/api/v1/storage-elements"
+            page = await self._transport.get(url, ElementPage, params)
+            found += page.items
+            if page.next_cursor is None:
+                return found
+            params = {"cursor": page.next_cursor}
+
+    async def close(self) -> None:
+        """Closes the connections. Nothing may be called afterwards."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def _accounts_url(self) -> str:
+        return f"{self.profile.admin_url}/api/v1/service-accounts"
+
+    def _file_url(self, file_id: FileId) -> str:
+        return f"{self.profile.query_url}/api/v1/files/{quote(str(file_id), safe='')}"

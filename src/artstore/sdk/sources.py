@@ -1,0 +1,91 @@
+"""What is uploaded: a path, bytes or an open file, read once or, where it can be, from the start again."""
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from io import SEEK_END, BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import anyio.to_thread
+
+from artstore.sdk.errors import Rejected
+
+Content = str | os.PathLike[str] | bytes | BinaryIO
+"""A ``str`` is a path, as everywhere in Python's own file functions."""
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes that have gone so far and the size, None where it is not known."""
+
+CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Source:
+    """Content with what has to be known before its first byte is sent."""
+
+    name: str | None
+    size: int | None
+    """Bytes; None for a stream whose end is not known."""
+    _file: BinaryIO
+    _start: int | None
+    _ours: bool
+
+    @property
+    def replayable(self) -> bool:
+        """Whether it can be read again after it was read in part."""
+        return self._start is not None
+
+    async def chunks(self, digest: "hashlib._Hash", progress: Progress | None) -> AsyncIterator[bytes]:
+        """The bytes from the beginning; they pass through ``digest``. Reading happens off the event loop.
+
+        Of a file that grows meanwhile only the bytes that it had at first are read. Raises Rejected for one
+        that shrinks.
+        """
+        if self._start is not None:
+            await anyio.to_thread.run_sync(self._file.seek, self._start)
+        sent = 0
+        while chunk := await anyio.to_thread.run_sync(self._read, sent, digest):
+            yield chunk
+            sent += len(chunk)
+            if progress is not None:
+                progress(sent, self.size)
+        if self.size is not None and sent != self.size:
+            raise Rejected(f"{self.name or 'the file'} became shorter while it was being read")
+
+    def close(self) -> None:
+        """Closes what ``source_of`` opened; a file that the caller opened stays open."""
+        if self._ours:
+            self._file.close()
+
+    def _read(self, sent: int, digest: "hashlib._Hash") -> bytes:
+        chunk = self._file.read(CHUNK_BYTES if self.size is None else min(CHUNK_BYTES, self.size - sent))
+        digest.update(chunk)
+        return chunk
+
+
+def source_of(content: Content) -> Source:
+    """Opens content for reading. Raises OSError for a path that cannot be opened."""
+    if isinstance(content, bytes):
+        return Source(None, len(content), BytesIO(content), 0, True)
+    if isinstance(content, str | os.PathLike):
+        path = Path(content)
+        file = path.open("rb")
+        # The size of the open file, not of the path: they may name different files by now.
+        return Source(_text(path.name), os.fstat(file.fileno()).st_size, file, 0, True)
+    start = _position(content)
+    size = None
+    if start is not None:
+        size = content.seek(0, SEEK_END) - start
+        content.seek(start)
+    name = getattr(content, "name", None)
+    return Source(_text(Path(name).name) if isinstance(name, str) else None, size, content, start, False)
+
+
+def _position(file: BinaryIO) -> int | None:
+    return file.tell() if file.seekable() else None
+
+
+def _text(name: str) -> str:
+    """A file name as Unicode text; bytes of it that are no UTF-8 become question marks."""
+    return os.fsencode(name).decode("utf-8", "replace").replace("\ufffd", "?")

@@ -1,0 +1,179 @@
+"""The synchronous client: a front of the asynchronous one, which runs in an event loop on a thread of its
+own.
+"""
+
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from anyio.from_thread import start_blocking_portal
+
+from artstore.attributes import RetentionPolicy
+from artstore.sdk.asynchronous import AsyncClient, FileId
+from artstore.sdk.downloads import DocumentStream
+from artstore.sdk.profile import Profile
+from artstore.sdk.retries import Retries
+from artstore.sdk.sources import Content, Progress
+from artstore.sdk.transport import DEFAULT_TIMEOUT
+from artstore.wire.accounts import CreatedServiceAccount, ServiceAccount
+from artstore.wire.documents import Document, SearchHit
+from artstore.wire.elements import ElementAnnouncement
+from artstore.wire.scopes import Role
+
+T = TypeVar("T")
+
+
+class SyncDocumentStream:
+    """The bytes of a document while they arrive: iterate over it once, or ``read`` it whole.
+
+    Raises Damaged at the end when the bytes do not have the document's SHA-256, and Unavailable when the
+    connection breaks; what was read until then is not to be trusted.
+    """
+
+    def __init__(self, stream: DocumentStream, client: "Client") -> None:
+        self.document = stream.document
+        self._stream = stream
+        self._client = client
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._client._iterate(aiter(self._stream))
+
+    def read(self) -> bytes:
+        """The whole document; only for those that fit into memory."""
+        return self._client._run(self._stream.read)
+
+
+class Client:
+    """A system of ArtStore, seen by one service account. To be closed, or used as a context manager.
+
+    ``profile`` is a Profile, the path of one, or None for the one that ARTSTORE_PROFILE names, else
+    ``data/profile.json``. May be used by many threads at once; progress callbacks come from another thread.
+    Every method raises ArtStoreError: NotFound, Rejected, AccessRefused, Unavailable and others (module
+    ``errors``). The methods are those of ``AsyncClient``, which tells about each at more length.
+    """
+
+    def __init__(
+        self,
+        profile: Profile | str | os.PathLike[str] | None = None,
+        *,
+        timeout: httpx.Timeout = DEFAULT_TIMEOUT,
+        retries: Retries | None = None,
+    ) -> None:
+        # Read here, so that a bad profile leaves no thread behind.
+        self.profile = profile if isinstance(profile, Profile) else Profile.load(profile)
+        self._thread = ExitStack()
+        self._portal = self._thread.enter_context(start_blocking_portal("asyncio", name="artstore-client"))
+        self._thread.callback(lambda: self._run(self._client.close))
+        self._client = AsyncClient(self.profile, timeout=timeout, retries=retries)
+
+    def upload(
+        self,
+        content: Content,
+        *,
+        filename: str | None = None,
+        description: str | None = None,
+        custom_attributes: Mapping[str, Any] | None = None,
+        tags: Sequence[str] | None = None,
+        retention_policy: RetentionPolicy | None = None,
+        content_type: str | None = None,
+        progress: Progress | None = None,
+    ) -> Document:
+        """Stores a document (a path, bytes or an open file) and returns its attributes once it is durable."""
+        return self._run(
+            partial(
+                self._client.upload,
+                content,
+                filename=filename,
+                description=description,
+                custom_attributes=custom_attributes,
+                tags=tags,
+                retention_policy=retention_policy,
+                content_type=content_type,
+                progress=progress,
+            )
+        )
+
+    def search(self, q: str = "", *, limit: int | None = None) -> Iterator[SearchHit]:
+        """Documents in which all words of ``q`` are found, newest first; all documents for an empty ``q``."""
+        for page in self.search_pages(q, limit=limit):
+            yield from page
+
+    def search_pages(self, q: str = "", *, limit: int | None = None) -> Iterator[list[SearchHit]]:
+        """Like ``search``, in lists as they come from the service."""
+        return self._iterate(self._client.search_pages(q, limit=limit))
+
+    def info(self, file_id: FileId) -> Document:
+        """The attributes of a document."""
+        return self._run(partial(self._client.info, file_id))
+
+    def download(
+        self, file_id: FileId, to: str | os.PathLike[str], *, progress: Progress | None = None
+    ) -> Path:
+        """Fetches a document into a file or folder, resuming what was broken off; compares the SHA-256."""
+        return self._run(partial(self._client.download, file_id, to, progress=progress))
+
+    @contextmanager
+    def stream(self, file_id: FileId) -> Iterator[SyncDocumentStream]:
+        """Opens a document for reading without a file: ``with client.stream(id) as stream``."""
+        with self._portal.wrap_async_context_manager(self._client.stream(file_id)) as stream:
+            yield SyncDocumentStream(stream, self)
+
+    def create_account(self, name: str, role: Role | str = Role.USER) -> CreatedServiceAccount:
+        """Makes a service account. Its ``client_secret`` is shown this once. Raises Conflict for a known
+        name.
+        """
+        return self._run(partial(self._client.create_account, name, role))
+
+    def list_accounts(self) -> Iterator[ServiceAccount]:
+        """All service accounts, the oldest first."""
+        for page in self.account_pages():
+            yield from page
+
+    def account_pages(self) -> Iterator[list[ServiceAccount]]:
+        """Like ``list_accounts``, in lists as they come from the service."""
+        return self._iterate(self._client.account_pages())
+
+    def elements(self) -> list[ElementAnnouncement]:
+        """All storage elements with their last known state."""
+        return self._run(self._client.elements)
+
+    def close(self) -> None:
+        """Closes the connections and ends the thread. Nothing may be called afterwards; may be called
+        twice.
+        """
+        self._thread.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self, call: Callable[[], Awaitable[T]]) -> T:
+        future = self._portal.start_task_soon(call)
+        try:
+            return future.result()
+        except BaseException:
+            # Interrupted while waiting: what runs for this call must not run on behind its back.
+            future.cancel()
+            raise
+
+    def _iterate(self, source: AsyncIterator[T]) -> Iterator[T]:
+        end = object()
+
+        async def following() -> T | object:
+            return await anext(source, end)
+
+        try:
+            while (item := self._run(following)) is not end:
+                yield item  # type: ignore[misc]  # the sentinel, the only object that is no T, is excluded
+        finally:
+            if isinstance(source, AsyncGenerator):
+                self._run(source.aclose)

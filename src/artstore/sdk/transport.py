@@ -1,0 +1,124 @@
+"""Requests to the services: with a token, with errors of the SDK, tried again where that is safe."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from artstore.sdk.answers import error_of, read_answer, translated
+from artstore.sdk.errors import Unauthenticated, Unavailable
+from artstore.sdk.retries import Retries
+from artstore.sdk.tokens import Tokens
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+"""Seconds without any progress, not for the whole of a transfer."""
+
+
+def new_http_client(timeout: httpx.Timeout, user_agent: str) -> httpx.AsyncClient:
+    """A connection pool. Proxies of the environment are used, except for this machine's own addresses."""
+    own = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+    return httpx.AsyncClient(
+        timeout=timeout,
+        headers={"User-Agent": user_agent},
+        mounts=dict.fromkeys(own),
+        limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=15.0),
+    )
+
+
+class Transport:
+    """Sends requests of one account. Safe for concurrent use by tasks of one event loop."""
+
+    def __init__(self, http: httpx.AsyncClient, tokens: Tokens, retries: Retries) -> None:
+        self._http = http
+        self._tokens = tokens
+        self.retries = retries
+
+    async def get(
+        self, url: str, answer: type[Answer], params: Mapping[str, str | int] | None = None
+    ) -> Answer:
+        """A GET whose answer is JSON."""
+        async with self.stream("GET", url, params=params) as response:
+            return await read_answer(response, answer)
+
+    async def post(self, url: str, body: BaseModel, answer: type[Answer]) -> Answer:
+        """A POST of JSON; never sent twice, unless the connection was refused."""
+        content = body.model_dump_json().encode()
+        headers = {"Content-Type": "application/json"}
+        async with self.stream("POST", url, headers=headers, content=lambda: content) as response:
+            return await read_answer(response, answer)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: Callable[[], bytes | AsyncIterator[bytes]] | None = None,
+        replayable: bool = True,
+    ) -> AsyncIterator[httpx.Response]:
+        """Opens a request and yields its successful answer, whose body is still to be read.
+
+        ``content`` makes the body anew for each attempt; ``replayable`` says whether it can. A 401 leads to
+        one more attempt with a new token, except where a body cannot be sent again. Raises ArtStoreError.
+        """
+        response = await self._open(method, url, params, headers, content, replayable)
+        try:
+            with translated(url):
+                yield response
+        finally:
+            await response.aclose()
+
+    async def _open(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str | int] | None,
+        headers: Mapping[str, str] | None,
+        content: Callable[[], bytes | AsyncIterator[bytes]] | None,
+        replayable: bool,
+    ) -> httpx.Response:
+        attempt = 0
+        renewed = False
+        while True:
+            attempt += 1
+            token = await self._tokens.get()
+            request = self._http.build_request(
+                method,
+                url,
+                params=params,
+                headers={**(headers or {}), "Authorization": f"Bearer {token}"},
+                content=content() if content else None,
+            )
+            try:
+                return await self._send(request)
+            except Unauthenticated:
+                # The token may have been good when it was cached: a key or an account changed since.
+                if renewed or not replayable:
+                    raise
+                renewed = True
+                self._tokens.forget(token)
+            except Unavailable as error:
+                if method not in ("GET", "HEAD") and not isinstance(error.__cause__, _NEVER_SENT):
+                    raise
+                await self.retries.wait_after(attempt, error)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        """The answer when it is a success, else the error that it means."""
+        with translated(str(request.url)):
+            response = await self._http.send(request, stream=True)
+            if response.is_success:
+                return response
+            try:
+                raise await error_of(response)
+            finally:
+                await response.aclose()
+
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+"""Failures before the first byte of a request left."""

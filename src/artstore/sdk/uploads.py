@@ -1,0 +1,63 @@
+"""Storing a document: streamed as a form, its SHA-256 compared with what the element wrote."""
+
+import hashlib
+import mimetypes
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+from artstore.attributes import RetentionPolicy
+from artstore.sdk.answers import read_answer
+from artstore.sdk.errors import Damaged
+from artstore.sdk.form import upload_form
+from artstore.sdk.sources import Content, Progress, source_of
+from artstore.sdk.transport import Transport
+from artstore.wire.documents import Document
+
+
+async def upload(
+    transport: Transport,
+    url: str,
+    content: Content,
+    *,
+    filename: str | None,
+    description: str | None,
+    custom_attributes: Mapping[str, Any] | None,
+    tags: Sequence[str] | None,
+    retention_policy: RetentionPolicy | None,
+    content_type: str | None,
+    progress: Progress | None,
+) -> Document:
+    """See ``AsyncClient.upload``."""
+    with closing(source_of(content)) as source:
+        name = filename or source.name
+        if name is None:
+            raise ValueError("content without a name needs a filename")
+        form = upload_form(
+            name,
+            content_type=content_type or mimetypes.guess_type(name)[0],
+            description=description,
+            custom_attributes=custom_attributes,
+            tags=tags,
+            retention_policy=retention_policy,
+        )
+        digest = hashlib.sha256()
+
+        def body() -> AsyncIterator[bytes]:
+            nonlocal digest
+            digest = hashlib.sha256()
+            return form.body(source.chunks(digest, progress))
+
+        headers = {"Content-Type": form.content_type}
+        if source.size is not None:
+            headers["Content-Length"] = str(form.length(source.size))
+        async with transport.stream(
+            "POST", url, headers=headers, content=body, replayable=source.replayable
+        ) as response:
+            document = await read_answer(response, Document)
+    if document.checksum != digest.hexdigest():
+        raise Damaged(
+            f"{name} arrived damaged: its SHA-256 is {digest.hexdigest()}, that of document "
+            f"{document.file_id} is {document.checksum}; upload it again"
+        )
+    return document
