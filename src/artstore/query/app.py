@@ -1,0 +1,64 @@
+"""The composition root of Query: settings in, application out. What it is made of stands in ``running``."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from artstore import __version__
+from artstore.kernel import app as kernel_app
+from artstore.kernel.access import JwksClient, TokenVerifier
+from artstore.kernel.app import hot_route
+from artstore.kernel.settings import load
+from artstore.query.files.endpoints import (
+    DOCUMENT_OPERATION,
+    DOCUMENT_PATH,
+    DOWNLOAD_OPERATION,
+    DOWNLOAD_PATH,
+)
+from artstore.query.running import RunningQuery
+from artstore.query.search.endpoints import search_routes
+from artstore.query.settings import QuerySettings
+from artstore.wire.scopes import Scope
+
+
+def create_app() -> FastAPI:
+    """The application, with its settings from the environment."""
+    return compose(load(QuerySettings))
+
+
+def compose(settings: QuerySettings) -> FastAPI:
+    """The application of Query. Opens nothing before it is started."""
+    query = RunningQuery(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            await query.start()
+            yield
+        finally:
+            await query.stop()
+
+    app = kernel_app.create_app(
+        service="query",
+        title="ArtStore Query",
+        version=__version__,
+        verifier=TokenVerifier(JwksClient(settings.admin_url), settings.issuer),
+        dependencies=query.dependencies(),
+        lifespan=lifespan,
+    )
+    app.include_router(search_routes(query.search))
+    for path, endpoint, methods, operation in (
+        (DOCUMENT_PATH, query.document, ["GET"], DOCUMENT_OPERATION),
+        (DOWNLOAD_PATH, query.download, ["GET", "HEAD"], DOWNLOAD_OPERATION),
+    ):
+        hot_route(
+            app,
+            path,
+            endpoint,
+            methods=methods,
+            scope=Scope.FILES_READ,
+            operation=operation,
+            max_body_bytes=0,
+        )
+    return app

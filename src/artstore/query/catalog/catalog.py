@@ -1,0 +1,52 @@
+"""The catalog as whoever follows the elements sees it: each step is one transaction."""
+
+from collections.abc import Sequence
+
+from artstore.kernel.database import Database
+from artstore.query.catalog.changes import Advance, Entry, by_events, by_listing
+from artstore.query.catalog.repository import CatalogRepository
+from artstore.wire.documents import ElementDocumentPage
+
+
+class Catalog:
+    """Takes what elements tell. The rows and the element's position change together or not at all.
+
+    Whatever is given twice, late, or by two processes at once changes nothing the second time: the position
+    is read under a lock, in the transaction that moves it. All methods raise DatabaseDown, may be called
+    again after it, and are then right whether or not the first call was committed.
+    """
+
+    def __init__(self, database: Database, repository: CatalogRepository) -> None:
+        self._database = database
+        self._repository = repository
+
+    async def positions(self) -> dict[str, int]:
+        """By element: every change up to this LSN is in the catalog."""
+        async with self._database.read() as db:
+            return await self._repository.positions(db)
+
+    async def take_events(self, element_id: str, entries: Sequence[Entry]) -> Advance:
+        """Take what follows on the position; the answer says how far that went, and whether to a gap."""
+        async with self._database.write() as db:
+            position = await self._repository.locked_position(db, element_id)
+            advance = by_events(position, entries)
+            if advance.position != position:
+                await self._repository.apply(db, element_id, advance.changes)
+                await self._repository.move(db, element_id, advance.position)
+        return advance
+
+    async def take_listing(self, element_id: str, page: ElementDocumentPage) -> int:
+        """Take a page of the element's listing, each after the one before it. The new position."""
+        async with self._database.write() as db:
+            position = await self._repository.locked_position(db, element_id)
+            advance = by_listing(position, page)
+            await self._repository.apply(db, element_id, advance.changes)
+            if advance.position != position:
+                await self._repository.move(db, element_id, advance.position)
+        return advance.position
+
+    async def forget(self, element_id: str) -> None:
+        """Start again with an element whose history is not the one that was followed."""
+        async with self._database.write() as db:
+            await self._repository.locked_position(db, element_id)
+            await self._repository.forget(db, element_id)

@@ -1,0 +1,93 @@
+"""What an element's events and listings mean for the catalog: pure, so that every order can be tried.
+
+The *position* of an element is an LSN: every change up to it is in the catalog. A change at or below the
+position is therefore known and skipped, however often and in which order it comes again. A catalog that knows
+nothing of an element is at `NOTHING_KNOWN`, so that it begins with the listing: documents that were there
+before the element's log began have the LSN 0, and no event.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from artstore.wire.documents import Document, DocumentState, ElementDocumentPage
+from artstore.wire.events import ElementEvent, EventKind
+
+NOTHING_KNOWN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of an element's stream. ``event`` is None where this version cannot read it."""
+
+    lsn: int
+    event: ElementEvent | None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChange:
+    """The state of a document after the change ``lsn``. ``document`` is None where it was deleted."""
+
+    file_id: UUID
+    lsn: int
+    document: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """A step of the catalog: ``changes`` (each document once) bring it to ``position``.
+
+    ``gap``: more was given, but what lies between is missing or unreadable, and must come from the
+    element's listing.
+    """
+
+    position: int
+    changes: list[DocumentChange]
+    gap: bool = False
+
+
+def by_events(position: int, entries: Iterable[Entry]) -> Advance:
+    """What consecutive events after ``position`` change. Stops before the first hole."""
+    latest: dict[UUID, DocumentChange] = {}
+    for entry in sorted(entries, key=lambda entry: entry.lsn):
+        if entry.lsn <= position:
+            continue
+        if entry.lsn > position + 1 or entry.event is None:
+            return Advance(position, list(latest.values()), gap=True)
+        change = _change(entry.event)
+        if change is not None:
+            latest[change.file_id] = change
+        position = entry.lsn
+    return Advance(position, list(latest.values()))
+
+
+def by_listing(position: int, page: ElementDocumentPage) -> Advance:
+    """What a page of the element's listing changes. A listing stands in the order of its items' LSNs.
+
+    The last item's LSN is not reached as long as a page follows: after a rebuild of the element's index many
+    documents share one.
+    """
+    changes = [
+        DocumentChange(item.file_id, item.lsn, item.document if item.state is DocumentState.ACTIVE else None)
+        for item in page.items
+        if item.lsn > position
+    ]
+    reached = page.last_lsn
+    if page.next_cursor is not None:
+        reached = page.items[-1].lsn - 1
+    return Advance(max(position, reached), changes)
+
+
+def _change(event: ElementEvent) -> DocumentChange | None:
+    if event.file_id is None:
+        return None
+    return DocumentChange(
+        event.file_id, event.lsn, None if event.kind is EventKind.DELETE else event.document
+    )
+
+
+def is_readable(event: ElementEvent) -> bool:
+    """Whether the event has all that its kind needs."""
+    if event.kind is EventKind.MODE:
+        return True
+    return event.file_id is not None and (event.kind is EventKind.DELETE or event.document is not None)

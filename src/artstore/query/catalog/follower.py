@@ -1,0 +1,163 @@
+"""Following all elements: their streams where these are whole, their listings where they are not."""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from redis.exceptions import RedisError
+
+from artstore.kernel.database import DatabaseDown
+from artstore.kernel.logging import get_logger
+from artstore.kernel.peers import ElementDirectory
+from artstore.query import metrics
+from artstore.query.catalog.catalog import Catalog
+from artstore.query.catalog.changes import NOTHING_KNOWN, Entry
+from artstore.query.catalog.listing import ElementListing, ListingUnavailable
+from artstore.query.catalog.lookout import Lookout
+from artstore.query.catalog.stream import EventStreams
+from artstore.wire.elements import ElementAnnouncement
+
+_PAUSE_SECONDS = 1.0
+"""After finding Redis or PostgreSQL away, and while there is nothing to follow."""
+_FIRST_RETRY_SECONDS = 0.2
+_LONGEST_RETRY_SECONDS = 5.0
+
+_log = get_logger(__name__)
+
+
+class CatalogFollower:
+    """Keeps the catalog equal to the elements. ``run`` never returns; one at a time in a process.
+
+    One reader serves all streams, so that an event is in the catalog within milliseconds. An element whose
+    stream has a gap, or whose announcements are ahead of its stream, leaves the reader for one attempt at its
+    listing, beside the others, and comes back to the reader whether or not that attempt got anywhere.
+    """
+
+    def __init__(
+        self, catalog: Catalog, streams: EventStreams, listing: ElementListing, directory: ElementDirectory
+    ) -> None:
+        self._catalog = catalog
+        self._streams = streams
+        self._listing = listing
+        self._directory = directory
+        self._lookout = Lookout()
+        self._positions: dict[str, int] = {}
+        self._attempts: dict[str, asyncio.Task[None]] = {}
+        self._fruitless: dict[str, int] = {}
+        self._away: str | None = None
+
+    async def run(self) -> NoReturn:
+        self._positions.clear()
+        self._attempts.clear()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                elements = {element.element_id: element for element in self._directory.elements()}
+                whole = await self._follow_streams(elements.keys() - self._attempts.keys(), elements)
+                for element_id in elements.keys() & self._positions.keys() - self._attempts.keys():
+                    self._judge(elements[element_id], whole.get(element_id), group)
+
+    def position(self, element_id: str) -> int | None:
+        """Every change of the element up to this LSN is in the catalog; None while nothing is known of it."""
+        return self._positions.get(element_id)
+
+    async def _follow_streams(
+        self, followed: "set[str]", elements: Mapping[str, ElementAnnouncement]
+    ) -> dict[str, bool]:
+        """Take what the streams have: for each that had something, whether it followed on without a gap."""
+        try:
+            if not followed <= self._positions.keys():
+                self._positions = dict.fromkeys(elements, NOTHING_KNOWN) | await self._catalog.positions()
+            if not followed:
+                await asyncio.sleep(_PAUSE_SECONDS)
+                return {}
+            read = await self._streams.read({name: self._positions[name] for name in followed})
+            whole = {
+                element_id: await self._take(element_id, entries) for element_id, entries in read.items()
+            }
+        except (RedisError, OSError, DatabaseDown) as error:
+            self._tell_away(type(error).__name__)
+            await asyncio.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.0))
+            return {}
+        self._tell_away(None)
+        return whole
+
+    async def _take(self, element_id: str, entries: Sequence[Entry]) -> bool:
+        before = self._positions[element_id]
+        advance = await self._catalog.take_events(element_id, entries)
+        self._move(element_id, advance.position, source="events")
+        if advance.gap and before != NOTHING_KNOWN and element_id not in self._fruitless:
+            _log.info("gap in the events", element_id=element_id, position=before, next_seen=entries[0].lsn)
+        return not advance.gap
+
+    def _judge(self, element: ElementAnnouncement, whole: bool | None, group: asyncio.TaskGroup) -> None:
+        """Ask the element's listing where it must be. ``whole`` is None where its stream had nothing."""
+        element_id, position = element.element_id, self._positions[element.element_id]
+        metrics.CATALOG_LAG.labels(element_id).set(max(0, element.last_lsn - position))
+        foreign = self._lookout.has_another_history(element, position)
+        behind = self._lookout.is_behind(element, position, news=whole is True, now=time.monotonic())
+        if whole is False or behind or foreign:
+            attempt = group.create_task(
+                self._attempt(element, start_again=foreign), name=f"list {element_id}"
+            )
+            self._attempts[element_id] = attempt
+            attempt.add_done_callback(lambda _: self._attempts.pop(element_id, None))
+
+    async def _attempt(self, element: ElementAnnouncement, *, start_again: bool) -> None:
+        """Ask the element's listing, once; after a fruitless attempt, hold the next one back for a while."""
+        element_id = element.element_id
+        before = self._positions[element_id]
+        try:
+            if start_again:
+                await self._forget(element_id, reason=f"it announces no more than LSN {element.last_lsn}")
+            await self._take_listing(element)
+        except (ListingUnavailable, DatabaseDown) as error:
+            if element_id not in self._fruitless:
+                _log.warning("cannot catch up", element_id=element_id, position=before, reason=str(error))
+        if self._positions[element_id] != before:
+            self._fruitless.pop(element_id, None)
+            return
+        tries = self._fruitless[element_id] = self._fruitless.get(element_id, 0) + 1
+        pause = min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(tries, 10))
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+
+    async def _take_listing(self, element: ElementAnnouncement) -> None:
+        since = self._positions[element.element_id]
+        cursor: str | None = None
+        while True:
+            page = await self._listing.page(element.url, since=since, cursor=cursor)
+            if NOTHING_KNOWN < since < page.deletions_since:
+                await self._forget(element.element_id, reason="it no longer knows all deletions since")
+                since, cursor = NOTHING_KNOWN, None
+                continue
+            position = await self._catalog.take_listing(element.element_id, page)
+            self._move(element.element_id, position, source="listing")
+            cursor = page.next_cursor
+            if cursor is None:
+                _log.info("caught up", element_id=element.element_id, since=since, position=position)
+                return
+
+    async def _forget(self, element_id: str, *, reason: str) -> None:
+        _log.warning(
+            "an element is taken anew",
+            element_id=element_id,
+            position=self._positions[element_id],
+            reason=reason,
+        )
+        await self._catalog.forget(element_id)
+        self._positions[element_id] = NOTHING_KNOWN
+
+    def _move(self, element_id: str, position: int, *, source: str) -> None:
+        moved = position - self._positions[element_id]
+        self._positions[element_id] = position
+        metrics.CATALOG_CHANGES.labels(source).inc(max(0, moved))
+
+    def _tell_away(self, what: str | None) -> None:
+        """Log the change, not every try."""
+        if what != self._away:
+            if what is not None:
+                _log.warning("the catalog cannot follow the events", reason=what)
+            else:
+                _log.info("the catalog follows the events again")
+            self._away = what

@@ -1,0 +1,138 @@
+"""The queries that keep the catalog. Each runs on the caller's transaction."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    Integer,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.sql.dml import Delete, Insert
+
+from artstore.kernel.database import ReadConnection, WriteConnection
+from artstore.query.catalog.changes import NOTHING_KNOWN, DocumentChange
+from artstore.query.catalog.rows import columns
+from artstore.query.catalog.tables import catalog_files, catalog_positions
+
+
+class CatalogRepository:
+    async def positions(self, db: ReadConnection) -> dict[str, int]:
+        """The position of each element that was ever followed."""
+        rows = await db.execute(select(catalog_positions.c.element_id, catalog_positions.c.lsn))
+        return {row.element_id: row.lsn for row in rows}
+
+    async def document_counts(self, db: ReadConnection) -> dict[str, int]:
+        """Documents by element. Reads an index from end to end."""
+        counted = select(catalog_files.c.element_id, func.count().label("documents")).group_by(
+            catalog_files.c.element_id
+        )
+        return {row.element_id: row.documents for row in await db.execute(counted)}
+
+    async def locked_position(self, db: WriteConnection, element_id: str) -> int:
+        """The position of an element, which nobody else moves until this transaction ends."""
+        position = (
+            select(catalog_positions.c.lsn)
+            .where(catalog_positions.c.element_id == element_id)
+            .with_for_update()
+        )
+        found: int | None = await db.scalar(position)
+        if found is None:
+            first = insert(catalog_positions).values(element_id=element_id, lsn=NOTHING_KNOWN)
+            await db.execute(first.on_conflict_do_nothing())
+            found = await db.scalar(position)
+            assert found is not None, "positions are never deleted"
+        return found
+
+    async def move(self, db: WriteConnection, element_id: str, position: int) -> None:
+        await db.execute(
+            update(catalog_positions).where(catalog_positions.c.element_id == element_id).values(lsn=position)
+        )
+
+    async def apply(self, db: WriteConnection, element_id: str, changes: Sequence[DocumentChange]) -> None:
+        """Take changes, each document at most once. A row that shows a later change is left as it is."""
+        existing = columns(changes)
+        if existing["file_ids"]:
+            await db.execute(_UPSERT, {**existing, "element_id": element_id})
+        deleted = [change for change in changes if change.document is None]
+        if deleted:
+            await db.execute(
+                _DELETE,
+                {
+                    "element_id": element_id,
+                    "file_ids": [change.file_id for change in deleted],
+                    "lsns": [change.lsn for change in deleted],
+                },
+            )
+
+    async def forget(self, db: WriteConnection, element_id: str) -> None:
+        """Drop all that is known of an element."""
+        await db.execute(delete(catalog_files).where(catalog_files.c.element_id == element_id))
+        await self.move(db, element_id, NOTHING_KNOWN)
+
+
+def _upsert() -> Insert:
+    """One statement for a whole batch: arrays in (as rows.columns names them), rows out of unnest."""
+    given = (
+        func.unnest(
+            bindparam("file_ids", type_=ARRAY(Uuid)),
+            bindparam("lsns", type_=ARRAY(BigInteger)),
+            bindparam("created_by_ids", type_=ARRAY(Text)),
+            bindparam("created_ats", type_=ARRAY(DateTime(timezone=True))),
+            bindparam("documents", type_=ARRAY(Text)),
+            bindparam("words", type_=ARRAY(Text)),
+            bindparam("positions", type_=ARRAY(Text)),
+        )
+        .table_valued("file_id", "lsn", "created_by_id", "created_at", "document", "words", "positions")
+        .render_derived(name="given")
+    )
+    words = func.string_to_array(given.c.words, " ")
+    positions = cast(func.string_to_array(given.c.positions, " "), ARRAY(Integer))
+    names = ["file_id", "element_id", "lsn", "created_by_id", "created_at", "document", "search"]
+    statement = insert(catalog_files).from_select(
+        names,
+        select(
+            given.c.file_id,
+            bindparam("element_id", type_=Text),
+            given.c.lsn,
+            given.c.created_by_id,
+            given.c.created_at,
+            cast(given.c.document, JSONB),
+            func.query.search_vector(words, positions),
+        ),
+    )
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=[catalog_files.c.file_id, catalog_files.c.element_id],
+        set_={name: new[name] for name in names[2:]},
+        where=new.lsn >= catalog_files.c.lsn,
+    )
+
+
+def _delete() -> Delete:
+    given = (
+        func.unnest(
+            bindparam("file_ids", type_=ARRAY(Uuid)),
+            bindparam("lsns", type_=ARRAY(BigInteger)),
+        )
+        .table_valued("file_id", "lsn")
+        .render_derived(name="given")
+    )
+    return delete(catalog_files).where(
+        catalog_files.c.element_id == bindparam("element_id", type_=Text),
+        catalog_files.c.file_id == given.c.file_id,
+        catalog_files.c.lsn <= given.c.lsn,
+    )
+
+
+_UPSERT = _upsert()
+_DELETE = _delete()

@@ -1,0 +1,49 @@
+"""The tables of the catalog; the migrations create exactly these."""
+
+from sqlalchemy import BigInteger, Column, DateTime, Index, MetaData, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+
+SCHEMA = "query"
+metadata = MetaData(schema=SCHEMA)
+
+catalog_files = Table(
+    "catalog_files",
+    metadata,
+    Column("file_id", Uuid, primary_key=True),
+    # Part of the key: a document may lie in two elements while it moves from one to the other, and each of
+    # them speaks only about its own.
+    Column("element_id", Text, primary_key=True),
+    Column("lsn", BigInteger, nullable=False, comment="of the element's last change that this row shows"),
+    Column("created_by_id", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("document", JSONB, nullable=False, comment="wire.documents.Document"),
+    Column(
+        "search", TSVECTOR, nullable=False, comment="query.search_vector() of search.text.document_words()"
+    ),
+)
+Index(
+    "catalog_files_by_time", catalog_files.c.created_at, catalog_files.c.file_id, catalog_files.c.element_id
+)
+Index(
+    "catalog_files_by_owner",
+    catalog_files.c.created_by_id,
+    catalog_files.c.created_at,
+    catalog_files.c.file_id,
+    catalog_files.c.element_id,
+)
+Index("catalog_files_by_element", catalog_files.c.element_id)
+Index(
+    "catalog_files_by_word",
+    catalog_files.c.search,
+    # So that a word that is frequent, but not in the caller's own documents, is found without reading the
+    # others'.
+    catalog_files.c.created_by_id,
+    postgresql_using="gin",
+)
+
+catalog_positions = Table(
+    "catalog_positions",
+    metadata,
+    Column("element_id", Text, primary_key=True),
+    Column("lsn", BigInteger, nullable=False, comment="every change up to it is in catalog_files; -1: none"),
+)

@@ -1,0 +1,57 @@
+"""One document, asked of one element, with the client's own token."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+
+ASK_SECONDS = 5.0
+"""For an answer without a document's bytes."""
+
+
+class ElementSilent(Exception):
+    """The element could not be reached, or gave no answer that says whether it has the document."""
+
+
+class ElementFiles:
+    """The documents of elements. Every method raises ElementSilent."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def document(self, url: str, file_id: UUID, headers: Mapping[str, str]) -> dict[str, Any] | None:
+        """The document's attributes, or None where the element has none that this client may see."""
+        timeout = aiohttp.ClientTimeout(total=ASK_SECONDS)
+        try:
+            async with self._session.get(_url(url, file_id), headers=headers, timeout=timeout) as answer:
+                if answer.status == 404:
+                    return None
+                if answer.status != 200:
+                    raise ElementSilent(f"it answered with status {answer.status}")
+                document: dict[str, Any] = await answer.json()
+                return document
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise ElementSilent(f"{type(error).__name__} asking for a document") from error
+
+    async def download(
+        self, url: str, file_id: UUID, method: str, headers: Mapping[str, str]
+    ) -> aiohttp.ClientResponse | None:
+        """The head of the element's answer, its body unread; None where it has no such document.
+
+        The caller closes it.
+        """
+        try:
+            answer = await self._session.request(
+                method, f"{_url(url, file_id)}/download", headers=headers, allow_redirects=False
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ElementSilent(f"{type(error).__name__} asking for a download") from error
+        if answer.status == 404:
+            answer.close()
+            return None
+        return answer
+
+
+def _url(url: str, file_id: UUID) -> str:
+    return f"{url}/api/v1/files/{file_id}"

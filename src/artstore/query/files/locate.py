@@ -1,0 +1,118 @@
+"""Finding a document by its id: in the catalog, and where it is not there, by asking the elements."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from artstore.attributes.ids import created_at_of
+from artstore.kernel.access import Principal
+from artstore.kernel.database import DatabaseDown
+from artstore.kernel.logging import get_logger
+from artstore.kernel.peers import ElementDirectory
+from artstore.kernel.problems import Problem
+from artstore.query import metrics
+from artstore.query.catalog.follower import CatalogFollower
+from artstore.query.catalog.reading import CatalogReader
+from artstore.query.files.elements import ElementFiles, ElementSilent
+from artstore.query.files.repository import FilesRepository
+from artstore.wire.elements import ElementAnnouncement, ElementHealth
+from artstore.wire.problems import ProblemType
+from artstore.wire.scopes import Scope
+
+Copies = Mapping[str, dict[str, Any]]
+"""A document by the id of each element that has it."""
+
+_CLOCKS_DIFFER = timedelta(seconds=2)
+_log = get_logger(__name__)
+
+
+class Locator:
+    """Says where a document is, to those who may see it; to others, that there is none."""
+
+    def __init__(
+        self,
+        catalog: CatalogReader,
+        repository: FilesRepository,
+        directory: ElementDirectory,
+        elements: ElementFiles,
+        follower: CatalogFollower,
+    ) -> None:
+        self._catalog = catalog
+        self._repository = repository
+        self._directory = directory
+        self._elements = elements
+        self._follower = follower
+
+    async def find(self, file_id: UUID, principal: Principal, headers: Mapping[str, str]) -> Copies:
+        """At least one copy. Raises Problem NOT_FOUND, or ELEMENT_UNAVAILABLE where that is uncertain."""
+        copies = await self.in_catalog(file_id, principal)
+        return copies or await self.in_elements(file_id, headers)
+
+    async def in_catalog(self, file_id: UUID, principal: Principal) -> Copies:
+        """What the catalog knows, which may be nothing yet; nothing, too, while PostgreSQL is away."""
+        owner = None if principal.has(Scope.FILES_ALL) else principal.account_id
+        try:
+            async with self._catalog.read() as db:
+                copies = await self._repository.copies(db, file_id, owner=owner)
+        except DatabaseDown as error:
+            _log.warning("the catalog cannot be read", reason=error.reason)
+            return {}
+        if copies:
+            metrics.LOOKUPS.labels("catalog").inc()
+        return copies
+
+    async def in_elements(self, file_id: UUID, headers: Mapping[str, str]) -> Copies:
+        """What the elements say, all asked at once: an upload is acknowledged before the catalog knows of it.
+
+        Raises Problem NOT_FOUND, and ELEMENT_UNAVAILABLE where an element that may have it does not answer.
+        """
+        known = self._directory.elements()
+        answers = await asyncio.gather(*(self._ask(element, file_id, headers) for element in known))
+        copies = {
+            element.element_id: answer
+            for element, answer in zip(known, answers, strict=True)
+            if isinstance(answer, dict)
+        }
+        if copies:
+            metrics.LOOKUPS.labels("elements").inc()
+            return copies
+        metrics.LOOKUPS.labels("nowhere").inc()
+        silent = [e for e, answer in zip(known, answers, strict=True) if isinstance(answer, ElementSilent)]
+        if not known or any(self._may_have(element, file_id) for element in silent):
+            raise unavailable()
+        raise not_found()
+
+    async def _ask(
+        self, element: ElementAnnouncement, file_id: UUID, headers: Mapping[str, str]
+    ) -> dict[str, Any] | ElementSilent | None:
+        if element.health is ElementHealth.AWAY:
+            return ElementSilent("it announces itself no longer")
+        try:
+            return await self._elements.document(element.url, file_id, headers)
+        except ElementSilent as silent:
+            return silent
+
+    def _may_have(self, element: ElementAnnouncement, file_id: UUID) -> bool:
+        """Whether an element may have a document of which the catalog does not know.
+
+        It cannot where the catalog has all that it last announced, and the document is older than that.
+        """
+        position = self._follower.position(element.element_id)
+        if position is None or position < element.last_lsn:
+            return True
+        created_at = created_at_of(file_id)
+        return created_at is not None and created_at >= element.announced_at - _CLOCKS_DIFFER
+
+
+def not_found() -> Problem:
+    """One sentence for what is not there and for what is another's: it must not tell them apart."""
+    return Problem(ProblemType.NOT_FOUND, "There is no document with this id, or it is not yours to see.")
+
+
+def unavailable() -> Problem:
+    return Problem(
+        ProblemType.ELEMENT_UNAVAILABLE,
+        "The storage element that keeps the document does not answer. Try again in a few seconds.",
+    )

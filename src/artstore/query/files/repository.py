@@ -1,0 +1,25 @@
+"""What the catalog knows of one document."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from artstore.kernel.database import ReadConnection
+from artstore.query.catalog.tables import catalog_files
+
+
+class FilesRepository:
+    async def copies(
+        self, db: ReadConnection, file_id: UUID, *, owner: str | None
+    ) -> dict[str, dict[str, Any]]:
+        """A document of the account ``owner`` (of any, where None) by element: in several while it moves."""
+        files = catalog_files.c
+        query = (
+            select(files.element_id, files.document)
+            .where(files.file_id == file_id)
+            .order_by(files.element_id)
+        )
+        if owner is not None:
+            query = query.where(files.created_by_id == owner)
+        return {row.element_id: row.document for row in await db.execute(query)}

@@ -1,0 +1,34 @@
+"""What Query counts, beside what every service counts."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+CATALOG_LAG = Gauge(
+    "artstore_query_catalog_lag_records",
+    "Changes that an element has announced and that are not in the catalog yet",
+    ("element",),
+)
+CATALOG_DOCUMENTS = Gauge("artstore_query_catalog_documents", "Documents in the catalog", ("element",))
+CATALOG_CHANGES = Counter(
+    "artstore_query_catalog_changes",
+    "Log records that were taken into the catalog, by where they came from: events or listing",
+    ("source",),
+)
+SEARCHES = Counter(
+    "artstore_query_searches", "Searches, by outcome: found, nothing, refused or unavailable", ("outcome",)
+)
+SEARCH_SECONDS = Histogram(
+    "artstore_query_search_seconds",
+    "Seconds that the database took to answer a search",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)
+DOWNLOAD_BYTES = Counter("artstore_query_download_bytes", "Bytes of documents that were sent to clients")
+DOWNLOADS_BROKEN = Counter(
+    "artstore_query_downloads_broken",
+    "Downloads that did not reach their end, by whose connection broke: element or client",
+    ("side",),
+)
+LOOKUPS = Counter(
+    "artstore_query_lookups",
+    "Documents looked up by id, by where they were found: catalog, elements or nowhere",
+    ("found",),
+)

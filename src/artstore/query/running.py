@@ -1,0 +1,138 @@
+"""The parts of Query that live from the start of the service to its end."""
+
+import asyncio
+from contextlib import AsyncExitStack, suppress
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from artstore.kernel.access import Principal
+from artstore.kernel.background import Background
+from artstore.kernel.database import Database, DatabaseDown, migrate
+from artstore.kernel.dependencies import Dependency
+from artstore.kernel.logging import get_logger
+from artstore.kernel.peers import AdminRegistry, ElementDirectory, ServiceToken, http_session
+from artstore.kernel.redis import RedisDependency, connect
+from artstore.query.catalog.catalog import Catalog
+from artstore.query.catalog.counting import count_documents
+from artstore.query.catalog.follower import CatalogFollower
+from artstore.query.catalog.listing import ElementListing
+from artstore.query.catalog.reading import CatalogDependency, CatalogReader
+from artstore.query.catalog.repository import CatalogRepository
+from artstore.query.catalog.stream import EventStreams
+from artstore.query.catalog.tables import SCHEMA
+from artstore.query.files.elements import ElementFiles
+from artstore.query.files.endpoints import Documents, Downloads
+from artstore.query.files.locate import Locator
+from artstore.query.files.repository import FilesRepository
+from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
+from artstore.query.search.repository import SearchRepository
+from artstore.query.search.service import Search
+from artstore.query.settings import QuerySettings
+
+_NAME = "artstore-query"
+_FOLLOWER_CONNECTIONS = 5
+_ELEMENTS_KNOWN_SECONDS = 2.0
+"""How long the start waits to learn of the elements, so that the first download need not be refused."""
+
+_log = get_logger(__name__)
+
+
+class RunningQuery:
+    """Made once for each process. Between ``start`` and ``stop`` it follows the elements and answers."""
+
+    def __init__(self, settings: QuerySettings) -> None:
+        self._settings = settings
+        self._redis = connect(settings.redis_url, client_name=_NAME)
+        self._directory = ElementDirectory(self._redis)
+        # Two pools: many slow searches must not hold the follower back, nor it them.
+        self._writing = Database(
+            settings.database_url, application_name=f"{_NAME}-catalog", pool_size=_FOLLOWER_CONNECTIONS
+        )
+        self._reading = Database(
+            settings.database_url,
+            application_name=_NAME,
+            pool_size=settings.database_pool_size,
+            statement_seconds=settings.search_seconds,
+        )
+        self._reader = CatalogReader(self._reading)
+        self._catalog = Catalog(self._writing, CatalogRepository())
+        self._resources = AsyncExitStack()
+        self._documents: Documents | None = None
+        self._downloads: Downloads | None = None
+        self.search = Search(self._reader, SearchRepository())
+
+    def dependencies(self) -> list[Dependency]:
+        """None is essential: documents are found by id also without the catalog, and without Redis."""
+        return [
+            self._reading.dependency(essential=False),
+            RedisDependency(self._redis),
+            CatalogDependency(self._reader),
+            self._directory.dependency(),
+        ]
+
+    async def start(self) -> None:
+        """Ready for requests on return; PostgreSQL, Redis and the elements may be away.
+
+        Raises UnknownRevision where a newer release has changed the catalog.
+        """
+        stack = self._resources
+        stack.push_async_callback(self._writing.close)
+        stack.push_async_callback(self._reading.close)
+        stack.push_async_callback(self._redis.aclose)
+        session = await stack.enter_async_context(http_session())
+        background = Background()
+        stack.push_async_callback(background.stop)
+
+        settings = self._settings
+        account = (session, settings.admin_url, settings.client_id, settings.client_secret)
+        directory = self._directory
+        directory.admin = AdminRegistry(*account)
+        follower = CatalogFollower(
+            self._catalog,
+            EventStreams(self._redis),
+            ElementListing(session, ServiceToken(*account)),
+            directory,
+        )
+        elements = ElementFiles(session)
+        locator = Locator(self._reader, FilesRepository(), directory, elements, follower)
+        self._documents = Documents(locator)
+        self._downloads = Downloads(locator, directory, elements)
+        try:
+            await self._prepare_catalog()
+        except DatabaseDown as error:
+            _log.warning("started without the catalog", reason=error.reason)
+        background.start("element directory", directory.run)
+        background.start("catalog", lambda: self._follow(follower))
+        background.start("catalog counts", lambda: count_documents(self._reader, CatalogRepository()))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ELEMENTS_KNOWN_SECONDS):
+                await directory.ready.wait()
+
+    async def stop(self) -> None:
+        """Ends what ``start`` began, also where it did not get to its end."""
+        await self._resources.aclose()
+
+    async def document(self, request: Request, principal: Principal) -> Response:
+        assert self._documents is not None, "no request comes before the start"
+        return await self._documents.endpoint(request, principal)
+
+    async def download(self, request: Request, principal: Principal) -> Response:
+        assert self._downloads is not None, "no request comes before the start"
+        return await self._downloads.endpoint(request, principal)
+
+    async def _prepare_catalog(self) -> None:
+        await migrate(
+            self._settings.database_url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE
+        )
+        self._reader.ready.set()
+
+    async def _follow(self, follower: CatalogFollower) -> None:
+        """Each time from the start: the tables may have gone with a database that was replaced."""
+        while True:
+            try:
+                await self._prepare_catalog()
+            except DatabaseDown:
+                await asyncio.sleep(1)
+            else:
+                await follower.run()

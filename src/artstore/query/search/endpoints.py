@@ -1,0 +1,41 @@
+"""``GET /api/v1/search``."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import JSONResponse
+
+from artstore.kernel.access import Principal, Requires
+from artstore.query.search.service import MAX_CHARACTERS, Question, Search
+from artstore.wire.documents import SearchPage
+from artstore.wire.scopes import Scope
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 1000
+
+_Q = Query(
+    description="Words that must all be found, in the file name, the description, the tags, the values of"
+    " custom attributes or the name of the account that stored the document. Case and accents do not matter,"
+    " nor do Russian and English endings. Words joined without a blank (2025-03) must stand together; a"
+    " part of a word finds nothing. Chinese, Japanese and Korean text is found by any run of its characters."
+    f" At most {MAX_CHARACTERS} characters. Empty: all documents.",
+)
+_Limit = Query(ge=1, le=MAX_LIMIT, description="The greatest number of documents in the page.")
+_Cursor = Query(description="The next_cursor of the page before, asked with the same q.")
+
+
+def search_routes(search: Search) -> APIRouter:
+    router = APIRouter(tags=["search"])
+
+    @router.get("/api/v1/search", response_model=SearchPage, summary="Find documents by words, newest first")
+    async def find(
+        principal: Annotated[Principal, Requires(Scope.FILES_READ)],
+        q: Annotated[str, _Q] = "",
+        limit: Annotated[int, _Limit] = DEFAULT_LIMIT,
+        cursor: Annotated[str | None, _Cursor] = None,
+    ) -> JSONResponse:
+        page = await search.page(Question(q, limit, cursor), principal)
+        # What the rows hold was checked when it was taken in: doing so again would cost more than the search.
+        return JSONResponse({"items": [one.hit() for one in page.found], "next_cursor": page.next_cursor})
+
+    return router

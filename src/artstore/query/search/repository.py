@@ -1,0 +1,56 @@
+"""The queries of a search. Who may see what is part of each query, so that nothing else can leak."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ARRAY, Integer, Select, Text, bindparam, func, select, tuple_
+
+from artstore.kernel.database import ReadConnection
+from artstore.query.catalog.tables import catalog_files
+from artstore.query.search.cursor import Mark
+from artstore.query.search.text import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row of the catalog that a search found."""
+
+    mark: Mark
+    document: dict[str, Any]
+
+    def hit(self) -> dict[str, Any]:
+        """The JSON object of a ``wire.documents.SearchHit``."""
+        return {**self.document, "element_id": self.mark.element_id}
+
+
+class SearchRepository:
+    async def newest(
+        self, db: ReadConnection, *, terms: Terms | None, owner: str | None, after: Mark | None, limit: int
+    ) -> list[Found]:
+        """Documents newest first: all those with every term, or all where ``terms`` is None.
+
+        Of the account ``owner``, or of every account where it is None. ``after`` is the last one of the
+        page before.
+        """
+        files = catalog_files.c
+        order = (files.created_at, files.file_id, files.element_id)
+        query: Select[Any] = (
+            select(*order, files.document).order_by(*(column.desc() for column in order)).limit(limit)
+        )
+        if owner is not None:
+            query = query.where(files.created_by_id == owner)
+        if terms is not None:
+            query = query.where(files.search.bool_op("@@")(_tsquery(terms)))
+        if after is not None:
+            query = query.where(tuple_(*order) < (after.created_at, after.file_id, after.element_id))
+        return [
+            Found(Mark(created_at, file_id, element_id), document)
+            for created_at, file_id, element_id, document in await db.execute(query)
+        ]
+
+
+def _tsquery(terms: Terms) -> Any:
+    return func.query.search_query(
+        bindparam("words", terms.words, type_=ARRAY(Text)),
+        bindparam("gaps", terms.gaps, type_=ARRAY(Integer)),
+    )

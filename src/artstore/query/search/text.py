@@ -1,0 +1,148 @@
+"""Text prepared for search: one pure function for what is stored, one for what is asked.
+
+Both cut text into *words at positions* in the same way, so that they meet. Stems are added by PostgreSQL
+(``query.word_forms``), at the position of the word that they come from.
+
+- Compatibility forms, case and accents are folded (``Счёт``, ``СЧЕТ`` and ``счет`` are one word).
+- Everything that is not a letter, a digit or a mark parts words: ``счёт_2025-03-17_ООО.pdf`` has the words
+  счет, 2025, 03, 17, ооо and pdf. What is asked in one piece must stand together, in that order, so
+  ``2025-03`` finds that name and ``17-03`` does not.
+- Scripts that are written without blanks (Chinese, Japanese, Korean, Thai and their neighbours) are cut into
+  single characters and overlapping pairs, so that any run of characters is found.
+
+PostgreSQL's own parser is passed by: it reads ``-03`` as a number, ``a.b`` as a host, and letters as its
+locale knows them, so a document would be found on one server and not on another.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+MAX_WORD_CHARACTERS = 255
+"""A longer word is cut, on both sides alike: a lexeme of PostgreSQL ends at 2046 bytes."""
+MAX_POSITION = 16_000
+"""Words beyond are not searched: PostgreSQL counts positions to 16,383. 4096 bytes hold fewer."""
+
+_ACCENT = re.compile(r"(?<!и)[\u0300-\u036f]|(?<=и)[\u0300-\u0305\u0307-\u036f]")
+"""Accents of Latin, Greek and Cyrillic, except the breve that makes ``й``, which is a letter of its own."""
+_WITHOUT_DECOMPOSITION = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"}
+)
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\ufe00-\ufe0f\ufeff]"
+)
+"""Soft hyphens, joiners, direction marks and variation selectors: they part no word and are part of none."""
+_UNSPACED = (
+    (0x0E00, 0x0EFF),  # Thai, Lao
+    (0x1000, 0x109F),  # Myanmar
+    (0x1780, 0x17FF),  # Khmer
+    (0x2E80, 0x2FDF),  # CJK radicals
+    (0x3005, 0x3007),  # 々〆〇
+    (0x3041, 0x31FF),  # Hiragana, Katakana, Bopomofo
+    (0x3400, 0x4DBF),  # Han, extension A
+    (0x4E00, 0x9FFF),  # Han
+    (0xAC00, 0xD7A3),  # Hangul
+    (0xF900, 0xFAFF),  # Han, compatibility
+    (0x20000, 0x3FFFF),  # Han, extensions B and later
+)
+_RUN = re.compile("w[wm]*|u[um]*")
+_TERM_BREAK = re.compile(r"[\s,;|\"()«»]+")
+
+
+@dataclass(slots=True)
+class Words:
+    """The words of a document, each with its position; several may share one."""
+
+    words: list[str] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Terms:
+    """The words of a query. ``gaps[i]`` is 0 where word i begins a term of its own, else its distance in
+    positions from word i - 1, which it must follow in the document."""
+
+    words: list[str] = field(default_factory=list)
+    gaps: list[int] = field(default_factory=list)
+
+
+def fold(text: str) -> str:
+    """The text with compatibility forms, case and accents folded away. Folding twice changes nothing."""
+    if text.isascii():
+        return text.lower()
+    previous = None
+    while text != previous:  # twice nearly always: one fold can bring forth what another folds further
+        previous = text
+        text = unicodedata.normalize("NFKC", text).casefold()
+        text = _ACCENT.sub("", unicodedata.normalize("NFD", text))
+        text = _INVISIBLE.sub("", text.translate(_WITHOUT_DECOMPOSITION))
+        text = unicodedata.normalize("NFC", text)
+    return text
+
+
+def document_words(texts: Iterable[str]) -> Words:
+    """The words of the texts of one document. No phrase reaches from one text into the next."""
+    found = Words()
+    start = 1
+    for text in texts:
+        end = start
+        for run, unspaced in _runs(fold(text)):
+            for offset, word in enumerate(run) if unspaced else ((0, run),):
+                _put(found, word, end + offset)
+                if unspaced and offset + 1 < len(run):
+                    _put(found, run[offset : offset + 2], end + offset)
+            end += len(run) if unspaced else 1
+        start = end + 1
+    return found
+
+
+def query_terms(query: str) -> Terms:
+    """The terms of a query: all must be found, in any order and place; the words of one term, together.
+
+    Operators have no meaning here: whatever is not a word only parts words.
+    """
+    asked = Terms()
+    for piece in _TERM_BREAK.split(fold(query)):
+        position = 0
+        last: int | None = None
+        for run, unspaced in _runs(piece):
+            pairs = unspaced and len(run) > 1
+            for offset in range(len(run) - 1) if pairs else (0,):
+                asked.words.append(run[offset : offset + 2] if pairs else run)
+                asked.gaps.append(0 if last is None else position + offset - last)
+                last = position + offset
+            position += len(run) if unspaced else 1
+    return asked
+
+
+def _runs(folded: str) -> Iterator[tuple[str, bool]]:
+    """The runs of word characters, and whether each is of a script without blanks."""
+    classes = folded.translate(_CLASSES)
+    for match in _RUN.finditer(classes):
+        unspaced = classes[match.start()] == "u"
+        run = folded[match.start() : match.end()]
+        yield (run if unspaced else run[:MAX_WORD_CHARACTERS]), unspaced
+
+
+def _put(found: Words, word: str, position: int) -> None:
+    if position <= MAX_POSITION:
+        found.words.append(word)
+        found.positions.append(position)
+
+
+class _CharacterClasses(dict[int, str]):
+    """Code point → ``w`` letter or digit, ``u`` one of a script without blanks, ``m`` mark, else blank."""
+
+    def __missing__(self, code: int) -> str:
+        category = unicodedata.category(chr(code))[0]
+        if category in "LN":
+            unspaced = any(first <= code <= last for first, last in _UNSPACED)
+            found = "u" if unspaced else "w"
+        else:
+            found = "m" if category == "M" else " "
+        self[code] = found
+        return found
+
+
+_CLASSES = _CharacterClasses()

@@ -1,0 +1,27 @@
+"""What Query is told by its environment."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from artstore.kernel.settings import ServiceSettings
+
+
+class QuerySettings(ServiceSettings):
+    """Variables ``ARTSTORE_QUERY_…``; see also the base class."""
+
+    model_config = SettingsConfigDict(env_prefix="ARTSTORE_QUERY_")
+
+    port: int = Field(default=8030, ge=1, le=65535)
+    """TCP port to listen on."""
+    database_url: SecretStr
+    """``postgresql+psycopg://…``: the database that holds the catalog, in the schema ``query``. The role
+    must be able to create that schema and the trusted extensions btree_gin, pg_trgm and unaccent, or find
+    them there."""
+    database_pool_size: int = Field(default=10, ge=2, le=1000)
+    """Connections to PostgreSQL, at most. Requests beyond wait for one, for up to five seconds."""
+    search_seconds: float = Field(default=5.0, gt=0, le=300)
+    """Seconds that PostgreSQL may work on one search; then it is given up and answered with 503."""
+    client_id: str
+    """The account of this service, with the scopes ``files:read``, ``files:all`` and ``elements:read``."""
+    client_secret: SecretStr
+    """Its secret. Used for background work only: a client's requests travel on with the client's token."""
