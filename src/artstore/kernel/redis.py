@@ -25,16 +25,19 @@ def connect(url: str | SecretStr, *, client_name: str | None = None) -> Redis:
     the server is away) after at most three tries. A command may have been carried out more than once, so
     send only what may be repeated. Close it with ``aclose()``.
     """
+    address = url.get_secret_value() if isinstance(url, SecretStr) else url
+    # A connection over a Unix socket does not know the option.
+    keepalive = {} if address.startswith("unix:") else {"socket_keepalive": True}
     return Redis.from_url(
-        url.get_secret_value() if isinstance(url, SecretStr) else url,
+        address,
         client_name=client_name,
         decode_responses=False,
         protocol=2,  # answers of one shape, whatever the version of the server
         socket_connect_timeout=CONNECT_SECONDS,
         socket_timeout=ANSWER_SECONDS,
-        socket_keepalive=True,
         health_check_interval=15,
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=2),
+        **keepalive,
     )
 
 
