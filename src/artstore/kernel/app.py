@@ -1,6 +1,5 @@
 """Makes the web application of a service: what all services answer, and what happens around their answers."""
 
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -12,7 +11,7 @@ from artstore.kernel.access.tokens import TokenVerifier
 from artstore.kernel.dependencies import Dependency, DependencyDown
 from artstore.kernel.health import Health
 from artstore.kernel.hot import hot_route
-from artstore.kernel.logging import get_logger
+from artstore.kernel.logging import get_logger, tell_cannot_start
 from artstore.kernel.middleware import RequestMiddleware, RouteNames
 
 __all__ = ["Dependency", "DependencyDown", "create_app", "hot_route"]
@@ -87,7 +86,7 @@ def _guarded(service: str, lifespan: Lifespan | None, verifier: TokenVerifier | 
         except Exception as error:
             _log.exception("the service cannot start" if not started else "the service did not stop cleanly")
             if not started:
-                sys.stderr.write(f"artstore {service}: cannot start: {describe(error)}\n")
+                tell_cannot_start(service, error)
             raise
         finally:
             if verifier is not None:
@@ -99,11 +98,3 @@ def _guarded(service: str, lifespan: Lifespan | None, verifier: TokenVerifier | 
 @asynccontextmanager
 async def _nothing(app: FastAPI) -> AsyncIterator[None]:
     yield
-
-
-def describe(error: BaseException) -> str:
-    """An exception in one line."""
-    text = " ".join(str(error).split())
-    if text and isinstance(error, RuntimeError):
-        return text
-    return f"{type(error).__name__}: {text}".rstrip(": ")

@@ -12,8 +12,9 @@ from starlette.types import Scope as AsgiScope
 
 from artstore.kernel.access.principal import Principal
 from artstore.kernel.access.requirements import authenticate, verifier_of
-from artstore.kernel.middleware import BODY_LIMIT_KEY
+from artstore.kernel.exchange import BODY_LIMIT_KEY, EXCHANGE_KEY, Exchange
 from artstore.kernel.problems import Problem, problem_response
+from artstore.kernel.streaming import drain
 from artstore.wire.scopes import Scope
 
 HotEndpoint = Callable[[Request, Principal], Awaitable[Response]]
@@ -67,4 +68,8 @@ class _Hot:
                 response = await self._endpoint(request, principal)
         except Problem as problem:
             response = problem_response(problem)
+            exchange: Exchange = asgi_scope[EXCHANGE_KEY]
+            if exchange.has_body and (exchange.bytes_in or not exchange.expects_continue):
+                asgi_scope[BODY_LIMIT_KEY] = None
+                await drain(request)
         await response(asgi_scope, receive, send)

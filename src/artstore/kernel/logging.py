@@ -1,7 +1,7 @@
 """Log lines: one JSON object each on standard output, with the service and the request that they belong to.
 
 Every line has ``ts`` (UTC, RFC 3339), ``level``, ``event`` and ``service``; ``request_id`` and ``trace_id``
-where a request is being served. What looks like a secret is blotted out, whoever wrote it: see ``_blot_out``.
+where a request is being served. What looks like a secret is blotted out, whoever wrote it: see ``blot_out``.
 """
 
 import json
@@ -50,6 +50,16 @@ def get_logger(name: str | None = None) -> FilteringBoundLogger:
     return logger
 
 
+def tell_cannot_start(service: str, error: BaseException) -> None:
+    """One line on stderr for the person who started the service; the log has the traceback."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    text = " ".join(str(error).split())
+    if not text or not isinstance(error, RuntimeError):
+        text = f"{type(error).__name__}: {text}".rstrip(": ")
+    sys.stderr.write(f"artstore {service}: cannot start: {blot_out(text)}\n")
+
+
 class _Identity:
     """Adds who speaks, and for which request."""
 
@@ -74,10 +84,10 @@ def _drop_secret_values(logger: WrappedLogger, method: str, event: EventDict) ->
 def _render(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
     head = {name: event.pop(name) for name in ("ts", "level", "event", "service") if name in event}
     line = json.dumps({**head, **event}, ensure_ascii=False, separators=(",", ":"), default=str)
-    return _blot_out(line).encode("utf-8", "backslashreplace")
+    return blot_out(line).encode("utf-8", "backslashreplace")
 
 
-def _blot_out(line: str) -> str:
+def blot_out(line: str) -> str:
     """The line without tokens and without passwords in addresses: both hide in texts of exceptions."""
     if "eyJ" in line:
         line = _JWT.sub(_BLOT, line)

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.kernel import tracing
+from artstore.kernel.exchange import BODY_LIMIT_KEY, EXCHANGE_KEY, Exchange
+from artstore.kernel.streaming import drain
 from artstore.wire.problems import PROBLEM_JSON, ProblemType
 
 CHALLENGE = 'Bearer realm="artstore"'
@@ -100,6 +102,8 @@ async def _on_http_exception(request: Request, exception: Exception) -> Response
     assert isinstance(exception, HTTPException)
     headers = dict(exception.headers or {})
     status = exception.status_code
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        await _drain(request)
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status_code=status, headers=headers)
     phrase = _phrase(status)
@@ -109,6 +113,14 @@ async def _on_http_exception(request: Request, exception: Exception) -> Response
         members = {"type": "about:blank", "title": phrase, "status": status, "detail": detail or phrase}
         return _response(members, headers)
     return problem_response(Problem(kind, detail or kind.title, headers=headers))
+
+
+async def _drain(request: Request) -> None:
+    """Takes in a little more than was allowed, so that the client reads the refusal, not a reset."""
+    exchange: Exchange = request.scope[EXCHANGE_KEY]
+    if exchange.bytes_in or not exchange.expects_continue:
+        request.scope[BODY_LIMIT_KEY] = None
+        await drain(request)
 
 
 def _phrase(status: int) -> str:

@@ -38,7 +38,7 @@ class ServiceSettings(BaseSettings):
     issuer: str = ""
     """The ``iss`` that access tokens must carry. Default: ``admin_url``."""
     shutdown_seconds: int = Field(default=10, ge=1, le=3600)
-    """How long requests that are under way may take to end after a stop signal; then they are cut off."""
+    """Seconds that requests under way may take to end after a stop signal; then they are cut off."""
 
     @model_validator(mode="before")
     @classmethod
