@@ -1,9 +1,8 @@
 """The body of an upload as it arrives: within the limits of size and time, and checked to be a form."""
 
 import asyncio
-from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from artstore.kernel.multipart import (
     BrokenForm,
@@ -34,13 +33,12 @@ class UploadBody:
         """Refuses at once what the head of the request condemns: UNSUPPORTED_MEDIA_TYPE, FILE_TOO_LARGE."""
         self.announced = _content_length(request)
         """Content-Length; None for a chunked body."""
-        self.begun = False
         self.ended = False
         self.received = 0
         self.file_bytes = 0
         self._file_ended = False
         self._files = 0
-        self._request = request
+        self._stream = request.stream()
         self._max_file_bytes = max_file_bytes
         self._silence_seconds = silence_seconds
         self._parser = _parser(request)
@@ -77,23 +75,18 @@ class UploadBody:
         return max(1, self.file_bytes, most - FORM_OVERHEAD_BYTES), most
 
     async def _receive(self) -> bytes:
-        self.begun = True
-        while True:
-            try:
-                async with asyncio.timeout(self._silence_seconds):
-                    message: Any = await self._request.receive()
-            except TimeoutError as error:
-                raise Problem(
-                    ProblemType.REQUEST_TIMEOUT,
-                    f"Nothing arrived for {self._silence_seconds:g} seconds; send the upload again.",
-                ) from error
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            self.ended = not message.get("more_body", False)
-            piece: bytes = message.get("body", b"")
-            self.received += len(piece)
-            if piece or self.ended:
-                return piece
+        try:
+            async with asyncio.timeout(self._silence_seconds):
+                piece = await anext(self._stream, b"")
+        except TimeoutError as error:
+            raise Problem(
+                ProblemType.REQUEST_TIMEOUT,
+                f"Nothing arrived for {self._silence_seconds:g} seconds; send the upload again.",
+            ) from error
+        self.received += len(piece)
+        # The announced length tells the end with the last piece; without it, an empty piece follows.
+        self.ended = not piece or self.received == self.announced
+        return piece
 
     def _judge(self, event: FormEvent) -> None:
         match event:

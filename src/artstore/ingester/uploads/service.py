@@ -55,10 +55,10 @@ class Uploads:
             raise
         except Problem as problem:
             UPLOADS.labels(_outcome(problem.status)).inc()
-            await _let_client_read(request, body)
             raise
         UPLOADS.labels(_outcome(answer.status)).inc()
-        await _let_client_read(request, body)
+        if not body.ended:
+            await drain(request)  # so that the client reads the answer that came early
         headers = {name: answer.headers[name] for name in _RELAYED_HEADERS if name in answer.headers}
         return Response(answer.content, answer.status, headers)
 
@@ -123,12 +123,6 @@ def _lost() -> Problem:
         ProblemType.ELEMENT_UNAVAILABLE,
         "The storage element broke off in the middle of the upload; send it again in a few seconds.",
     )
-
-
-async def _let_client_read(request: Request, body: UploadBody | None) -> None:
-    """Before an answer that comes before the end of the body."""
-    if body is None or not body.ended:
-        await drain(request, begun=body is not None and body.begun)
 
 
 def _note(result: str, element: ElementAnnouncement, wanted: Wanted, **facts: object) -> None:
