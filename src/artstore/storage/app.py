@@ -1,0 +1,95 @@
+"""The composition root of the Storage Element service: the only module that knows all its parts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from artstore import __version__
+from artstore.kernel.access import JwksClient, TokenVerifier
+from artstore.kernel.app import create_app as create_service
+from artstore.kernel.app import hot_route
+from artstore.kernel.database import Database
+from artstore.kernel.problems import problem_response
+from artstore.kernel.redis import RedisDependency, connect
+from artstore.kernel.settings import load
+from artstore.storage.element.endpoints import element_router
+from artstore.storage.files import operations
+from artstore.storage.files.document import Documents
+from artstore.storage.files.download import Downloads
+from artstore.storage.files.listing import Listing, listing_router
+from artstore.storage.files.upload import Uploads
+from artstore.storage.health import FollowerDependency, LogDependency
+from artstore.storage.refusals import REFUSED_CLASSES, refusal_of
+from artstore.storage.running import RunningElement
+from artstore.storage.settings import StorageSettings
+from artstore.wire.scopes import Scope
+
+SERVICE = "storage"
+
+
+def create_app() -> FastAPI:
+    """The application, with its settings from the environment."""
+    return compose(load(StorageSettings))
+
+
+def compose(settings: StorageSettings) -> FastAPI:
+    """The application of one element. Opens nothing before it is started."""
+    name = f"artstore-storage-{settings.element_id}"
+    database = Database(settings.database_url, application_name=name, pool_size=5)
+    redis = connect(settings.redis_url, client_name=name)
+    element = RunningElement(settings, database, redis)
+    uploads = Uploads(element, max_file_bytes=settings.max_file_bytes, idle_seconds=settings.idle_seconds)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            await element.start()
+            try:
+                yield
+            finally:
+                await uploads.close()
+                await element.stop()
+        finally:
+            await redis.aclose()
+            await database.close()
+
+    app = create_service(
+        service=SERVICE,
+        title=f"ArtStore Storage Element {settings.element_id}",
+        version=__version__,
+        verifier=TokenVerifier(JwksClient(settings.admin_url), settings.issuer),
+        dependencies=[
+            LogDependency(lambda: element.engine),
+            database.dependency(essential=False),
+            RedisDependency(redis),
+            FollowerDependency("index", lambda: element.index_follower),
+            FollowerDependency("events", lambda: element.events_follower),
+        ],
+        lifespan=lifespan,
+    )
+    for refused in REFUSED_CLASSES:
+        app.add_exception_handler(refused, _on_refused)
+    _add_routes(app, element, uploads)
+    return app
+
+
+def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads) -> None:
+    documents, downloads = Documents(element), Downloads(element)
+    read, write = Scope.FILES_READ, Scope.FILES_WRITE
+    hot: list[tuple[str, Any, list[str], Scope, dict[str, Any]]] = [
+        ("/api/v1/files/upload", uploads.endpoint, ["POST"], write, operations.UPLOAD),
+        ("/api/v1/files/{file_id}", documents.endpoint, ["GET"], read, operations.DOCUMENT),
+        ("/api/v1/files/{file_id}/download", downloads.endpoint, ["GET", "HEAD"], read, operations.DOWNLOAD),
+    ]
+    for path, endpoint, methods, scope, operation in hot:
+        hot_route(app, path, endpoint, methods=methods, scope=scope, operation=operation)
+    app.include_router(listing_router(Listing(element)))
+    app.include_router(element_router(element))
+
+
+async def _on_refused(request: Request, error: Exception) -> Response:
+    return problem_response(refusal_of(error))

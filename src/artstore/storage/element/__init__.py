@@ -1,0 +1,3 @@
+"""Endpoints about the element itself: what it is, how much room it has, how far its log and followers are."""
+
+__all__: list[str] = []

@@ -1,0 +1,189 @@
+"""What the fields of an upload say, checked as they arrive, so that a refusal need not wait for the file."""
+
+import json
+import re
+from typing import Any, NoReturn
+
+from artstore.attributes import (
+    MAX_BYTES,
+    AttributesInvalid,
+    AttributesTooLarge,
+    RetentionPolicy,
+    check_filename,
+)
+from artstore.engine import Draft
+from artstore.kernel.access import Principal
+from artstore.kernel.multipart import Field, FileStart
+from artstore.kernel.problems import Problem
+from artstore.wire.problems import ProblemType
+
+FILE_PART = "file"
+_FIELDS = ("description", "custom_attributes", "tags", "retention_policy")
+_WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # a token of RFC 9110, 5.6.2
+_MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}[ \t]*(;[ -~]*)?")
+_SAYS_NOTHING = "application/octet-stream"
+"""What clients send when they do not know: the content decides then."""
+
+
+class UploadForm:
+    """Takes fields in any order, one file, and gives the draft of the document.
+
+    The placement of a document depends on ``retention_policy``, so it must be known before the file: as a
+    field before it, or as a query parameter. Every method raises Problem or AttributesError.
+    """
+
+    def __init__(self, retention_policy: str | None = None) -> None:
+        """``retention_policy``: the query parameter."""
+        self._requested = None if retention_policy is None else _retention(retention_policy)
+        self._retention = self._requested
+        self._description: str | None = None
+        self._custom_attributes: dict[str, Any] | None = None
+        self._tags: list[str] = []
+        self._seen: set[str] = set()
+        self._bytes = 0
+        self._filename: str | None = None
+        self._content_type: str | None = None
+
+    @property
+    def has_file(self) -> bool:
+        return self._filename is not None
+
+    def take_file(self, part: FileStart) -> None:
+        if part.name != FILE_PART:
+            raise Problem(
+                ProblemType.FILE_MISSING,
+                f"The form brings a file as {part.name[:64]!r}; send it as the part 'file'.",
+                field=part.name[:64],
+            )
+        if self.has_file:
+            raise Problem(
+                ProblemType.INVALID_PARAMETER,
+                "The form has two parts named 'file'; send one document for each request.",
+                field=FILE_PART,
+            )
+        self._filename = check_filename(part.filename)
+        self._count(part.filename)
+        self._content_type = _content_type(part.content_type)
+
+    def take_field(self, field: Field) -> None:
+        text = self._text(field)
+        if field.name != "tags" and field.name in self._seen:
+            _refuse(field.name, "is given twice; give it once")
+        self._seen.add(field.name)
+        if not text.strip():
+            return  # an HTML form sends the fields that nobody filled in
+        match field.name:
+            case "description":
+                self._count(text)
+                self._description = text
+            case "tags":
+                self._take_tags(text)
+            case "custom_attributes":
+                self._take_custom_attributes(text)
+            case "retention_policy":
+                self._take_retention(text)
+
+    def draft(self, principal: Principal) -> Draft:
+        """The document that the form describes, as the account of ``principal`` stores it."""
+        if self._filename is None:
+            raise Problem(ProblemType.FILE_MISSING, "The form has no part named 'file'.", field=FILE_PART)
+        return Draft(
+            original_filename=self._filename,
+            content_type=self._content_type,
+            created_by_id=principal.account_id,
+            created_by_username=principal.username,
+            description=self._description,
+            custom_attributes=self._custom_attributes or {},
+            tags=self._tags or None,
+            retention_policy=self._retention or RetentionPolicy.PERMANENT,
+        )
+
+    def _text(self, field: Field) -> str:
+        if field.name == FILE_PART:
+            raise Problem(
+                ProblemType.INVALID_FILENAME,
+                "The part 'file' has no file name; give one (filename=\"…\").",
+                field=FILE_PART,
+            )
+        if field.name not in _FIELDS:
+            # Not dropped in silence: it may be metadata that the client believes stored.
+            _refuse(field.name[:64], f"is not a field of an upload; known are {', '.join(_FIELDS)}")
+        try:
+            return field.value.decode("utf-8")
+        except UnicodeDecodeError:
+            _refuse(field.name, "is not text in UTF-8")
+
+    def _take_tags(self, text: str) -> None:
+        tags: object = text.split(",")
+        if text.lstrip().startswith("["):
+            try:
+                tags = json.loads(text)
+            except (ValueError, RecursionError):
+                _refuse("tags", "begins like a JSON array and is none")
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            _refuse("tags", "must be a JSON array of strings, or words separated by commas")
+        for tag in map(str.strip, tags):
+            if tag and tag not in self._tags:
+                self._count(tag)
+                self._tags.append(tag)
+
+    def _take_custom_attributes(self, text: str) -> None:
+        try:
+            value = json.loads(text, object_pairs_hook=_unambiguous, parse_constant=_no_constant)
+        except RecursionError:
+            raise AttributesInvalid("custom_attributes", "is nested too deep") from None
+        except ValueError as error:
+            raise AttributesInvalid("custom_attributes", f"is not JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise AttributesInvalid("custom_attributes", 'must be a JSON object, such as {"year": 2026}')
+        self._count(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        self._custom_attributes = value
+
+    def _take_retention(self, text: str) -> None:
+        policy = _retention(text.strip())
+        if self._requested not in (None, policy):
+            _refuse("retention_policy", "differs between the form and the query; give it once")
+        if self._requested is None and self.has_file:
+            raise Problem(
+                ProblemType.FIELD_ORDER,
+                "The field 'retention_policy' must come before the file, or stand in the query.",
+                field="retention_policy",
+            )
+        self._retention = policy
+
+    def _count(self, text: str) -> None:
+        """Attributes will hold at least what came: refuse them as soon as that is too much."""
+        self._bytes += len(text.encode("utf-8", "surrogatepass"))
+        if self._bytes > MAX_BYTES:
+            raise AttributesTooLarge(self._bytes)
+
+
+def _retention(text: str) -> RetentionPolicy:
+    try:
+        return RetentionPolicy(text)
+    except ValueError:
+        _refuse("retention_policy", f"must be one of {', '.join(RetentionPolicy)}")
+
+
+def _content_type(given: str | None) -> str | None:
+    text = (given or "").strip()
+    if not text or text.lower() == _SAYS_NOTHING:
+        return None
+    if len(text) > 255 or not _MEDIA_TYPE.fullmatch(text):
+        _refuse(FILE_PART, "has a Content-Type that is not a media type, such as application/pdf")
+    return text
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("an object has the same key twice")
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _refuse(field: str, reason: str) -> NoReturn:
+    raise Problem(ProblemType.INVALID_PARAMETER, f"The field {field!r} {reason}.", field=field)

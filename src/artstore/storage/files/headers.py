@@ -1,0 +1,71 @@
+"""The headers of a document: validators, digest, file name, and what a conditional request makes of them."""
+
+import re
+from base64 import b64encode
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from urllib.parse import quote
+
+from artstore.attributes import FileAttributes
+from artstore.engine import revision_of
+
+_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_NOT_PLAIN = re.compile(r"[^ !#-\[\]-~]")
+"""What cannot stand in a quoted string of ASCII without an escape that some clients misread."""
+
+
+def revision_tag(attributes: FileAttributes) -> str:
+    """The ETag of the attributes: it changes with every update of them."""
+    return f'"{revision_of(attributes)}"'
+
+
+def content_tag(attributes: FileAttributes) -> str:
+    """The ETag of the bytes: strong, and the same wherever the document lies (RFC 9110 §8.8.3)."""
+    return f'"{attributes.checksum}"'
+
+
+def repr_digest(attributes: FileAttributes) -> str:
+    """``Repr-Digest`` (RFC 9530): of the whole document, also in an answer that carries a part."""
+    return f"sha-256=:{b64encode(bytes.fromhex(attributes.checksum)).decode()}:"
+
+
+def last_modified(attributes: FileAttributes) -> str:
+    """Of the bytes, which never change after they were stored."""
+    return format_datetime(attributes.created_at.astimezone(UTC), usegmt=True)
+
+
+def content_disposition(filename: str) -> str:
+    """``attachment`` with the original name: in ASCII for everybody, and exactly (RFC 6266, 8187)."""
+    plain = _NOT_PLAIN.sub("_", filename)
+    if plain == filename:
+        return f'attachment; filename="{filename}"'
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe=_UNQUOTED)}"
+
+
+_UNQUOTED = "!#$&+-.^_`|~"  # attr-char of RFC 8187, beside letters and digits
+
+
+def matches(header: str, tag: str) -> bool:
+    """Whether an ``If-None-Match`` names ``tag`` (weak comparison, RFC 9110 §13.1.2)."""
+    return header.strip() == "*" or any(found[1] == tag for found in _TAG.findall(header))
+
+
+def is_unmodified(header: str, since: datetime) -> bool:
+    """Whether an ``If-Modified-Since`` is not before ``since``. A malformed date is ignored (§13.1.3)."""
+    at = _date(header)
+    return at is not None and since.replace(microsecond=0) <= at
+
+
+def allows_range(header: str, attributes: FileAttributes) -> bool:
+    """Whether the ``Range`` beside an ``If-Range`` may be served: strong tag or exact date (§13.1.5)."""
+    if header.strip().startswith(('"', "W/")):
+        return header.strip() == content_tag(attributes)
+    return header.strip() == last_modified(attributes)
+
+
+def _date(header: str) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(header)
+    except (ValueError, TypeError, IndexError):
+        return None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

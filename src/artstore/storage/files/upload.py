@@ -1,0 +1,146 @@
+"""``POST /api/v1/files/upload``: a form comes in, a document is durable when the answer goes out."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from artstore.attributes import FileAttributes
+from artstore.engine import Draft, Upload
+from artstore.kernel.access import Principal
+from artstore.kernel.multipart import Field, FileData, FileEnd, FileStart, FormParser
+from artstore.kernel.problems import Problem
+from artstore.kernel.streaming import drain
+from artstore.storage import metrics
+from artstore.storage.documents import document_json
+from artstore.storage.files.form import FILE_PART, UploadForm
+from artstore.storage.files.headers import revision_tag
+from artstore.storage.running import RunningElement
+from artstore.wire.headers import EXPECTED_SIZE
+from artstore.wire.problems import ProblemType
+
+_FORM_ALLOWANCE = 2 * 1024 * 1024
+"""What a form may bring beside the file: headers, boundaries and fields, all bounded by the parser."""
+
+
+class Uploads:
+    """Takes documents in. ``close`` waits for commits whose client no longer waits for them."""
+
+    def __init__(self, element: RunningElement, *, max_file_bytes: int, idle_seconds: float) -> None:
+        self._element = element
+        self._max_file_bytes = max_file_bytes
+        self._idle_seconds = idle_seconds
+        self._commits: set[asyncio.Task[FileAttributes]] = set()
+
+    async def endpoint(self, request: Request, principal: Principal) -> Response:
+        try:
+            attributes = await self._receive(request, principal)
+        except ClientDisconnect:
+            metrics.UPLOADS.labels("client_gone").inc()
+            raise
+        except Exception as error:
+            metrics.UPLOADS.labels(metrics.outcome_of(error)).inc()
+            if not isinstance(error, Problem) or error.kind is not ProblemType.REQUEST_TIMEOUT:
+                await drain(request)  # so that the client reads the refusal rather than a reset
+            raise
+        metrics.UPLOADS.labels("stored").inc()
+        metrics.BYTES_IN.inc(attributes.file_size)
+        return Response(
+            document_json(attributes),
+            status_code=201,
+            media_type="application/json",
+            headers={
+                "Location": f"/api/v1/files/{attributes.file_id}",
+                "ETag": revision_tag(attributes),
+            },
+        )
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._commits, return_exceptions=True)
+
+    async def _receive(self, request: Request, principal: Principal) -> FileAttributes:
+        """The steps of an upload, in order. Whatever ends it before the commit leaves nothing behind."""
+        form = UploadForm(request.query_params.get("retention_policy"))
+        parser = FormParser(request.headers.get("content-type", ""))
+        upload = self._element.engine.begin(expected_bytes=self._expected_bytes(request))
+        try:
+            await self._read(request, parser, form, upload)
+            if upload.size == 0 and form.has_file:
+                raise Problem(ProblemType.FILE_EMPTY, "The file has no bytes.", field=FILE_PART)
+            draft = form.draft(principal)
+        except BaseException:
+            await upload.abort()
+            raise
+        return await self._commit(upload, draft)
+
+    async def _read(self, request: Request, parser: FormParser, form: UploadForm, upload: Upload) -> None:
+        async for piece in _pieces(request, self._idle_seconds):
+            for event in parser.feed(piece):
+                match event:
+                    case FileData():
+                        await upload.write(event.data)
+                    case Field():
+                        form.take_field(event)
+                    case FileStart():
+                        form.take_file(event)
+                    case FileEnd():
+                        pass
+        parser.close()
+
+    async def _commit(self, upload: Upload, draft: Draft) -> FileAttributes:
+        """Commits even when the request is cancelled meanwhile, so that the outcome is never unknown here."""
+        commit = asyncio.create_task(_commit_or_abort(upload, draft), name="commit")
+        self._commits.add(commit)
+        commit.add_done_callback(self._commits.discard)
+        return await asyncio.shield(commit)
+
+    def _expected_bytes(self, request: Request) -> int | None:
+        """An upper bound of the document's bytes, as announced. Raises Problem where it is too much."""
+        announced = _whole_number(request.headers.get("content-length"))
+        if announced is not None and announced > self._max_file_bytes + _FORM_ALLOWANCE:
+            raise self._too_large()
+        expected = _whole_number(request.headers.get(EXPECTED_SIZE))
+        if expected is not None and expected > self._max_file_bytes:
+            raise self._too_large()
+        return announced if expected is None else expected
+
+    def _too_large(self) -> Problem:
+        return Problem(
+            ProblemType.FILE_TOO_LARGE,
+            f"This element takes files of up to {self._max_file_bytes} bytes.",
+            field=FILE_PART,
+            max_file_bytes=self._max_file_bytes,
+        )
+
+
+async def _commit_or_abort(upload: Upload, draft: Draft) -> FileAttributes:
+    try:
+        return await upload.commit(draft)
+    except BaseException:
+        await upload.abort()
+        raise
+
+
+async def _pieces(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises ClientDisconnect; Problem REQUEST_TIMEOUT where nothing comes for long."""
+    async with contextlib.aclosing(request.stream()) as stream:
+        while True:
+            try:
+                async with asyncio.timeout(idle_seconds):
+                    piece = await anext(stream, None)
+            except TimeoutError:
+                raise Problem(
+                    ProblemType.REQUEST_TIMEOUT,
+                    f"Nothing of the body arrived for {idle_seconds:g} seconds; send the document again.",
+                    headers={"Connection": "close"},
+                ) from None
+            if piece is None:
+                return
+            if piece:
+                yield piece
+
+
+def _whole_number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 19 else None

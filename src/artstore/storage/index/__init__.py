@@ -1,0 +1,11 @@
+"""The index: the element's own table of its attributes in PostgreSQL, which listings are answered from.
+
+It is derived. ``follower`` takes changes of the log in batches, the *position* in the same transaction;
+``rebuild`` makes it anew from the files. ``tables`` names the two tables under the element's *prefix*,
+``migrations`` creates them, ``repository`` holds all queries, ``reader`` is what the service asks.
+
+A *generation* numbers rebuilds: rows that the newest one did not see are gone from the files. Nothing
+may be kept here that the files and the log do not have.
+"""
+
+__all__: list[str] = []

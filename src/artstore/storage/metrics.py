@@ -1,0 +1,71 @@
+"""What a storage element counts (``GET /metrics``)."""
+
+from collections.abc import Iterable
+
+from prometheus_client import Counter
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from artstore.engine import Engine
+from artstore.kernel.problems import Problem
+from artstore.storage.following import LogFollower
+from artstore.storage.refusals import REFUSED_CLASSES, refusal_of
+
+UPLOADS = Counter(
+    "artstore_storage_uploads",
+    "Uploads by their end: stored, client_gone, failed, or the slug of the problem that refused them",
+    ("outcome",),
+)
+BYTES_IN = Counter("artstore_storage_stored_bytes", "Bytes of documents that were stored")
+BYTES_OUT = Counter("artstore_storage_sent_bytes", "Bytes of documents that were sent")
+
+
+def outcome_of(error: Exception) -> str:
+    """The label for an upload that ended with ``error``."""
+    if isinstance(error, Problem):
+        return error.kind.slug
+    if isinstance(error, REFUSED_CLASSES):
+        return refusal_of(error).kind.slug
+    return "failed"
+
+
+class ElementCollector(Collector):
+    """Reads the state of the element when it is asked for, so that nobody has to keep gauges up to date."""
+
+    def __init__(self, engine: Engine, followers: Iterable[LogFollower]) -> None:
+        self._engine = engine
+        self._followers = tuple(followers)
+
+    def describe(self) -> Iterable[Metric]:
+        return ()  # registering asks for names; the state is not to be read for that
+
+    def collect(self) -> Iterable[Metric]:
+        capacity = self._engine.capacity()
+        status = self._engine.status()
+        yield _gauge("capacity_bytes", "Bytes that the element may hold", capacity.capacity_bytes)
+        yield _gauge("used_bytes", "Bytes that documents and their attributes take", capacity.used_bytes)
+        yield _gauge("reserved_bytes", "Bytes reserved for uploads under way", capacity.reserved_bytes)
+        yield _gauge("free_bytes", "Bytes that a new document can still take", capacity.free_bytes)
+        yield _gauge("documents", "Documents in the element", capacity.documents)
+        yield _gauge("log_last_lsn", "The newest durable change", status.last_lsn)
+        yield _gauge("log_segments", "Segments of the log on disk", status.segments)
+        yield _gauge("log_bytes", "Bytes of the log on disk", status.bytes)
+        yield CounterMetricFamily(
+            "artstore_storage_log_flushes", "Times the log was flushed to disk", status.flushes
+        )
+        lag = GaugeMetricFamily(
+            "artstore_storage_follower_lag", "Changes that a follower has not taken", labels=["follower"]
+        )
+        for name, follower in status.followers.items():
+            lag.add_metric([name], follower.lag)
+        yield lag
+        away = GaugeMetricFamily(
+            "artstore_storage_follower_away", "1 while a follower is not at work", labels=["follower"]
+        )
+        for outside in self._followers:
+            away.add_metric([outside.name], outside.status.away is not None)
+        yield away
+
+
+def _gauge(name: str, help_text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"artstore_storage_{name}", help_text, value)

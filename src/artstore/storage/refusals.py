@@ -1,0 +1,85 @@
+"""One table from what the engine, the attributes and the index refuse to what a client is told (RFC 9457)."""
+
+from artstore.attributes import AttributesError, AttributesInvalid, AttributesTooLarge, FilenameInvalid
+from artstore.engine import errors as engine
+from artstore.kernel.multipart import BrokenForm, FieldTooLarge, NotAForm
+from artstore.kernel.problems import Problem
+from artstore.kernel.streaming import UnsatisfiableRange
+from artstore.storage.index.reader import IndexUnavailable
+from artstore.wire.problems import ProblemType
+
+Refused = engine.EngineError | AttributesError | BrokenForm | IndexUnavailable | UnsatisfiableRange
+REFUSED_CLASSES: tuple[type[Exception], ...] = (
+    engine.EngineError,
+    AttributesError,
+    BrokenForm,
+    IndexUnavailable,
+    UnsatisfiableRange,
+)
+
+REFUSALS: dict[type[Exception], ProblemType] = {
+    engine.NotFound: ProblemType.NOT_FOUND,
+    engine.RevisionMismatch: ProblemType.PRECONDITION_FAILED,
+    engine.ModeForbids: ProblemType.MODE_FORBIDS,
+    engine.NoRoom: ProblemType.INSUFFICIENT_STORAGE,
+    engine.DiskFull: ProblemType.INSUFFICIENT_STORAGE,
+    engine.TooLarge: ProblemType.FILE_TOO_LARGE,
+    engine.LogFull: ProblemType.LOG_FULL,
+    engine.Damaged: ProblemType.DOCUMENT_DAMAGED,
+    engine.Closed: ProblemType.ELEMENT_UNAVAILABLE,
+    engine.LogFailed: ProblemType.ELEMENT_UNAVAILABLE,
+    # These stop the start of a service; over HTTP they can only be a mistake.
+    engine.NotAnElement: ProblemType.INTERNAL,
+    engine.ElementMismatch: ProblemType.INTERNAL,
+    engine.Locked: ProblemType.INTERNAL,
+    engine.EngineError: ProblemType.INTERNAL,
+    FilenameInvalid: ProblemType.INVALID_FILENAME,
+    AttributesTooLarge: ProblemType.ATTRIBUTES_TOO_LARGE,
+    AttributesInvalid: ProblemType.INVALID_ATTRIBUTES,
+    AttributesError: ProblemType.INVALID_ATTRIBUTES,
+    NotAForm: ProblemType.UNSUPPORTED_MEDIA_TYPE,
+    FieldTooLarge: ProblemType.ATTRIBUTES_TOO_LARGE,
+    BrokenForm: ProblemType.BROKEN_MULTIPART,
+    IndexUnavailable: ProblemType.DEPENDENCY_UNAVAILABLE,
+    UnsatisfiableRange: ProblemType.RANGE_NOT_SATISFIABLE,
+}
+
+_OWN_WORDS: dict[ProblemType, str] = {
+    # What the engine says names files, or is for the administrator, who finds it in the log of the service.
+    ProblemType.NOT_FOUND: "There is no such document, or it is not yours to see.",
+    ProblemType.DOCUMENT_DAMAGED: "The stored document is damaged; its administrator must restore it.",
+    ProblemType.ELEMENT_UNAVAILABLE: "The storage element cannot take this request now; try again shortly.",
+    ProblemType.INTERNAL: "The service made a mistake; give its administrator the request id.",
+}
+
+
+def refusal_of(error: Exception) -> Problem:
+    """The problem that a client is told of, for an exception of one of REFUSED_CLASSES."""
+    kind = next(REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS)
+    headers: dict[str, str] = {}
+    if isinstance(error, UnsatisfiableRange):
+        headers["Content-Range"] = error.content_range
+    if kind.status == 503:
+        headers["Retry-After"] = "2"
+    return Problem(kind, _OWN_WORDS.get(kind) or _sentence(str(error)), field=_field(error), headers=headers)
+
+
+def document_not_found() -> Problem:
+    """For a document that is not there, and for one that the caller may not see: they look alike."""
+    return Problem(ProblemType.NOT_FOUND, _OWN_WORDS[ProblemType.NOT_FOUND])
+
+
+def _field(error: Exception) -> str | None:
+    match error:
+        case FilenameInvalid() | engine.TooLarge():
+            return "file"
+        case AttributesInvalid():
+            return error.field or None
+        case FieldTooLarge():
+            return error.name
+        case _:
+            return None
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -1,0 +1,55 @@
+"""Settings of one storage element: variables ``ARTSTORE_STORAGE_…``."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from artstore.kernel.settings import ServiceSettings
+from artstore.storage.index.tables import check_prefix, prefix_of
+from artstore.wire.elements import Mode
+
+GIB = 1024**3
+
+
+class StorageSettings(ServiceSettings):
+    """One process serves one element. Sizes are bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="ARTSTORE_STORAGE_")
+
+    element_id: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    """Name of the element in the whole system. It stands in the element's root: a root with another name is
+    refused at start, so that two elements never take each other's folder."""
+    root: Path
+    """Folder of the element; made when it does not exist. Back it up, move it, mount it: all is in it."""
+    mode: Mode
+    """``edit``, ``rw``, ``ro`` or ``ar``: given to a new element. An existing one keeps its own, and another
+    one here stops the start: a mode is changed by a request, not by a slip in a file."""
+    confirm_mode: bool = False
+    """Gives an existing element ``mode`` whatever it has: the only way back from ``ro`` and ``ar``. Set it for
+    one start."""
+    capacity_bytes: Annotated[int | None, Field(gt=0)] = None
+    """Most that documents with their attributes may take. Default: what the disk has. More than the disk has
+    does no harm: the free room told is never more than the disk's."""
+    table_prefix: str = ""
+    """Begins the names of this element's tables in the schema ``storage``. Default: made of ``element_id``.
+    Two elements with one prefix: the second says so and stays without an index."""
+    database_url: SecretStr
+    """PostgreSQL, ``postgresql://…``; holds the index only. While it is away the element serves on."""
+    inline_limit: Annotated[int, Field(ge=0, le=16 * 1024**2)] = 64 * 1024
+    """Documents up to this size travel in the log record and cost no flush of their own; each byte of them is
+    written twice. 0 stages every document."""
+    max_file_bytes: Annotated[int, Field(gt=0)] = 10 * GIB
+    """Largest document that is taken; larger ones are refused with 413 as early as they are recognised."""
+    max_backlog_bytes: Annotated[int, Field(gt=0)] = GIB
+    """Most log that may wait for a follower (database or Redis away for long). Beyond it uploads are refused
+    with 503 until it is caught up, so that the log never fills the disk. Reads go on."""
+    idle_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """An upload that sends nothing for so long is cut off with 408, and its room is given back."""
+
+    @model_validator(mode="after")
+    def _with_prefix(self) -> Self:
+        prefix = check_prefix(self.table_prefix or prefix_of(self.element_id))
+        object.__setattr__(self, "table_prefix", prefix)  # frozen for everybody else; here it is being made
+        return self
