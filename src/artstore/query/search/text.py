@@ -1,7 +1,7 @@
 """Text prepared for search: one pure function for what is stored, one for what is asked.
 
 Both cut text into *words at positions* in the same way, so that they meet. Stems are added by PostgreSQL
-(``query.word_forms``), at the position of the word that they come from.
+(``query.stem``), at the position of the word that they come from.
 
 - Compatibility forms, case and accents are folded (``Счёт``, ``СЧЕТ`` and ``счет`` are one word).
 - Everything that is not a letter, a digit or a mark parts words: ``счёт_2025-03-17_ООО.pdf`` has the words

@@ -11,35 +11,38 @@ depends_on = None
 
 EXTENSIONS = ("btree_gin", "pg_trgm", "unaccent")
 
-# A word itself and its stems. A stop word has no stem and stands for itself. The dictionaries know their own
-# letters only and give other words back as they are.
-WORD_FORMS = """
-CREATE FUNCTION query.word_forms(word text) RETURNS text[]
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN ARRAY[word]
-    || ts_lexize('pg_catalog.russian_stem', word)
-    || ts_lexize('pg_catalog.english_stem', word)
+# The stem of a word in letters that a dictionary knows; NULL for other words, and for those that are too common to
+# have one. By code points, for what is a letter must not depend on the locale of the database.
+STEM = """
+CREATE FUNCTION query.stem(word text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN word COLLATE "C" BETWEEN 'a' AND '{' THEN (ts_lexize('pg_catalog.english_stem', word))[1]
+    WHEN word COLLATE "C" BETWEEN 'а' AND 'ӿ' THEN (ts_lexize('pg_catalog.russian_stem', word))[1]
+END
 """
 
 # Words hold letters, digits and marks only (search/text.py), and need no escaping. A stem stands at the
 # position of its word, so that "stands beside" means the same for both.
 SEARCH_VECTOR = """
 CREATE FUNCTION query.search_vector(words text[], positions integer[]) RETURNS tsvector
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
-    SELECT coalesce(string_agg(format('''%s'':%s', form, place), ' '), '')::tsvector
-    FROM unnest(words, positions) AS given(word, place), unnest(query.word_forms(word)) AS form
+    SELECT coalesce(string_agg(
+        '''' || word || ''':' || place || coalesce(' ''' || query.stem(word) || ''':' || place, ''), ' '
+    ), '')::tsvector
+    FROM unnest(words, positions) AS given(word, place)
 )
 """
 
 # A gap of 0 begins a new term, which may stand anywhere; any other is the distance from the word before.
 SEARCH_QUERY = """
 CREATE FUNCTION query.search_query(words text[], gaps integer[]) RETURNS tsquery
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
     SELECT coalesce(string_agg(
-        CASE WHEN place = 1 THEN '' WHEN gap = 0 THEN ' & ' ELSE format(' <%s> ', gap) END
-            || format('(''%s'')', array_to_string(query.word_forms(word), ''' | ''')),
+        CASE WHEN place = 1 THEN '' WHEN gap = 0 THEN ' & ' ELSE ' <' || gap || '> ' END
+            || '(''' || word || coalesce(''' | ''' || query.stem(word), '') || ''')',
         '' ORDER BY place
     ), '')::tsquery
     FROM unnest(words, gaps) WITH ORDINALITY AS given(word, gap, place)
@@ -50,7 +53,7 @@ RETURN (
 def upgrade() -> None:
     for extension in EXTENSIONS:
         op.execute(f"CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA public")
-    op.execute(WORD_FORMS)
+    op.execute(STEM)
     op.execute(SEARCH_VECTOR)
     op.execute(SEARCH_QUERY)
     op.create_table(
@@ -91,4 +94,4 @@ def downgrade() -> None:
     op.drop_table("catalog_files", schema="query")
     op.execute("DROP FUNCTION query.search_query(text[], integer[])")
     op.execute("DROP FUNCTION query.search_vector(text[], integer[])")
-    op.execute("DROP FUNCTION query.word_forms(text)")
+    op.execute("DROP FUNCTION query.stem(text)")
