@@ -1,7 +1,7 @@
 """Sends an upload to an element while it arrives, and brings back what the element answers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -31,7 +31,8 @@ class ElementAnswer:
     """What an element said. ``repeatable``: the whole body can still be sent to another element."""
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
+    """Under names of any case."""
     content: bytes
     repeatable: bool
 
@@ -98,7 +99,7 @@ class Relay:
                 if len(content) > _ANSWER_LIMIT:
                     raise ElementLost("its answer is too long")
             return ElementAnswer(
-                answer.status, dict(answer.headers), content, repeatable=self._whole or not self._begun
+                answer.status, answer.headers, content, repeatable=self._whole or not self._begun
             )
 
     async def _stream(self, patience: Patience, timer: asyncio.Timeout) -> AsyncIterator[bytes]:

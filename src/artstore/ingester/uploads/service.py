@@ -1,6 +1,7 @@
 """The way of an upload: read its head, choose an element, relay, answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import aiohttp
 from starlette.requests import ClientDisconnect, Request
@@ -38,10 +39,11 @@ class Uploads:
     session: aiohttp.ClientSession
     directory: ElementDirectory
     settings: IngesterSettings
+    _unreachable: dict[str, datetime] = field(default_factory=dict, init=False)
+    """By element: which announcement stood when it could not be reached. Until the next it is tried last."""
 
     async def take(self, request: Request, principal: Principal) -> Response:
         """The element's answer to the upload in ``request``. Raises Problem, and ClientDisconnect."""
-        body: UploadBody | None = None
         try:
             body = UploadBody(
                 request,
@@ -51,7 +53,6 @@ class Uploads:
             answer = await self._relay(request, principal, body)
         except ClientDisconnect:
             UPLOADS.labels("client_gone").inc()
-            _log.info("the client went away in the middle of an upload", bytes=body.received if body else 0)
             raise
         except Problem as problem:
             UPLOADS.labels(_outcome(problem.status)).inc()
@@ -77,7 +78,11 @@ class Uploads:
                 answer = await relay.send(element, request.url.query, headers, patience)
             except NothingSent as error:
                 _note("unreachable", element, head.wanted, reason=str(error))
+                self._unreachable[element.element_id] = element.announced_at
                 continue
+            except ClientDisconnect:
+                _note("client_gone", element, head.wanted, bytes=body.received)
+                raise
             except ElementLost as error:
                 _note("lost", element, head.wanted, reason=str(error))
                 raise _lost() from error
@@ -89,16 +94,17 @@ class Uploads:
         if refusal is not None:
             return refusal
         raise Problem(
-            ProblemType.ELEMENT_UNAVAILABLE,
+            ProblemType.NO_ELEMENT_AVAILABLE,
             "No storage element can be reached now; try again in a few seconds.",
         )
 
     def _candidates(self, wanted: Wanted) -> list[ElementAnnouncement]:
         try:
-            return place(self.directory.elements(), wanted)
+            fitting = place(self.directory.elements(), wanted)
         except CannotPlace as error:
             _log.warning("no element for an upload", obstacle=error.obstacle.value, reason=error.detail)
             raise Problem(_PROBLEM_OF[error.obstacle], error.detail) from error
+        return sorted(fitting, key=lambda e: self._unreachable.get(e.element_id) == e.announced_at)
 
 
 def _headers(request: Request, principal: Principal, body: UploadBody, wanted: Wanted) -> dict[str, str]:
@@ -145,6 +151,6 @@ def _outcome(status: int) -> str:
         return "stored"
     if status == ProblemType.INSUFFICIENT_STORAGE.status:
         return "no_room"
-    if status == ProblemType.ELEMENT_UNAVAILABLE.status:
+    if status == ProblemType.NO_ELEMENT_AVAILABLE.status:
         return "unavailable"
     return "refused" if status < 500 else "failed"

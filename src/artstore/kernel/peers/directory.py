@@ -161,7 +161,7 @@ class ElementDirectory:
 
     def _learned(self, source: Source) -> None:
         if source is not self.source:
-            _log.info("the elements are learned", source=source, elements=len(self._known))
+            _log.info("the elements are learned", learned_from=source, elements=len(self._known))
         self.source = source
         self.ready.set()
 
