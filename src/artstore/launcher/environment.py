@@ -1,8 +1,11 @@
 """What each service is told: settings through its environment, secrets through files of its own."""
 
+import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from artstore.launcher.folder import DataFolder
 from artstore.launcher.ports import Ports
@@ -86,13 +89,14 @@ class Environment:
         )
 
     def _element(self, element: Element) -> Told:
-        told = self._with_account(
+        root = self._folder.element_root(element.element_id)
+        told = self._service(
             "storage",
             element.element_id,
             {
                 "ELEMENT_ID": element.element_id,
-                "MODE": element.mode,
-                "ROOT": str(self._folder.element_root(element.element_id)),
+                "MODE": _mode_of(root) or element.mode,
+                "ROOT": str(root),
             },
             {"DATABASE_URL": self._database_url},
         )
@@ -135,3 +139,10 @@ class Environment:
     @property
     def _service_client_secret(self) -> str:
         return secret(self._folder.secret_file("service-client-secret"))
+
+
+def _mode_of(root: Path) -> str | None:
+    """The mode of an element that exists: its own is kept, whatever a new one would be given."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((root / "element.json").read_text(encoding="utf-8"))["mode"])
+    return None

@@ -16,12 +16,13 @@ class LauncherError(Exception):
 class CannotStart(LauncherError):
     """A process ended before it was ready, or was not ready in time."""
 
-    def __init__(self, name: str, reason: str, log: Path | None = None) -> None:
+    def __init__(self, name: str, reason: str, log: Path | None = None, *, since: int = 0) -> None:
+        """``since``: where in the log this start begins; what is older explains nothing."""
         self.name = name
         self.log = log
         message = f"{name} cannot start: {reason}"
         if log is not None:
-            message += f"\nThe end of {log}:\n{last_lines(log)}"
+            message += f"\nThe end of {log}:\n{last_lines(log, since)}"
         super().__init__(message)
 
 
@@ -44,13 +45,18 @@ class DataFolderInUse(LauncherError):
         )
 
 
-def last_lines(log: Path, count: int = 20, most_bytes: int = 16_384) -> str:
-    """The end of a log, indented, or a word about its absence."""
+_LINES = 20
+_LINE_CHARACTERS = 500
+_READ_BYTES = 64 * 1024
+
+
+def last_lines(log: Path, since: int = 0) -> str:
+    """The end of a log from a position on, indented, long lines cut; or a word about its absence."""
     try:
         with log.open("rb") as stream:
             size = stream.seek(0, 2)
-            stream.seek(max(0, size - most_bytes))
+            stream.seek(max(0, min(since, size), size - _READ_BYTES))
             lines = stream.read().decode("utf-8", "replace").splitlines()
     except OSError as error:
         return f"  (no log: {error.strerror})"
-    return "\n".join(f"  {line}" for line in lines[-count:]) or "  (empty)"
+    return "\n".join(f"  {line[:_LINE_CHARACTERS]}" for line in lines[-_LINES:]) or "  (empty)"

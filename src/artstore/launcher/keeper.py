@@ -3,7 +3,6 @@
 import os
 import random
 import select
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from artstore.launcher.errors import LauncherError
-from artstore.launcher.process import exit_word
+from artstore.launcher.process import Process, exit_word
 
 FIRST_DELAY_SECONDS = 0.2
 LONGEST_DELAY_SECONDS = 30.0
@@ -28,7 +27,7 @@ class Part(Protocol):
     """
 
     @property
-    def process(self) -> "subprocess.Popen[bytes] | None": ...
+    def process(self) -> Process | None: ...
     def start(self) -> object: ...
     def stop(self) -> None: ...
     def kill(self) -> None: ...

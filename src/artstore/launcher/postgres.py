@@ -19,10 +19,10 @@ from artstore.launcher.errors import CannotStart
 from artstore.launcher.private import private_folder, secret, socket_folder, write_private
 from artstore.launcher.process import (
     POLL_SECONDS,
+    Process,
     end,
     processes_in,
     start_bound,
-    wait_until,
     wait_until_left,
 )
 from artstore.launcher.unprivileged import Way, best_way
@@ -62,7 +62,7 @@ class EmbeddedPostgres:
         self._durable = durable
         self._max_connections = max_connections
         self._way = way or best_way()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._sockets: Path | None = None
 
     @property
@@ -73,7 +73,7 @@ class EmbeddedPostgres:
         return self.url(DATABASE)
 
     @property
-    def process(self) -> subprocess.Popen[bytes] | None:
+    def process(self) -> Process | None:
         """The running server, for who watches over it."""
         return self._process
 
@@ -106,6 +106,7 @@ class EmbeddedPostgres:
         self._way.hand_over(self._sockets, recursive=False)
         self._clear_stale_locks()
         self._process = start_bound(
+            "PostgreSQL",
             [str(_binaries() / _PROGRAM), "-D", str(self._data), *self._options()],
             under=self._way.wrapper,
             log=self.log,
@@ -113,7 +114,7 @@ class EmbeddedPostgres:
             env=_environment(),
         )
         try:
-            wait_until(self._answers, self._process, name="PostgreSQL", log=self.log, seconds=READY_SECONDS)
+            self._process.wait_until(self._answers, seconds=READY_SECONDS)
         except BaseException:
             self.kill()
             raise

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from artstore.launcher.errors import CannotStart
 
@@ -17,7 +17,39 @@ LOG_KEPT_BYTES = 16 * 1024 * 1024
 """A log larger than this is set aside (one generation) when its process is started anew."""
 
 
+class Process(subprocess.Popen[bytes]):
+    """A started program, with where its part of the log begins."""
+
+    def __init__(self, name: str, command: Sequence[str], log: Path, **options: Any) -> None:
+        self.name = name
+        self.log = log
+        with _opened_log(log) as output:
+            self.log_begins = output.tell()
+            super().__init__(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **options,
+            )
+
+    def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
+        """Returns once ``ready`` says so; raises CannotStart when it ended or the time is over."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if (code := self.poll()) is not None:
+                raise self._cannot_start(f"it ended with {exit_word(code)}")
+            if time.monotonic() > deadline:
+                raise self._cannot_start(f"it was not ready after {seconds:.0f} s")
+            time.sleep(POLL_SECONDS)
+
+    def _cannot_start(self, reason: str) -> CannotStart:
+        return CannotStart(self.name, reason, self.log, since=self.log_begins)
+
+
 def start_bound(
+    name: str,
     argv: Sequence[str],
     *,
     log: Path,
@@ -25,7 +57,7 @@ def start_bound(
     under: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-) -> subprocess.Popen[bytes]:
+) -> Process:
     """Starts a program that the kernel ends with ``end_with`` when the calling *thread* ends, even by
     SIGKILL.
 
@@ -34,17 +66,7 @@ def start_bound(
     which then stops everything in order. ``under`` is a wrapper that replaces itself by the program. Output
     goes to ``log``.
     """
-    command = [*under, *_death_signal(end_with), *argv]
-    with _opened_log(log) as output:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=None if env is None else dict(env),
-            cwd=cwd,
-            start_new_session=True,
-        )
+    return Process(name, [*under, *_death_signal(end_with), *argv], log, env=env, cwd=cwd)
 
 
 def _death_signal(end_with: signal.Signals) -> list[str]:
@@ -58,19 +80,6 @@ def _opened_log(log: Path) -> BinaryIO:
     if log.exists() and log.stat().st_size > LOG_KEPT_BYTES:
         log.replace(log.with_name(log.name + ".1"))
     return open(log, "ab", buffering=0, opener=lambda path, flags: os.open(path, flags, 0o600))
-
-
-def wait_until(
-    ready: Callable[[], bool], process: subprocess.Popen[bytes], *, name: str, log: Path, seconds: float
-) -> None:
-    """Returns once ``ready`` says so; raises CannotStart when the process ended or the time is over."""
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if (code := process.poll()) is not None:
-            raise CannotStart(name, f"it ended with {exit_word(code)}", log)
-        if time.monotonic() > deadline:
-            raise CannotStart(name, f"it was not ready after {seconds:.0f} s", log)
-        time.sleep(POLL_SECONDS)
 
 
 def exit_word(code: int) -> str:

@@ -2,12 +2,11 @@
 
 import signal
 import socket
-import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
 from artstore.launcher.private import private_folder, secret, socket_folder, write_private
-from artstore.launcher.process import end, start_bound, wait_until, wait_until_left
+from artstore.launcher.process import Process, end, start_bound, wait_until_left
 
 MAXMEMORY = "256mb"
 READY_SECONDS = 15.0
@@ -51,7 +50,7 @@ class EmbeddedRedis:
         self.log = log or self.folder / "redis.log"
         self._password_file = password_file or self.folder / "password"
         self._maxmemory = maxmemory
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._url: str | None = None
 
     @property
@@ -62,7 +61,7 @@ class EmbeddedRedis:
         return self._url
 
     @property
-    def process(self) -> subprocess.Popen[bytes] | None:
+    def process(self) -> Process | None:
         """The running server, for who watches over it."""
         return self._process
 
@@ -90,16 +89,10 @@ class EmbeddedRedis:
         )
         self._url = f"unix://:{quote(password)}@{quote(str(socket_path))}"
         self._process = start_bound(
-            [str(_binaries() / _PROGRAM), str(configuration)], log=self.log, end_with=signal.SIGTERM
+            "Redis", [str(_binaries() / _PROGRAM), str(configuration)], log=self.log, end_with=signal.SIGTERM
         )
         try:
-            wait_until(
-                lambda: _answers(socket_path, password),
-                self._process,
-                name="Redis",
-                log=self.log,
-                seconds=READY_SECONDS,
-            )
+            self._process.wait_until(lambda: _answers(socket_path, password), seconds=READY_SECONDS)
         except BaseException:
             self.kill()
             raise

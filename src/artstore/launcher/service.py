@@ -2,14 +2,13 @@
 
 import http.client
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from artstore.launcher.errors import CannotStart, PortTaken
 from artstore.launcher.private import private_folder
-from artstore.launcher.process import end, start_bound, wait_until, wait_until_left
+from artstore.launcher.process import Process, end, start_bound, wait_until_left
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -39,10 +38,10 @@ class Service:
         self._arguments = [sys.executable, "-m", "artstore", command, "serve"]
         self._environment = dict(environment)
         self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     @property
-    def process(self) -> "subprocess.Popen[bytes] | None":
+    def process(self) -> Process | None:
         return self._process
 
     def start(self) -> None:
@@ -52,6 +51,7 @@ class Service:
         private_folder(self._folder)
         self._clear(signal.SIGTERM)
         self._process = start_bound(
+            self.name,
             self._arguments,
             log=self.log,
             end_with=signal.SIGTERM,
@@ -59,7 +59,7 @@ class Service:
             cwd=self._folder,
         )
         try:
-            wait_until(self._is_ready, self._process, name=self.name, log=self.log, seconds=READY_SECONDS)
+            self._process.wait_until(self._is_ready, seconds=READY_SECONDS)
         except CannotStart:
             ended = self._process.poll()
             self.kill()

@@ -1,0 +1,20 @@
+"""The commands of ``artstore``, put together."""
+
+import typer
+
+from artstore.cli import account, demo, elements, exits, get, info, put, search, services, up, verify
+
+_EXITS = "\n\n".join(f"{code}  {meaning}" for code, meaning in exits.MEANINGS.items())
+
+app = typer.Typer(
+    name="artstore",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Keeps documents for decades: store them, find them, get them back bit for bit.",
+    epilog=f"Exit codes:\n\n{_EXITS}",
+)
+for module in (up, demo, put, get, search, info, elements, verify):
+    module.register(app)
+app.add_typer(account.app, name="account")
+services.register(app)

@@ -1,0 +1,48 @@
+"""Progress of transfers: a bar at a terminal, nothing elsewhere (each result is a line of its own there)."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Advance = Callable[[int], None]
+"""Called with the bytes that have gone since the last call."""
+
+
+@contextmanager
+def progress_bar(label: str, total: int | None, *, shown: bool = True) -> Iterator[Advance]:
+    """A bar of bytes on stderr while the block runs."""
+    if not shown or not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(label, total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+def difference(advance: Advance) -> Callable[[int, int | None], None]:
+    """Makes a progress callback of the SDK, which tells sums, into one that advances a bar."""
+    before = 0
+
+    def told(done: int, total: int | None) -> None:
+        nonlocal before
+        advance(done - before)
+        before = done
+
+    return told

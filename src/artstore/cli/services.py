@@ -1,0 +1,40 @@
+"""``artstore admin|storage|ingester|query serve``: shown in the help here, run by ``serve``."""
+
+from collections.abc import Callable
+
+import typer
+
+from artstore.cli.serve import SERVICES, serve
+
+_TITLES = {
+    "admin": "Tokens, service accounts, keys, the registry of elements.",
+    "storage": "One storage element.",
+    "ingester": "Takes documents in.",
+    "query": "Search, attributes, downloads.",
+}
+
+
+def register(app: typer.Typer) -> None:
+    for service in SERVICES:
+        group = typer.Typer(
+            no_args_is_help=True,
+            help=f"{_TITLES[service]} Settings: ARTSTORE_{service.upper()}_… and ARTSTORE_SECRETS_DIR.",
+        )
+        # With one command only, typer would drop its name; a callback keeps it a group.
+        group.callback()(_group)
+        group.command(
+            "serve",
+            help=f"Run the service in the foreground until SIGTERM.\n\nExample: artstore {service} serve",
+        )(_serving(service))
+        app.add_typer(group, name=service, rich_help_panel="Services")
+
+
+def _group() -> None:
+    pass
+
+
+def _serving(service: str) -> Callable[[], None]:
+    def run() -> None:
+        raise typer.Exit(serve(service))
+
+    return run
