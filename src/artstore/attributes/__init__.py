@@ -25,6 +25,7 @@ from artstore.attributes.names import (
 )
 from artstore.attributes.retention import RetentionPolicy
 from artstore.attributes.schema import SCHEMA_VERSION, FileAttributes
+from artstore.attributes.seal import is_sealed
 from artstore.attributes.versions import parse, to_v1_compatible
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "check_filename",
     "created_at_of",
     "folder_of",
+    "is_sealed",
     "new_file_id",
     "parse",
     "stored_name",

@@ -23,6 +23,7 @@ from pydantic import (
 
 from artstore.attributes.errors import MAX_BYTES, AttributesInvalid, AttributesTooLarge
 from artstore.attributes.retention import RetentionPolicy
+from artstore.attributes.seal import SEAL, sealed
 
 SCHEMA_VERSION: Literal["2.0"] = "2.0"
 MAX_DEPTH = 64
@@ -159,6 +160,8 @@ class FileAttributes(BaseModel):
         for name in ("metadata", "custom_attributes"):
             _check_json(getattr(self, name), name)
         for name, value in (self.model_extra or {}).items():
+            if name == SEAL:
+                raise AttributesInvalid(name, "belongs to the attribute file, not to the attributes")
             _check_json(name, "a member's name")
             _check_json(value, name)
         if len({self.content_encoding is None, self.stored_size is None, self.stored_checksum is None}) > 1:
@@ -189,7 +192,7 @@ class FileAttributes(BaseModel):
         return members
 
     def to_bytes(self) -> bytes:
-        """The attribute file: UTF-8, one line for each member. Raises AttributesTooLarge.
+        """The attribute file: UTF-8, one line for each member, sealed. Raises AttributesTooLarge.
 
         Equal attributes give equal bytes.
         """
@@ -197,7 +200,7 @@ class FileAttributes(BaseModel):
             f"{encode_basestring(name)}: {_encode_member(value)}"
             for name, value in self.to_json_object().items()
         )
-        written = ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+        written = sealed(("{\n" + ",\n".join(lines) + ",\n").encode())
         if len(written) > MAX_BYTES:
             raise AttributesTooLarge(len(written))
         return written

@@ -10,6 +10,7 @@ import pydantic_core
 
 from artstore.attributes.errors import MAX_BYTES, AttributesInvalid, AttributesTooLarge
 from artstore.attributes.schema import SCHEMA_VERSION, FileAttributes
+from artstore.attributes.seal import SEAL, is_sealed
 
 _ADDED_IN_2 = (
     "custom_attributes",
@@ -25,7 +26,7 @@ _ADDED_IN_2 = (
 
 
 def parse(data: bytes) -> FileAttributes:
-    """The attributes that an attribute file holds, version 1.0 migrated to 2.0.
+    """The attributes that an attribute file holds, its seal checked, version 1.0 migrated to 2.0.
 
     Raises AttributesTooLarge above 4096 bytes and AttributesInvalid, with the offending field, for
     everything else that the format forbids. Takes any bytes.
@@ -38,6 +39,8 @@ def parse(data: bytes) -> FileAttributes:
         raise AttributesInvalid("", f"the attributes are not JSON in UTF-8: {error}") from error
     if not isinstance(members, dict):
         raise AttributesInvalid("", "the attributes are not a JSON object")
+    if members.pop(SEAL, None) is not None and not is_sealed(data):
+        raise AttributesInvalid(SEAL, "is not that of the file: the attributes were changed or damaged")
     if not is_version_1(members) and members["schema_version"] != SCHEMA_VERSION:
         raise AttributesInvalid(
             "schema_version", f"is not known; this program reads 1.0 and {SCHEMA_VERSION}"

@@ -1,6 +1,7 @@
 """The attribute file: every field, both versions, what is refused, what is kept."""
 
 import json
+import zlib
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from artstore.attributes import (
     RetentionPolicy,
     check_filename,
     folder_of,
+    is_sealed,
     parse,
     stored_name,
     to_v1_compatible,
@@ -51,6 +53,7 @@ VERSION_1: dict[str, Any] = {
     "metadata": {"project": "Восток", "empty": None},
     "department": {"unknown": ["kept", None]},
 }
+ALWAYS_WRITTEN = {"schema_version", "metadata", "custom_attributes", "attributes_crc32"}
 
 JSON_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 JSON_VALUES = st.recursive(
@@ -77,12 +80,12 @@ class TestToBytes:
     def test_is_json_with_one_line_for_each_member(self) -> None:
         written = attributes(description='"x"\n', custom_attributes={"k": [1, None]}).to_bytes()
         assert written.startswith(b'{\n"schema_version": "2.0",\n"file_id": "0193563f-')
-        assert b'\n"custom_attributes": {"k":[1,null]}\n}\n' in written
+        assert b'\n"custom_attributes": {"k":[1,null]},\n"attributes_crc32": "' in written
         assert json.loads(written)["description"] == '"x"\n'
 
     def test_leaves_out_what_is_unused_and_keeps_empty_objects(self) -> None:
         members = json.loads(attributes().to_bytes())
-        assert set(members) == {*REQUIRED, "schema_version", "metadata", "custom_attributes"}
+        assert set(members) == {*REQUIRED, *ALWAYS_WRITTEN}
 
     def test_times_are_utc(self) -> None:
         there = datetime(2026, 11, 23, 15, 1, 2, tzinfo=timezone(timedelta(hours=3)))
@@ -178,6 +181,7 @@ class TestValidation:
             ("expires_at", "soon"),
             ("document_id", "x"),
             ("schema_version", "3.0"),
+            ("attributes_crc32", "00000000"),
         ],
     )
     def test_refuses(self, field: str, value: object) -> None:
@@ -272,7 +276,7 @@ class TestParse:
 
     def test_keeps_unknown_members_in_order(self) -> None:
         written = attributes(zeta=1, alpha={"b": 2, "a": None}, nothing=None).to_bytes()
-        assert list(json.loads(parse(written).to_bytes()))[-3:] == ["zeta", "alpha", "nothing"]
+        assert list(json.loads(parse(written).to_bytes()))[-4:-1] == ["zeta", "alpha", "nothing"]
 
     def test_null_is_absent_where_a_member_is_optional(self) -> None:
         members = {**attributes().to_json_object(), "description": None, "tags": None}
@@ -283,14 +287,45 @@ class TestParse:
         with pytest.raises(AttributesError):
             parse(data)
 
-    @given(at=st.integers(0, 600), bit=st.integers(0, 7))
-    def test_a_flipped_bit_is_never_more_than_a_refusal(self, at: int, bit: int) -> None:
-        written = bytearray(attributes(custom_attributes={"k": [1.5, {"z": True}]}).to_bytes())
+
+class TestSeal:
+    @given(at=st.integers(0, 5000), bit=st.integers(0, 7))
+    def test_a_flipped_bit_is_noticed(self, at: int, bit: int) -> None:
+        before = attributes(custom_attributes={"k": [1.5, {"z": True}]})
+        written = bytearray(before.to_bytes())
         written[at % len(written)] ^= 1 << bit
+        assert not is_sealed(bytes(written))
         try:
-            parse(bytes(written)).to_bytes()
+            read = parse(bytes(written))
         except AttributesError:
             return
+        # Only the seal was damaged, beyond recognition: it became an unknown member.
+        (name,) = read.model_extra or {}
+        members = read.to_json_object()
+        del members[name]
+        assert members == before.to_json_object()
+
+    def test_is_the_crc_32_of_what_stands_before(self) -> None:
+        written = attributes().to_bytes()
+        before, _, line = written.rpartition(b'"attributes_crc32"')
+        assert line == b': "%08x"\n}\n' % zlib.crc32(before)
+        assert is_sealed(written)
+
+    def test_belongs_to_the_file_alone(self) -> None:
+        read = parse(attributes().to_bytes())
+        assert "attributes_crc32" not in read.to_json_object()
+        assert read == attributes()
+
+    def test_need_not_be_there(self) -> None:
+        unsealed = json.dumps(attributes().to_json_object()).encode()
+        assert parse(unsealed) == attributes()
+        assert not is_sealed(unsealed)
+        assert not is_sealed(b"")
+
+    def test_of_another_text_is_refused(self) -> None:
+        with pytest.raises(AttributesInvalid) as caught:
+            parse(attributes(description="mine").to_bytes().replace(b"mine", b"ours"))
+        assert caught.value.field == "attributes_crc32"
 
 
 class TestVersion1:
