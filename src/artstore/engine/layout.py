@@ -60,7 +60,11 @@ class ElementDescription:
 
 
 class DescriptionInvalid(ValueError):
-    """``element.json`` is there and does not say what it must."""
+    """``element.json`` is there and does not say what it must. ``version`` is that of an unknown format."""
+
+    def __init__(self, reason: str, *, version: str | None = None) -> None:
+        super().__init__(reason)
+        self.version = version
 
 
 class Layout:
@@ -193,7 +197,8 @@ def parse_description(data: bytes) -> ElementDescription:
         if not isinstance(members.get(name), str) or not members[name]:
             raise DescriptionInvalid(f"{name} is missing or not a string")
     if members["format_version"].partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
-        raise DescriptionInvalid(f"format version {members['format_version']} is not known to this program")
+        version = members["format_version"]
+        raise DescriptionInvalid(f"format version {version} is not known to this program", version=version)
     try:
         created_at = datetime.fromisoformat(members.pop("created_at"))
         mode, retention = Mode(members.pop("mode")), RetentionPolicy(members.pop("retention"))
@@ -221,4 +226,4 @@ def _walk(folder: Path, relative: str, start: list[str]) -> Iterator[str]:
 
 
 def _is_attribute_file(name: str) -> bool:
-    return name.endswith(ATTRIBUTE_SUFFIX) and not name.startswith(".")
+    return name.endswith(ATTRIBUTE_SUFFIX) and not is_temporary(name)
