@@ -1,0 +1,76 @@
+"""The storage engine: one element, from its log to its files.
+
+Words: an *element* is a root folder with its documents; the *log* is where a change becomes durable;
+*followers* bring what the log holds into another form (files here, index and events outside); a *staging
+file* holds a large document until its record is written; the *overlay* is what the log knows and the files
+do not show yet.
+
+It knows no HTTP and no SQL and imports only ``artstore.attributes``, so that it can be killed, fuzzed and
+checked alone. Everything below an element's root is written through ``durable`` or the log.
+"""
+
+from artstore.engine.capacity import Capacity
+from artstore.engine.changes import Change, ChangeKind, ChangesGone
+from artstore.engine.documents import Locate
+from artstore.engine.draft import Draft
+from artstore.engine.engine import Engine, revision_of
+from artstore.engine.errors import (
+    Closed,
+    Damaged,
+    DiskFull,
+    ElementMismatch,
+    EngineError,
+    Locked,
+    LogFailed,
+    LogFull,
+    ModeForbids,
+    NoRoom,
+    NotAnElement,
+    NotFound,
+    RevisionMismatch,
+    TooLarge,
+)
+from artstore.engine.layout import ElementDescription, Mode
+from artstore.engine.log.findings import Finding, FindingKind
+from artstore.engine.log.record import Lsn
+from artstore.engine.opening import RecoveryReport
+from artstore.engine.options import EngineOptions
+from artstore.engine.reading import OpenDocument
+from artstore.engine.status import FollowerStatus, LogStatus
+from artstore.engine.upload import Upload
+
+__all__ = [
+    "Capacity",
+    "Change",
+    "ChangeKind",
+    "ChangesGone",
+    "Closed",
+    "Damaged",
+    "DiskFull",
+    "Draft",
+    "ElementDescription",
+    "ElementMismatch",
+    "Engine",
+    "EngineError",
+    "EngineOptions",
+    "Finding",
+    "FindingKind",
+    "FollowerStatus",
+    "Locate",
+    "Locked",
+    "LogFailed",
+    "LogFull",
+    "LogStatus",
+    "Lsn",
+    "Mode",
+    "ModeForbids",
+    "NoRoom",
+    "NotAnElement",
+    "NotFound",
+    "OpenDocument",
+    "RecoveryReport",
+    "RevisionMismatch",
+    "TooLarge",
+    "Upload",
+    "revision_of",
+]

@@ -1,0 +1,140 @@
+"""Blobs on a local disk."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from artstore.engine.blobs.contract import Abilities, BlobMissing
+from artstore.engine.durable import (
+    flush_file,
+    flush_filesystem,
+    flush_folder,
+    is_temporary,
+    make_folders,
+    move_behind,
+    remove_behind,
+    write_behind,
+)
+
+_FEW = 4
+"""Up to so many changed files are flushed one by one; for more, one flush of the file system is cheaper."""
+_MAX_KNOWN_FOLDERS = 4096
+
+
+class LocalBlobs:
+    """Blobs as plain files below ``root``, which is on one file system with the staging folder."""
+
+    abilities = Abilities(moves_staged=True, flushes=True, survives_delete=True)
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._known_folders: set[str] = set()
+        self._changed_folders: set[Path] = set()
+        self._written: list[Path] = []
+
+    def put(self, path: str, data: bytes | memoryview) -> None:
+        target = self._target(path)
+        write_behind(target, (data,))
+        self._written.append(target)
+
+    def put_staged(self, path: str, staged: Path) -> None:
+        target = self._target(path)
+        try:
+            move_behind(staged, target)
+        except FileNotFoundError:
+            if not target.exists():
+                raise BlobMissing(path) from None
+        self._changed_folders.add(staged.parent)
+
+    def delete(self, path: str) -> bool:
+        target = self._root / path
+        removed = remove_behind(target)
+        if removed:
+            self._changed_folders.add(target.parent)
+        return removed
+
+    def flush(self) -> None:
+        written, self._written = self._written, []
+        folders, self._changed_folders = self._changed_folders, set()
+        if len(written) + len(folders) > _FEW:
+            flush_filesystem(self._root)
+            return
+        for path in written:
+            with contextlib.suppress(FileNotFoundError):  # it was deleted again
+                flush_file(path)
+        for folder in folders:
+            with contextlib.suppress(FileNotFoundError):
+                flush_folder(folder)
+
+    def open(self, path: str) -> "LocalReader":
+        try:
+            return LocalReader(os.open(self._root / path, os.O_RDONLY | os.O_CLOEXEC))
+        except (FileNotFoundError, NotADirectoryError):
+            raise BlobMissing(path) from None
+
+    def read(self, path: str, limit: int) -> bytes:
+        reader = self.open(path)
+        try:
+            return reader.read_at(0, limit)
+        finally:
+            reader.close()
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            with os.scandir(self._root / folder) as entries:
+                return [entry.name for entry in entries if not is_temporary(entry.name)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def walk(self, folder: str) -> Iterator[tuple[str, int]]:
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._root / folder) as entries:
+            for entry in entries:
+                path = f"{folder}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self.walk(path)
+                elif not is_temporary(entry.name):
+                    yield path, entry.stat(follow_symlinks=False).st_size
+
+    def clean(self, folder: str) -> int:
+        try:
+            with os.scandir(self._root / folder) as entries:
+                left_over = [entry.name for entry in entries if is_temporary(entry.name)]
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+        for name in left_over:
+            remove_behind(self._root / folder / name)
+        return len(left_over)
+
+    def _target(self, path: str) -> Path:
+        """Where a blob goes; its folder exists afterwards, durable after the next flush."""
+        target = self._root / path
+        folder = path.rpartition("/")[0]
+        if folder not in self._known_folders:
+            self._changed_folders.update(made.parent for made in make_folders(target.parent, flush=False))
+            if len(self._known_folders) >= _MAX_KNOWN_FOLDERS:
+                self._known_folders.clear()
+            self._known_folders.add(folder)
+        self._changed_folders.add(target.parent)
+        return target
+
+
+class LocalReader:
+    """A file that is open: deleting its name does not disturb reading."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+        self.size = os.fstat(descriptor).st_size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        if self._descriptor is None:
+            raise ValueError("the reader is closed")
+        return os.pread(self._descriptor, length, offset)
+
+    def descriptor(self) -> int | None:
+        return self._descriptor
+
+    def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)

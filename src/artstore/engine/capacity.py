@@ -1,0 +1,106 @@
+"""Room in an element: what is used, what is promised to uploads under way, what is free."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from artstore.attributes import MAX_BYTES
+from artstore.engine.errors import DiskFull, NoRoom
+
+_GROW_BYTES = 1 << 20
+"""By how much a reservation grows at least when an upload turns out larger than was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """In bytes. ``used_bytes`` counts documents and attribute files, exactly and as of the last change."""
+
+    capacity_bytes: int
+    used_bytes: int
+    reserved_bytes: int
+    free_bytes: int
+    documents: int
+
+
+class Room:
+    """Counts for one element. For the event loop's thread only.
+
+    ``used_bytes`` changes only with a durable record, so that it can be told again after any crash.
+    """
+
+    def __init__(self, root: Path, capacity_bytes: int | None, keep_free_bytes: int) -> None:
+        self._root = root
+        self._limit = capacity_bytes
+        self._keep_free = keep_free_bytes
+        self.used_bytes = 0
+        self.documents = 0
+        self.reserved_bytes = 0
+        self.staged_bytes = 0
+        """Of the reserved bytes, those that are on the disk already."""
+
+    def capacity(self) -> Capacity:
+        free_on_disk = self._free_on_disk()
+        limit = (
+            self._limit if self._limit is not None else self.used_bytes + self.reserved_bytes + free_on_disk
+        )
+        return Capacity(limit, self.used_bytes, self.reserved_bytes, self._free(free_on_disk), self.documents)
+
+    def reserve(self, size: int) -> None:
+        """Promises ``size`` bytes. Raises NoRoom, or DiskFull where the disk is what limits."""
+        free = self._free(self._free_on_disk())
+        if size > free:
+            within_limit = self._limit is None or self.used_bytes + self.reserved_bytes + size <= self._limit
+            raise DiskFull(f"take {size} bytes") if within_limit else NoRoom(size, free)
+        self.reserved_bytes += size
+
+    def give_back(self, size: int) -> None:
+        self.reserved_bytes -= size
+
+    def count(self, used_bytes: int, documents: int) -> None:
+        """Takes account of a durable change."""
+        self.used_bytes += used_bytes
+        self.documents += documents
+
+    def _free(self, free_on_disk: int) -> int:
+        on_disk = free_on_disk - (self.reserved_bytes - self.staged_bytes)
+        if self._limit is None:
+            return max(0, on_disk)
+        return max(0, min(on_disk, self._limit - self.used_bytes - self.reserved_bytes))
+
+    def _free_on_disk(self) -> int:
+        found = os.statvfs(self._root)
+        return max(0, found.f_bavail * found.f_frsize - self._keep_free)
+
+
+class Reservation:
+    """Room promised to one upload, its attributes included."""
+
+    def __init__(self, room: Room, expected_bytes: int | None) -> None:
+        self._room = room
+        self._reserved = (expected_bytes or 0) + MAX_BYTES
+        self._staged = 0
+        room.reserve(self._reserved)
+
+    def cover(self, size: int) -> None:
+        """Makes sure that ``size`` bytes of a document are covered. Raises NoRoom, DiskFull."""
+        missing = size + MAX_BYTES - self._reserved
+        if missing <= 0:
+            return
+        step = max(missing, min(_GROW_BYTES, size))
+        try:
+            self._room.reserve(step)
+        except NoRoom:
+            step = missing
+            self._room.reserve(step)
+        self._reserved += step
+
+    def staged(self, size: int) -> None:
+        """Tells how many bytes of the document are on the disk."""
+        self._room.staged_bytes += size - self._staged
+        self._staged = size
+
+    def end(self) -> None:
+        """Gives the rest back; the document is counted, or gone. May be called again."""
+        self.staged(0)
+        self._room.give_back(self._reserved)
+        self._reserved = 0

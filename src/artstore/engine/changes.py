@@ -1,0 +1,53 @@
+"""Changes of an element for those who follow its log from outside."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from artstore.attributes import AttributesError, FileAttributes, FileId, parse
+from artstore.engine.effects import from_microseconds
+from artstore.engine.errors import EngineError
+from artstore.engine.layout import Mode
+from artstore.engine.log.record import BodyInvalid, Delete, Kind, Lsn, ModeChange, Record
+
+ChangeKind = Kind
+
+
+class ChangesGone(EngineError):
+    """The log no longer has what was asked for: the follower must read the whole element (``scan``)."""
+
+    def __init__(self, after: Lsn, first_lsn: Lsn) -> None:
+        super().__init__(f"changes after {after} are gone; the log begins with {first_lsn}")
+        self.after = after
+        self.first_lsn = first_lsn
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One durable record, without the document's bytes."""
+
+    lsn: Lsn
+    kind: Kind
+    at: datetime
+    file_id: FileId | None = None
+    attributes: FileAttributes | None = None
+    """Of put and update."""
+    storage_path: str | None = None
+    mode: Mode | None = None
+
+
+def change_of(record: Record) -> Change:
+    """Raises BodyInvalid for a record that makes no sense, which recovery tells of."""
+    entry = record.entry()
+    try:
+        match entry:
+            case Delete(file_id, _, at_us, path):
+                at = from_microseconds(at_us)
+                return Change(record.lsn, record.kind, at, FileId(file_id), storage_path=path)
+            case ModeChange(mode, at_us):
+                return Change(record.lsn, record.kind, from_microseconds(at_us), mode=Mode(mode))
+            case _:
+                found = parse(bytes(entry.attributes))
+                at, file_id, path = found.updated_at, FileId(found.file_id), found.storage_path
+                return Change(record.lsn, record.kind, at, file_id, found, path)
+    except (AttributesError, ValueError) as error:
+        raise BodyInvalid(f"record {record.lsn} makes no sense: {error}") from error

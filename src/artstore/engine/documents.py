@@ -1,0 +1,195 @@
+"""Reading documents, wherever they are just now: in the log, in staging, below ``files/``.
+
+The overlay is asked first, since it knows what the files do not show yet. Between looking and reading, the
+files follower may move a document on: its segment is let go, its staging file renamed. Whoever finds
+something gone therefore looks again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TypeVar
+
+from artstore.attributes import (
+    ATTRIBUTE_SUFFIX,
+    MAX_BYTES,
+    AttributesError,
+    FileAttributes,
+    FileId,
+    attribute_name,
+    folder_of,
+    parse,
+)
+from artstore.engine.blobs import BlobMissing, Blobs, LocalBlobs
+from artstore.engine.errors import Damaged, NotFound
+from artstore.engine.log.log import Log
+from artstore.engine.log.record import Delete, Lsn, ModeChange, Put
+from artstore.engine.log.segment import Released
+from artstore.engine.reading import MemorySource, Source
+from artstore.engine.unfollowed import Overlay, Unfollowed
+
+Locate = Callable[[FileId], Awaitable[str | None]]
+"""The storage path of a document by outside knowledge (the index). None or any exception: not known there."""
+
+_T = TypeVar("_T")
+_LOOKS = 20
+_REMEMBERED = 1 << 16
+
+
+class Places:
+    """Remembers where the latest documents lie; a wrong memory is found out by whoever looks there."""
+
+    def __init__(self) -> None:
+        self._paths: dict[FileId, str] = {}
+
+    def get(self, file_id: FileId) -> str | None:
+        return self._paths.get(file_id)
+
+    def remember(self, file_id: FileId, storage_path: str) -> None:
+        self._paths.pop(file_id, None)
+        self._paths[file_id] = storage_path
+        if len(self._paths) > _REMEMBERED:
+            del self._paths[next(iter(self._paths))]
+
+    def forget(self, file_id: FileId) -> None:
+        self._paths.pop(file_id, None)
+
+
+class Documents:
+    """For the event loop's thread. Raises NotFound, Damaged, OSError."""
+
+    def __init__(
+        self,
+        log: Log,
+        overlay: Overlay,
+        blobs: Blobs,
+        staging: Path,
+        threads: Executor,
+        locate: Locate | None,
+    ) -> None:
+        self.places = Places()
+        self._log = log
+        self._overlay = overlay
+        self._blobs = blobs
+        self._staging = staging
+        self._staged = LocalBlobs(staging)
+        self._threads = threads
+        self._locate = locate
+
+    async def attributes(self, file_id: FileId) -> tuple[bytes, FileAttributes]:
+        """As written, and what that says."""
+        for look in range(_LOOKS):
+            entry = self._overlay.get(file_id)
+            try:
+                if entry is not None:
+                    written = self._logged_attributes(file_id, entry)
+                    return written, _parsed(file_id, written)
+                return await self._filed(file_id, self._read_attributes, known=look == 0)
+            except (Released, BlobMissing):
+                await asyncio.sleep(0)
+        raise NotFound(file_id)
+
+    async def open(self, file_id: FileId) -> tuple[FileAttributes, Source]:
+        for look in range(_LOOKS):
+            entry = self._overlay.get(file_id)
+            try:
+                if entry is not None:
+                    return await self._open_logged(file_id, entry)
+                return await self._filed(file_id, self._open_filed, known=look == 0)
+            except (Released, BlobMissing):
+                await asyncio.sleep(0)
+        raise Damaged(f"document {file_id}", "its bytes are not where its attributes say")
+
+    def _logged_attributes(self, file_id: FileId, entry: Unfollowed) -> bytes:
+        if entry.attributes_lsn is None:
+            raise NotFound(file_id)
+        logged = self._log.read(entry.attributes_lsn).entry()
+        assert not isinstance(logged, Delete | ModeChange)
+        return bytes(logged.attributes)
+
+    async def _open_logged(self, file_id: FileId, entry: Unfollowed) -> tuple[FileAttributes, Source]:
+        attributes = _parsed(file_id, self._logged_attributes(file_id, entry))
+        if entry.content_lsn is None:
+            source: Source = await self._run(self._blobs.open, entry.storage_path)
+        elif entry.staged is not None:
+            source = await self._run(self._staged.open, entry.staged)
+        else:
+            source = MemorySource(self._logged_content(entry.content_lsn))
+        return attributes, _checked(attributes, source)
+
+    def _logged_content(self, lsn: Lsn) -> bytes:
+        logged = self._log.read(lsn).entry()
+        assert isinstance(logged, Put)
+        assert logged.content is not None
+        return bytes(logged.content)
+
+    async def _filed(self, file_id: FileId, read: Callable[[FileId, str], _T], *, known: bool) -> _T:
+        """What ``read`` gives for the path of a document that the overlay does not know.
+
+        ``known``: a path that somebody remembers may be used. Raises NotFound, BlobMissing.
+        """
+        path = await self._known_path(file_id) if known else None
+        if path is None:
+            path = await self._run(self._find, file_id)
+        if path is None:
+            if self._overlay.get(file_id) is not None:  # it was stored while we looked
+                raise BlobMissing(str(file_id))
+            raise NotFound(file_id)
+        try:
+            found = await self._run(read, file_id, path)
+        except BlobMissing:
+            self.places.forget(file_id)
+            raise
+        self.places.remember(file_id, path)
+        return found
+
+    async def _known_path(self, file_id: FileId) -> str | None:
+        path = self.places.get(file_id)
+        if path is None and self._locate is not None:
+            try:
+                path = await self._locate(file_id)
+            except Exception:  # noqa: BLE001 - the index helps, and may be away or wrong
+                return None
+        return path
+
+    def _find(self, file_id: FileId) -> str | None:
+        """The path of a document whose id carries its time, looked up in its hour folder."""
+        try:
+            folder = f"files/{folder_of(file_id)}"
+        except ValueError:
+            return None
+        wanted = str(file_id)
+        for name in self._blobs.names(folder):
+            if wanted in name and name.endswith(ATTRIBUTE_SUFFIX):
+                return f"{folder}/{name.removesuffix(ATTRIBUTE_SUFFIX)}"
+        return None
+
+    def _read_attributes(self, file_id: FileId, path: str) -> tuple[bytes, FileAttributes]:
+        written = self._blobs.read(attribute_name(path), MAX_BYTES + 1)
+        attributes = _parsed(file_id, written)
+        if attributes.file_id != file_id:  # somebody remembered wrongly
+            raise BlobMissing(path)
+        return written, attributes
+
+    def _open_filed(self, file_id: FileId, path: str) -> tuple[FileAttributes, Source]:
+        _, attributes = self._read_attributes(file_id, path)
+        return attributes, _checked(attributes, self._blobs.open(path))
+
+    async def _run(self, call: Callable[..., _T], *arguments: object) -> _T:
+        return await asyncio.wrap_future(self._threads.submit(call, *arguments))
+
+
+def _parsed(file_id: FileId, written: bytes) -> FileAttributes:
+    try:
+        return parse(written)
+    except AttributesError as error:
+        raise Damaged(f"document {file_id}", f"its attributes: {error}") from error
+
+
+def _checked(attributes: FileAttributes, source: Source) -> Source:
+    if source.size != attributes.size_on_disk:
+        source.close()
+        reason = f"it has {source.size} bytes, not the {attributes.size_on_disk} of its attributes"
+        raise Damaged(f"document {attributes.file_id}", reason)
+    return source

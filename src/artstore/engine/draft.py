@@ -1,0 +1,60 @@
+"""What a client says about a document that it hands in; the rest of the attributes the engine knows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from artstore.attributes import (
+    FileAttributes,
+    RetentionPolicy,
+    check_filename,
+    created_at_of,
+    folder_of,
+    new_file_id,
+    stored_name,
+)
+from artstore.engine.content_type import content_type_of
+from artstore.engine.layout import storage_path_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """``content_type`` None: found out from the first bytes and the name."""
+
+    original_filename: str
+    created_by_id: str
+    created_by_username: str
+    created_by_fullname: str | None = None
+    content_type: str | None = None
+    description: str | None = None
+    version: str | None = None
+    custom_attributes: Mapping[str, Any] = field(default_factory=dict)
+    tags: list[str] | None = None
+    retention_policy: RetentionPolicy | None = None
+    expires_at: datetime | None = None
+    document_id: UUID | None = None
+    previous_version_id: UUID | None = None
+
+    def attributes(self, head: bytes, size: int, checksum: str) -> FileAttributes:
+        """Of a document with these first bytes, under a new id. Raises AttributesInvalid, FilenameInvalid."""
+        check_filename(self.original_filename)
+        file_id = new_file_id(datetime.now(UTC))
+        at = created_at_of(file_id)
+        assert at is not None, "a new id carries its time"
+        stored = stored_name(self.original_filename, self.created_by_username, at, file_id)
+        return FileAttributes.of(
+            {
+                **vars(self),
+                "custom_attributes": dict(self.custom_attributes),
+                "content_type": self.content_type or content_type_of(head, self.original_filename),
+                "file_id": file_id,
+                "storage_filename": stored,
+                "storage_path": storage_path_of(folder_of(file_id), stored),
+                "file_size": size,
+                "created_at": at,
+                "updated_at": at,
+                "checksum": checksum,
+            }
+        )

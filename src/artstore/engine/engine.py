@@ -1,0 +1,354 @@
+"""The element, open: the one object that services hold.
+
+Order of durability, at any time and after any crash:
+
+1. A document's bytes are on disk, in the log record or flushed in staging, before the record that names them.
+2. A record is flushed before anyone is told of it: before the caller, readers, followers, the accounts.
+3. What is read is what the log says, whatever the followers' lag: the overlay is asked before the files.
+4. A change of a document is decided under its lock and ordered by its record: no update is lost.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from artstore.attributes import FileAttributes, FileId
+from artstore.engine.blobs import Blobs, LocalBlobs
+from artstore.engine.capacity import Capacity, Reservation, Room
+from artstore.engine.changes import Change, ChangesGone, change_of
+from artstore.engine.documents import Documents, Locate
+from artstore.engine.effects import Effect, effect_of, effect_on, microseconds
+from artstore.engine.errors import Closed, Damaged, ModeForbids, RevisionMismatch
+from artstore.engine.followers import FilesFollower, Position
+from artstore.engine.layout import ElementDescription, Mode, write_description
+from artstore.engine.locks import DocumentLocks
+from artstore.engine.log.checkpoint import Checkpoint, write_checkpoint
+from artstore.engine.log.record import BodyInvalid, Delete, Entry, Lsn, ModeChange, Put, Update
+from artstore.engine.log.segment import Released
+from artstore.engine.opening import OpenedElement, RecoveryReport, open_element
+from artstore.engine.options import EngineOptions
+from artstore.engine.reading import OpenDocument
+from artstore.engine.scanning import Scan
+from artstore.engine.status import LogStatus
+from artstore.engine.submitting import Submitting
+from artstore.engine.upload import Upload
+
+_FIXED = ("file_id", "original_filename", "storage_filename", "storage_path", "file_size", "checksum",
+          "created_at", "created_by_id", "created_by_username", "content_encoding", "stored_size",
+          "stored_checksum")  # fmt: skip
+"""Members that an update cannot change: they describe the bytes, which never change."""
+_CHANGES_BYTES = 16 << 20
+_LATER = {Mode.RW: {Mode.RO}, Mode.RO: {Mode.AR}}
+
+
+class Engine:
+    """One element. Made by ``open``; for one event loop; raises Closed after ``close``.
+
+    Every method that changes something returns after the change is durable and can be read. All raise
+    EngineError and, where a disk fails, OSError.
+    """
+
+    def __init__(
+        self, opened: OpenedElement, options: EngineOptions, blobs: Blobs, locate: Locate | None
+    ) -> None:
+        self.element: ElementDescription = opened.description
+        self.recovery: RecoveryReport = opened.report
+        self._options = options
+        self._opened = opened
+        self._layout = opened.layout
+        self._log = opened.log
+        self._overlay = opened.overlay
+        self._blobs = blobs
+        self._loop = asyncio.get_running_loop()
+        self._threads = ThreadPoolExecutor(options.threads, thread_name_prefix="artstore-engine")
+        self._room = Room(opened.layout.root, options.capacity_bytes, options.keep_free_bytes)
+        self._room.count(opened.used_bytes, opened.documents)
+        self._locks = DocumentLocks()
+        self._closed = False
+        self._documents = Documents(
+            self._log, self._overlay, blobs, self._layout.staging, self._threads, locate
+        )
+        self._files = FilesFollower(
+            self._log,
+            blobs,
+            self._layout.staging,
+            opened.position,
+            linger_seconds=options.follow_seconds,
+            checkpoint=self._checkpoint,
+            followed=self._tell_followed,
+            set_mode=self._write_mode,
+        )
+        self._submitting = Submitting(
+            self._log, self._loop, options.max_backlog_bytes, opened.followers, self._files
+        )
+
+    @classmethod
+    async def open(cls, root: Path, options: EngineOptions, *, locate: Locate | None = None) -> "Engine":
+        """Recovers the element at ``root`` and starts it; creates one if ``options.create``.
+
+        Raises NotAnElement, ElementMismatch, Locked, DiskFull, OSError.
+        """
+        blobs = LocalBlobs(root)
+        opened = await asyncio.to_thread(open_element, root, options, blobs)
+        engine = cls(opened, options, blobs, locate)
+        try:
+            await engine._start()
+        except BaseException:
+            await engine.close()
+            raise
+        return engine
+
+    async def close(self) -> None:
+        """Ends what is under way, lets the files catch up for a bounded time, and unlocks the element."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.to_thread(self._submitting.close)
+        await asyncio.to_thread(self._files.stop, self._options.close_seconds)
+        await asyncio.to_thread(self._end)
+
+    # Writing
+
+    def begin(self, *, expected_bytes: int | None = None) -> Upload:
+        """Begins an upload and reserves room; ``expected_bytes`` is an upper bound of the document's bytes.
+
+        Raises ModeForbids, LogFull, NoRoom, DiskFull.
+        """
+        self._demand("store documents", Mode.EDIT, Mode.RW)
+        self._submitting.demand_room(min(expected_bytes or 0, self._options.inline_limit))
+        reservation = Reservation(self._room, expected_bytes)
+        return Upload(self._options, self._layout.staging, self._threads, reservation, self._commit)
+
+    async def update(
+        self,
+        file_id: FileId,
+        change: Callable[[FileAttributes], FileAttributes],
+        *,
+        if_revision: str | None = None,
+    ) -> FileAttributes:
+        """Replaces a document's attributes by what ``change`` makes of them; sets ``updated_at``.
+
+        What describes the bytes stays as it is, whatever ``change`` says. Raises NotFound, RevisionMismatch,
+        ModeForbids, NoRoom, LogFull, and AttributesError for what cannot be stored.
+        """
+        self._demand("update attributes", Mode.EDIT, Mode.RW)
+        async with self._locks.of(file_id):
+            written, current = await self._documents.attributes(file_id)
+            if if_revision is not None and if_revision != (revision := revision_of(current)):
+                raise RevisionMismatch(file_id, if_revision, revision)
+            fixed = {name: getattr(current, name) for name in _FIXED}
+            changed = change(current).changed(**fixed, updated_at=_after(current.updated_at))
+            update = Update(changed.to_bytes(), len(written))
+            self._demand("update attributes", Mode.EDIT, Mode.RW)
+            await self._submit(update, effect_on(update, changed))
+            return changed
+
+    async def delete(self, file_id: FileId) -> None:
+        """Removes a document; readers that have it open finish undisturbed.
+
+        Raises NotFound, ModeForbids, LogFull.
+        """
+        self._demand("delete documents", Mode.EDIT)
+        async with self._locks.of(file_id):
+            written, found = await self._documents.attributes(file_id)
+            freed = found.size_on_disk + len(written)
+            delete = Delete(file_id, freed, microseconds(datetime.now(UTC)), found.storage_path)
+            self._demand("delete documents", Mode.EDIT)
+            await self._submit(delete, effect_of(delete))
+
+    async def set_mode(self, mode: Mode) -> None:
+        """Goes from ``rw`` to ``ro`` or from ``ro`` to ``ar``; to the mode it has is no change.
+
+        Raises ModeForbids for every other step. Uploads that are under way are refused when they commit.
+        """
+        self._demand(f"become '{mode}'", *Mode)
+        if mode is self.element.mode:
+            return
+        if mode not in _LATER.get(self.element.mode, set()):
+            raise ModeForbids(self.element.mode, f"become '{mode}'")
+        await self._change_mode(mode)
+
+    # Reading
+
+    async def attributes(self, file_id: FileId) -> FileAttributes:
+        """Raises NotFound, Damaged."""
+        self._demand("read attributes", *Mode)
+        return (await self._documents.attributes(file_id))[1]
+
+    async def open_document(self, file_id: FileId) -> OpenDocument:
+        """Raises NotFound, Damaged, and ModeForbids where the bytes are offline."""
+        self._demand("read documents", Mode.EDIT, Mode.RW, Mode.RO)
+        attributes, source = await self._documents.open(file_id)
+        return OpenDocument(attributes, source, self._threads)
+
+    async def scan(
+        self,
+        after: str | None = None,
+        limit: int | None = None,
+        *,
+        damaged: Callable[[Damaged], None] = lambda _: None,
+    ) -> AsyncIterator[FileAttributes]:
+        """Walks over all documents, in the order of their storage paths; see ``scanning.Scan``."""
+        self._demand("read attributes", *Mode)
+        scan = Scan(self._layout, self._blobs, self._overlay, self._documents, self._threads, damaged)
+        async for attributes in scan.run(after, limit):
+            yield attributes
+
+    # Following from outside
+
+    @property
+    def last_lsn(self) -> Lsn:
+        """Of the last durable record whose effect can be read."""
+        return self._submitting.applied_lsn
+
+    @property
+    def first_lsn(self) -> Lsn:
+        """The lowest LSN that ``changes`` can still give."""
+        return self._log.first_lsn
+
+    async def changes(self, after: Lsn, limit: int) -> list[Change]:
+        """Durable changes behind ``after``, in order, at most ``limit``, at least one if there is one.
+
+        Raises ChangesGone where the log does not reach back so far.
+        """
+        self._demand("read changes", *Mode)
+        return await asyncio.wrap_future(self._threads.submit(self._read_changes, after, limit))
+
+    async def wait_for(self, lsn: Lsn) -> None:
+        """Until a record above ``lsn`` is durable. Raises Closed when the engine closes meanwhile."""
+        await self._submitting.wait_for(lsn)
+
+    def acknowledge(self, follower: str, lsn: Lsn) -> None:
+        """A follower outside durably took everything up to ``lsn``. Raises ValueError for an unknown one."""
+        self._submitting.acknowledge(follower, lsn)
+
+    # State
+
+    def capacity(self) -> Capacity:
+        return self._room.capacity()
+
+    def status(self) -> LogStatus:
+        return self._submitting.status(self.recovery)
+
+    # Within
+
+    async def _start(self) -> None:
+        self._files.start()
+        releasable = await asyncio.to_thread(self._checkpoint, self._files.position)
+        await asyncio.to_thread(self._log.release, releasable)
+        options = self._options
+        if options.confirm_mode and options.mode is not None and options.mode is not self.element.mode:
+            await self._change_mode(options.mode)
+        elif self.recovery.loss:
+            # A record behind the hole, so that followers who wait for the missing ones get on.
+            await self._change_mode(self.element.mode)
+
+    def _demand(self, operation: str, *modes: Mode) -> None:
+        if self._closed:
+            raise Closed
+        if self.element.mode not in modes:
+            raise ModeForbids(self.element.mode, operation)
+
+    async def _commit(self, put: Put, attributes: FileAttributes, upload: Upload) -> None:
+        try:
+            self._demand("store documents", Mode.EDIT, Mode.RW)
+        except (ModeForbids, Closed):
+            upload.refused()
+            raise
+        await self._submit(put, effect_on(put, attributes), upload.committed, upload.refused)
+
+    async def _submit(
+        self,
+        entry: Entry,
+        effect: Effect | None,
+        taken: Callable[[], None] = lambda: None,
+        refused: Callable[[], None] = lambda: None,
+    ) -> Lsn:
+        return await self._submitting.submit(entry, partial(self._apply, effect, taken), refused)
+
+    def _apply(self, effect: Effect | None, taken: Callable[[], None], lsn: Lsn) -> None:
+        """A record is durable: from here on it can be read."""
+        taken()
+        if effect is not None:
+            self._overlay.apply(lsn, effect)
+            self._room.count(effect.used_bytes, effect.documents)
+
+    async def _change_mode(self, mode: Mode) -> None:
+        before = self.element
+        # At once, so that nothing that the new mode forbids comes behind the record.
+        self.element = before.with_mode(mode)
+        try:
+            await self._submit(ModeChange(mode, microseconds(datetime.now(UTC))), None)
+        except BaseException:
+            self.element = before
+            raise
+
+    def _read_changes(self, after: Lsn, limit: int) -> list[Change]:
+        try:
+            records = self._log.read_after(after, limit, _CHANGES_BYTES)
+        except Released as error:
+            raise ChangesGone(after, self._log.first_lsn) from error
+        changes = []
+        for record in records:
+            try:
+                changes.append(change_of(record))
+            except BodyInvalid:
+                continue  # recovery tells of it
+        return changes
+
+    # Called by the files follower, from its thread
+
+    def _checkpoint(self, position: Position, *, closed: bool = False) -> Lsn:
+        """Makes positions durable; up to the LSN that is returned, nobody needs the log any more."""
+        followers = self._submitting.positions()
+        checkpoint = Checkpoint(
+            element_id=self.element.id,
+            files_lsn=position.lsn,
+            last_lsn=self._log.durable_lsn,
+            used_bytes=position.used_bytes,
+            documents=position.documents,
+            closed=closed,
+            followers=followers,
+        )
+        write_checkpoint(self._layout.checkpoint, checkpoint)
+        return min(position.lsn, *followers.values(), position.lsn)
+
+    def _tell_followed(self, through: Lsn, file_ids: list[FileId]) -> None:
+        self._loop.call_soon_threadsafe(self._followed, through, file_ids)
+
+    def _followed(self, through: Lsn, file_ids: list[FileId]) -> None:
+        for file_id in file_ids:
+            entry = self._overlay.get(file_id)
+            if entry is not None and entry.attributes_lsn is not None:
+                self._documents.places.remember(file_id, entry.storage_path)
+            else:
+                self._documents.places.forget(file_id)
+        self._overlay.followed(through, file_ids)
+
+    def _write_mode(self, mode: str) -> None:
+        write_description(self._layout, self._opened.description.with_mode(Mode(mode)))
+
+    def _end(self) -> None:
+        """The last steps of closing, after every thread ended."""
+        try:
+            self._log.close()
+            if self._log.failure is None:
+                self._checkpoint(self._files.position, closed=True)
+        finally:
+            self._threads.shutdown(wait=True)
+            os.close(self._opened.lock)
+
+
+def revision_of(attributes: FileAttributes) -> str:
+    """What changes with every update of a document's attributes."""
+    return hashlib.sha256(attributes.to_bytes()).hexdigest()[:32]
+
+
+def _after(before: datetime) -> datetime:
+    """Now, and later than ``before`` also where the clock was set back."""
+    return max(datetime.now(UTC), before)

@@ -1,0 +1,270 @@
+"""Opening an element: its description, its lock, its log, what the files lack, what is used.
+
+After a crash at any point, also of opening itself, opening again comes to the same. In order: nothing is
+touched before the lock is held; the log is put in order (see ``log.recovery``); staging files that no record
+names are removed, because nobody was ever told of them; what is used follows from the checkpoint and the
+records after it, or is counted by walking where the checkpoint or a part of the log is gone.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from artstore.attributes import ATTRIBUTE_SUFFIX
+from artstore.engine.blobs import Blobs
+from artstore.engine.durable import is_temporary, make_folders, remove_behind
+from artstore.engine.effects import effect_of
+from artstore.engine.errors import ElementMismatch, Locked, NotAnElement
+from artstore.engine.failpoints import hit
+from artstore.engine.followers import Position
+from artstore.engine.layout import (
+    ElementDescription,
+    Layout,
+    Mode,
+    create_element,
+    place_format_page,
+    read_description,
+)
+from artstore.engine.log.checkpoint import Checkpoint, CheckpointInvalid, decode_checkpoint
+from artstore.engine.log.findings import Finding, FindingKind
+from artstore.engine.log.header import element_digest
+from artstore.engine.log.log import Log
+from artstore.engine.log.record import Lsn, ModeChange, Record
+from artstore.engine.log.recovery import recover
+from artstore.engine.options import EngineOptions
+from artstore.engine.unfollowed import Overlay
+
+_NEEDS_COUNTING = {
+    FindingKind.CHECKPOINT_MISSING,
+    FindingKind.CHECKPOINT_DAMAGED,
+    FindingKind.DAMAGED_RECORD,
+    FindingKind.MISSING_RECORDS,
+    FindingKind.SHORT_LOG,
+    FindingKind.INVALID_RECORD,
+}
+
+
+@dataclass(frozen=True)
+class RecoveryReport:
+    """What opening found and did. Empty ``findings``: everything was as it was left."""
+
+    seconds: float
+    records: int
+    """Read from the log."""
+    unfollowed: int
+    """Of them, those that the files did not show yet."""
+    last_lsn: Lsn
+    staging_removed: int
+    """Uploads that were never committed."""
+    counted: bool
+    """Whether what is used had to be counted by walking over the files."""
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def loss(self) -> bool:
+        """Whether something that was acknowledged may be gone: look at the findings, and verify."""
+        return any(finding.kind.is_loss for finding in self.findings)
+
+
+@dataclass
+class OpenedElement:
+    """What the engine goes on with."""
+
+    description: ElementDescription
+    layout: Layout
+    log: Log
+    overlay: Overlay
+    position: Position
+    used_bytes: int
+    documents: int
+    followers: dict[str, Lsn]
+    report: RecoveryReport
+    lock: int
+
+
+def open_element(root: Path, options: EngineOptions, blobs: Blobs) -> OpenedElement:
+    """Blocks. Raises NotAnElement, ElementMismatch, Locked, DiskFull, OSError."""
+    layout = Layout(root)
+    _check_identity(_describe(layout, options), options)
+    lock = _lock(layout)
+    try:
+        return _Opening(layout, options, blobs).run(lock)
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def _describe(layout: Layout, options: EngineOptions) -> ElementDescription:
+    if layout.description.exists() or not options.create:
+        return read_description(layout)
+    if options.element_id is None or options.mode is None:
+        raise NotAnElement(layout.root, "it has no element.json, and no id and mode for a new one were given")
+    return create_element(layout.root, options.element_id, options.mode, datetime.now(UTC))
+
+
+def _check_identity(description: ElementDescription, options: EngineOptions) -> None:
+    if options.element_id is not None and options.element_id != description.id:
+        raise ElementMismatch("the element", options.element_id, description.id)
+
+
+def _lock(layout: Layout) -> int:
+    for folder in (layout.files, layout.staging, layout.wal, layout.quarantine):
+        make_folders(folder)
+    descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise Locked(layout.root) from error
+    return descriptor
+
+
+class _Opening:
+    """The state of one opening."""
+
+    def __init__(self, layout: Layout, options: EngineOptions, blobs: Blobs) -> None:
+        self._layout = layout
+        self._options = options
+        self._blobs = blobs
+        self._description = read_description(layout)
+        self._findings: list[Finding] = []
+        self._checkpoint = self._read_checkpoint()
+        self._files_lsn = self._checkpoint.files_lsn if self._checkpoint else Lsn(0)
+        self._overlay = Overlay()
+        self._sizes: dict[str, int] = {}
+        """What each document takes after its last unfollowed record, by storage path; 0 when it is gone."""
+        self._staged: set[str] = set()
+        self._unfollowed = 0
+        self._grown_bytes = 0
+        self._grown_documents = 0
+
+    def run(self, lock: int) -> OpenedElement:
+        started = time.monotonic()
+        place_format_page(self._layout)
+        element = element_digest(self._description.id)
+        layout = self._layout
+        found = recover(layout.wal, layout.quarantine, element, self._checkpoint, self._take)
+        self._findings += found.findings
+        self._check_mode()
+        removed = self._clean_staging()
+        self._clean_left_overs()
+        hit("recovery.cleaned")
+        used_bytes, documents, counted = self._totals()
+        lsn = max(self._files_lsn, Lsn(found.segments[0].first_lsn - 1) if found.segments else found.last_lsn)
+        log = Log(layout.wal, element, found.segments, found.last_lsn, self._options.segment_bytes)
+        log.begin_segment()
+        report = RecoveryReport(
+            time.monotonic() - started,
+            found.records,
+            self._unfollowed,
+            found.last_lsn,
+            removed,
+            counted,
+            self._findings,
+        )
+        return OpenedElement(
+            self._description,
+            layout,
+            log,
+            self._overlay,
+            Position(lsn, used_bytes - self._grown_bytes, documents - self._grown_documents),
+            used_bytes,
+            documents,
+            self._follower_positions(log, found.last_lsn),
+            report,
+            lock,
+        )
+
+    def _read_checkpoint(self) -> Checkpoint | None:
+        path = self._layout.checkpoint
+        name = f"wal/{path.name}"
+        try:
+            checkpoint = decode_checkpoint(path.read_bytes())
+            if checkpoint.element_id != self._description.id:
+                raise CheckpointInvalid(f"it belongs to the element {checkpoint.element_id}")
+        except FileNotFoundError:
+            if self._layout.segments() or any(self._blobs.walk("files")):
+                detail = "it is not there; the files are counted instead"
+                self._findings.append(Finding(FindingKind.CHECKPOINT_MISSING, name, detail))
+            return None
+        except CheckpointInvalid as error:
+            self._findings.append(Finding(FindingKind.CHECKPOINT_DAMAGED, name, str(error)))
+            return None
+        return checkpoint
+
+    def _take(self, record: Record) -> None:
+        """One record of the log: what it adds to what the files show."""
+        if record.lsn <= self._files_lsn:
+            return
+        self._unfollowed += 1
+        try:
+            entry = record.entry()
+            if isinstance(entry, ModeChange):
+                self._description = self._description.with_mode(Mode(entry.mode))
+            effect = effect_of(entry)
+        except ValueError as error:  # BodyInvalid, and a mode that does not exist
+            self._invalid(record, error)
+            return
+        if effect is None:
+            return
+        self._overlay.apply(record.lsn, effect)
+        self._sizes[effect.storage_path] = effect.size
+        self._grown_bytes += effect.used_bytes
+        self._grown_documents += effect.documents
+        if effect.staged is not None:
+            self._staged.add(effect.staged)
+
+    def _invalid(self, record: Record, error: ValueError) -> None:
+        kind = FindingKind.INVALID_RECORD
+        detail = f"record {record.lsn} is left out: {error}"
+        self._findings.append(Finding(kind, "wal", detail, record.lsn, record.lsn))
+
+    def _check_mode(self) -> None:
+        wanted, found = self._options.mode, self._description.mode
+        if wanted is not None and wanted is not found and not self._options.confirm_mode:
+            raise ElementMismatch("the mode", wanted, found)
+
+    def _clean_staging(self) -> int:
+        strangers = [path for path in self._layout.staging.iterdir() if path.name not in self._staged]
+        for path in strangers:
+            remove_behind(path)
+        return len(strangers)
+
+    def _clean_left_overs(self) -> None:
+        for folder in {path.rpartition("/")[0] for path in self._sizes}:
+            self._blobs.clean(folder)
+        for folder_path in (self._layout.root, self._layout.wal, self._layout.quarantine):
+            _remove_temporary(folder_path.iterdir())
+
+    def _totals(self) -> tuple[int, int, bool]:
+        """Bytes and documents after the last record, and whether they had to be counted."""
+        known = self._checkpoint
+        if not any(finding.kind in _NEEDS_COUNTING for finding in self._findings):
+            used, documents = (known.used_bytes, known.documents) if known else (0, 0)
+            return used + self._grown_bytes, documents + self._grown_documents, False
+        used_bytes, documents = 0, 0
+        for path, size in self._blobs.walk("files"):
+            # What the log tells of later than the files is counted from the log below.
+            if path.removesuffix(ATTRIBUTE_SUFFIX) not in self._sizes:
+                used_bytes += size
+                documents += path.endswith(ATTRIBUTE_SUFFIX)
+        for size in self._sizes.values():
+            used_bytes += size
+            documents += size > 0
+        return used_bytes, documents, True
+
+    def _follower_positions(self, log: Log, last_lsn: Lsn) -> dict[str, Lsn]:
+        """A follower that is new here begins with what the log still has."""
+        known = self._checkpoint.followers if self._checkpoint else {}
+        oldest = Lsn(log.first_lsn - 1)
+        return {name: min(last_lsn, max(oldest, known.get(name, oldest))) for name in self._options.followers}
+
+
+def _remove_temporary(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if is_temporary(path.name):
+            remove_behind(path)

@@ -1,0 +1,157 @@
+"""Between the event loop and the log's writer: gives records in, tells those who wait, bounds the backlog."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from artstore.engine.errors import Closed, LogFull
+from artstore.engine.followers import FilesFollower
+from artstore.engine.log.log import Log
+from artstore.engine.log.record import Entry, Lsn
+from artstore.engine.log.writer import Submission, Writer
+from artstore.engine.opening import RecoveryReport
+from artstore.engine.status import FollowerStatus, LogStatus
+
+FILES = "files"
+"""The name of the files follower."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Somebody waits for a record above ``lsn``."""
+
+    lsn: Lsn
+    future: asyncio.Future[None]
+
+
+class Submitting:
+    """For the event loop's thread, but for ``close`` and ``positions``."""
+
+    def __init__(
+        self,
+        log: Log,
+        loop: asyncio.AbstractEventLoop,
+        max_backlog_bytes: int,
+        followers: Mapping[str, Lsn],
+        files: FilesFollower,
+    ) -> None:
+        self.applied_lsn = log.durable_lsn
+        """Of the last record that was told of."""
+        self._log = log
+        self._loop = loop
+        self._max_backlog_bytes = max_backlog_bytes
+        self._outside = dict(followers)
+        self._files = files
+        self._queued_bytes = 0
+        self._waiting: list[_Waiting] = []
+        self._closed = False
+        self._writer = Writer(log, self._deliver)
+
+    async def submit(self, entry: Entry, applied: Callable[[Lsn], None], refused: Callable[[], None]) -> Lsn:
+        """Returns when the record is durable; ``applied`` was called then, also if the caller was cancelled.
+
+        Raises LogFull, DiskFull, LogFailed, Closed, after ``refused`` was called.
+        """
+        told: asyncio.Future[Lsn] = self._loop.create_future()
+        submission = Submission(entry, partial(self._settle, told, applied, refused))
+        try:
+            self.demand_room(submission.size)
+            self._writer.submit(submission)
+        except (LogFull, Closed):
+            refused()
+            raise
+        self._queued_bytes += submission.size
+        return await told
+
+    def demand_room(self, size: int) -> None:
+        """Raises LogFull if, with ``size`` bytes more, too much of the log waited for the slowest follower."""
+        unfollowed = self._unfollowed_bytes() + self._queued_bytes
+        if unfollowed + size > self._max_backlog_bytes:
+            raise LogFull(unfollowed, self._max_backlog_bytes)
+
+    async def wait_for(self, lsn: Lsn) -> None:
+        if self._closed:
+            raise Closed
+        if self.applied_lsn > lsn:
+            return
+        waiting = _Waiting(lsn, self._loop.create_future())
+        self._waiting.append(waiting)
+        try:
+            await waiting.future
+        finally:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+
+    def acknowledge(self, follower: str, lsn: Lsn) -> None:
+        if follower not in self._outside:
+            raise ValueError(f"there is no follower '{follower}' of this element")
+        reached = min(lsn, self._log.durable_lsn)
+        if reached > self._outside[follower]:
+            self._outside[follower] = Lsn(reached)
+            self._log.wake()
+
+    def positions(self) -> dict[str, Lsn]:
+        """Of the followers outside."""
+        return dict(self._outside)
+
+    def status(self, recovery: RecoveryReport) -> LogStatus:
+        last = self.applied_lsn
+        positions = {FILES: self._files.position.lsn, **self._outside}
+        failure = self._log.failure
+        return LogStatus(
+            last_lsn=last,
+            followers={name: FollowerStatus(lsn, max(0, last - lsn)) for name, lsn in positions.items()},
+            segments=len(self._log.segments()),
+            bytes=self._unfollowed_bytes(),
+            flushes=self._log.flushes,
+            failed=str(failure) if failure is not None else self._files.failure,
+            recovery=recovery,
+        )
+
+    def close(self) -> None:
+        """Writes what was submitted. Blocks, from a thread that is not the loop's; the loop must go on."""
+        self._writer.close()
+        self._loop.call_soon_threadsafe(self._end_waiting)
+
+    def _unfollowed_bytes(self) -> int:
+        return self._log.bytes_after(
+            min(self._files.position.lsn, *self._outside.values(), self._log.durable_lsn)
+        )
+
+    def _deliver(self, batch: list[Submission]) -> None:
+        self._loop.call_soon_threadsafe(self._delivered, batch)
+
+    def _delivered(self, batch: list[Submission]) -> None:
+        for submission in batch:
+            self._queued_bytes -= submission.size
+            submission.done(submission)
+        due = [each for each in self._waiting if each.lsn < self.applied_lsn]
+        for waiting in due:
+            self._waiting.remove(waiting)
+            if not waiting.future.done():
+                waiting.future.set_result(None)
+
+    def _settle(
+        self,
+        told: "asyncio.Future[Lsn]",
+        applied: Callable[[Lsn], None],
+        refused: Callable[[], None],
+        submission: Submission,
+    ) -> None:
+        if submission.lsn is not None:
+            applied(submission.lsn)
+            self.applied_lsn = submission.lsn
+            if not told.done():
+                told.set_result(submission.lsn)
+        elif submission.error is not None:
+            refused()
+            if not told.done():
+                told.set_exception(submission.error)
+
+    def _end_waiting(self) -> None:
+        self._closed = True
+        for waiting in self._waiting:
+            if not waiting.future.done():
+                waiting.future.set_exception(Closed())
+        self._waiting.clear()

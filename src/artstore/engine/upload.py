@@ -1,0 +1,138 @@
+"""One document on its way in."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from enum import Enum, auto
+from pathlib import Path
+
+from artstore.attributes import FileAttributes
+from artstore.engine.capacity import Reservation
+from artstore.engine.content_type import HEAD_BYTES
+from artstore.engine.draft import Draft
+from artstore.engine.errors import TooLarge
+from artstore.engine.log.record import Put
+from artstore.engine.options import EngineOptions
+from artstore.engine.staging import StagingFile
+
+Commit = Callable[[Put, FileAttributes, "Upload"], Awaitable[None]]
+"""Makes a put durable and, in the same step, ends the reservation and hands the staging file over."""
+
+
+class _State(Enum):
+    OPEN = auto()
+    COMMITTING = auto()
+    ENDED = auto()
+
+
+class Upload:
+    """Takes the bytes of one document; ends with ``commit`` or ``abort``, which leaves nothing behind.
+
+    For one task at a time. Up to ``inline_limit`` bytes are kept in memory, more go to a staging file with
+    about two MiB in memory. Whatever a method raises but AttributesError, the caller aborts.
+    """
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        staging: Path,
+        threads: Executor,
+        reservation: Reservation,
+        commit: Commit,
+    ) -> None:
+        self.size = 0
+        """Bytes taken so far."""
+        self._options = options
+        self._staging = staging
+        self._threads = threads
+        self._reservation = reservation
+        self._commit = commit
+        self._head = b""
+        self._chunks: list[bytes] = []
+        self._file: StagingFile | None = None
+        self._checksum: str | None = None
+        self._state = _State.OPEN
+
+    async def write(self, chunk: bytes | memoryview) -> None:
+        """Takes the next bytes; the caller may reuse them.
+
+        Raises TooLarge, NoRoom, DiskFull, OSError.
+        """
+        self._demand(_State.OPEN)
+        size = self.size + len(chunk)
+        if size > self._options.max_file_bytes:
+            raise TooLarge(self._options.max_file_bytes)
+        self._reservation.cover(size)
+        self.size = size
+        data = bytes(chunk)
+        if len(self._head) < HEAD_BYTES:
+            self._head += data[: HEAD_BYTES - len(self._head)]
+        if self._file is None and size <= self._options.inline_limit:
+            self._chunks.append(data)
+            return
+        await self._stage(data)
+
+    async def commit(self, draft: Draft) -> FileAttributes:
+        """Stores the document. When it returns, bytes and attributes are durable and can be read.
+
+        Raises AttributesError where the draft cannot be stored (commit again with another one, or abort),
+        LogFull, ModeForbids, DiskFull, LogFailed. When cancelled the document is stored or not, as a whole.
+        """
+        self._demand(_State.OPEN)
+        if self.size == 0:
+            raise ValueError("a document has at least one byte")
+        content = b"".join(self._chunks)
+        checksum = await self._finished_checksum(content)
+        attributes = draft.attributes(self._head, self.size, checksum)
+        written = attributes.to_bytes()
+        if self._file is None:
+            put = Put(written, content=content)
+        else:
+            put = Put(written, staged=self._file.path.name)
+        self._state = _State.COMMITTING
+        await self._commit(put, attributes, self)
+        return attributes
+
+    async def abort(self) -> None:
+        """Gives everything back. May be called at any time and again; after ``commit`` it does nothing."""
+        if self._state is not _State.OPEN:
+            return
+        self._state = _State.ENDED
+        self._chunks.clear()
+        try:
+            if self._file is not None:
+                await self._file.discard()
+        finally:
+            self._reservation.end()
+
+    def committed(self) -> None:
+        """The record is durable: the staging file belongs to the log now. For the engine only."""
+        self._state = _State.ENDED
+        self._reservation.end()
+        self._chunks.clear()
+
+    def refused(self) -> None:
+        """The record is not in the log: the caller aborts. For the engine only."""
+        self._state = _State.OPEN
+
+    async def _stage(self, data: bytes) -> None:
+        if self._file is None:
+            self._file = StagingFile(self._staging, self._threads)
+            chunks, self._chunks = self._chunks, []
+            for chunk in chunks:
+                await self._file.write(chunk)
+        await self._file.write(data)
+        self._reservation.staged(self._file.written)
+
+    async def _finished_checksum(self, content: bytes) -> str:
+        """Of the whole document. A staging file is finished once, also when the commit is tried again."""
+        if self._file is None:
+            return hashlib.sha256(content).hexdigest()
+        if self._checksum is None:
+            self._checksum = await self._file.finish()
+            self._reservation.staged(self._file.written)
+        return self._checksum
+
+    def _demand(self, state: _State) -> None:
+        if self._state is not state:
+            raise ValueError("the upload has ended")
