@@ -26,7 +26,7 @@ _LSN_TOLD_WITHIN_SECONDS = 0.5
 """A reader that missed an event learns of it by the last LSN: told soon, but not for each upload."""
 _LOOK_EVERY_SECONDS = 0.25
 
-_logger = get_logger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Announcer:
                 await self._say(said)
             except (RedisError, OSError) as error:
                 if reachable:
-                    _logger.warning("announcement_failed", reason=type(error).__name__)
+                    _log.warning("the element cannot announce itself", reason=type(error).__name__)
                 reachable = False
             else:
                 reachable = True
@@ -97,7 +97,7 @@ class Announcer:
         loop = asyncio.get_running_loop()
         said_at = loop.time()
         while (age := loop.time() - said_at) < ANNOUNCE_EVERY_SECONDS:
-            if (self._health(), self._engine.element.mode) != (said.health, said.mode):
+            if (self._health(), Mode(self._engine.element.mode)) != (said.health, said.mode):
                 return
             moved = self._engine.last_lsn > said.last_lsn
             if moved and age >= _LSN_TOLD_WITHIN_SECONDS:

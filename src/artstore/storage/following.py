@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from artstore.engine import Change, Lsn
+from artstore.engine import Change, ChangesGone, Lsn
 from artstore.kernel.logging import get_logger
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 3.0
 _LOOK_AGAIN_SECONDS = 5.0
+_PAST_DAMAGE_SECONDS = 1.0
 
-_logger = get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class TargetAway(Exception):
@@ -104,7 +105,7 @@ class LogFollower:
     async def _open(self) -> None:
         position = await self._target.open()
         if self.status.away is not None:
-            _logger.info("follower_ready", follower=self.name, position=position, lag=self.lag)
+            _log.info("a follower is at work", follower=self.name, position=position, lag=self.lag)
             self.status.away = None
         await self._moved_to(position)
 
@@ -116,10 +117,15 @@ class LogFollower:
             await self._open()  # idle: notice that the target went away, or came back without what it had
             return
         await asyncio.sleep(self._target.linger_seconds)
-        changes = await self._log.changes(Lsn(self.status.position), self._batch_size)
-        if changes:
-            await self._target.take(changes)
-            await self._moved_to(changes[-1].lsn)
+        try:
+            changes = await self._log.changes(Lsn(self.status.position), self._batch_size)
+        except ChangesGone as error:
+            raise TargetAway("the log no longer has what comes next; the target decides anew") from error
+        if not changes:  # all that came is damaged, as recovery told: the next change leads past it
+            await asyncio.sleep(_PAST_DAMAGE_SECONDS)
+            return
+        await self._target.take(changes)
+        await self._moved_to(changes[-1].lsn)
 
     async def _moved_to(self, position: int) -> None:
         self.status.position = position
@@ -129,5 +135,5 @@ class LogFollower:
 
     def _set_away(self, reason: str) -> None:
         if self.status.away != reason:
-            _logger.warning("follower_away", follower=self.name, reason=reason, lag=self.lag)
+            _log.warning("a follower is away", follower=self.name, reason=reason, lag=self.lag)
         self.status.away = reason

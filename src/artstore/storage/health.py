@@ -11,9 +11,9 @@ from artstore.wire.elements import ElementHealth
 
 def health_of(engine: Engine, followers: Sequence[LogFollower], max_backlog_bytes: int) -> ElementHealth:
     """Degraded while a follower is not at work, or the log that waits for one is past half its limit."""
-    if engine.status().failed is not None or any(follower.status.away is not None for follower in followers):
-        return ElementHealth.DEGRADED
-    if engine.status().bytes > max_backlog_bytes // 2:
+    log = engine.status()
+    away = any(follower.status.away is not None for follower in followers)
+    if away or log.failed is not None or log.bytes > max_backlog_bytes // 2:
         return ElementHealth.DEGRADED
     return ElementHealth.OK
 
@@ -34,11 +34,11 @@ class FollowerDependency:
 
 @dataclass(frozen=True)
 class LogDependency:
-    """The log itself: an element that cannot write it takes nothing, and asks to be started again."""
+    """The log itself: an element that cannot write it takes nothing more. What it has can still be read."""
 
     engine: Callable[[], Engine]
     name: str = "log"
-    essential: bool = True
+    essential: bool = False
 
     async def check(self) -> None:
         failed = self.engine().status().failed

@@ -60,7 +60,7 @@ class ElementCollector(Collector):
             lag.add_metric([name], follower.lag)
         yield lag
         away = GaugeMetricFamily(
-            "artstore_storage_follower_away", "1 while a follower is not at work", labels=["follower"]
+            "artstore_storage_a follower is away", "1 while a follower is not at work", labels=["follower"]
         )
         for outside in self._followers:
             away.add_metric([outside.name], outside.status.away is not None)

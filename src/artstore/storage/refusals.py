@@ -1,6 +1,7 @@
 """One table from what the engine, the attributes and the index refuse to what a client is told (RFC 9457)."""
 
 from artstore.attributes import AttributesError, AttributesInvalid, AttributesTooLarge, FilenameInvalid
+from artstore.engine import ChangesGone
 from artstore.engine import errors as engine
 from artstore.kernel.multipart import BrokenForm, FieldTooLarge, NotAForm
 from artstore.kernel.problems import Problem
@@ -28,6 +29,8 @@ REFUSALS: dict[type[Exception], ProblemType] = {
     engine.Damaged: ProblemType.DOCUMENT_DAMAGED,
     engine.Closed: ProblemType.ELEMENT_UNAVAILABLE,
     engine.LogFailed: ProblemType.ELEMENT_UNAVAILABLE,
+    # Followers meet this one, never a client.
+    ChangesGone: ProblemType.INTERNAL,
     # These stop the start of a service; over HTTP they can only be a mistake.
     engine.NotAnElement: ProblemType.INTERNAL,
     engine.ElementMismatch: ProblemType.INTERNAL,

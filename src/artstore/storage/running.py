@@ -1,5 +1,6 @@
 """The element as it runs in this process: the engine, what follows its log, what makes it known."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -27,8 +28,9 @@ from artstore.storage.index.tables import SCHEMA, index_tables
 from artstore.storage.metrics import ElementCollector
 from artstore.storage.settings import StorageSettings
 
+_LOCATE_SECONDS = 1.0
 _MIGRATIONS = Path(__file__).parent / "index" / "migrations"
-_logger = get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class RunningElement:
@@ -86,7 +88,7 @@ class RunningElement:
             followers=(IndexTarget.name, EventsTarget.name),
         )
         engine = await Engine.open(settings.root, options, locate=self._locate)
-        _logger.info("recovered", element_id=engine.element.id, **vars(engine.recovery))
+        _log.info("the element is open", element_id=engine.element.id, **vars(engine.recovery))
         return engine
 
     def _compose(self) -> None:
@@ -113,4 +115,8 @@ class RunningElement:
         REGISTRY.register(self._collector)
 
     async def _locate(self, file_id: FileId) -> str | None:
-        return await self.index.storage_path(file_id)
+        """For the engine, which does without it: whatever makes this slow must not make a download slow."""
+        if self.index_follower.status.away is not None:
+            return None
+        async with asyncio.timeout(_LOCATE_SECONDS):
+            return await self.index.storage_path(file_id)

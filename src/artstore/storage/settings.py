@@ -27,8 +27,8 @@ class StorageSettings(ServiceSettings):
     """``edit``, ``rw``, ``ro`` or ``ar``: given to a new element. An existing one keeps its own, and another
     one here stops the start: a mode is changed by a request, not by a slip in a file."""
     confirm_mode: bool = False
-    """Gives an existing element ``mode`` whatever it has: the only way back from ``ro`` and ``ar``. Set it for
-    one start."""
+    """Gives an existing element ``mode`` whatever it has: the only way back from ``ro`` and ``ar``. Set it
+    for one start."""
     capacity_bytes: Annotated[int | None, Field(gt=0)] = None
     """Most that documents with their attributes may take. Default: what the disk has. More than the disk has
     does no harm: the free room told is never more than the disk's."""

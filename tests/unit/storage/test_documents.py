@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from artstore.attributes import FileAttributes, FileId, new_file_id
-from artstore.engine import Change, ChangeKind, Lsn
+from artstore.engine import Change, ChangeKind, Lsn, Mode
 from artstore.storage.documents import document_json, event_json, public_fields
 from artstore.storage.index.batch import batch_of, batch_of_scan
 from artstore.wire.documents import Document
@@ -41,7 +41,7 @@ def change(lsn: int, kind: ChangeKind, file_id: UUID | None, of: FileAttributes 
         file_id=None if file_id is None else FileId(file_id),
         attributes=of,
         storage_path=None if of is None else of.storage_path,
-        mode="ro" if kind is ChangeKind.MODE else None,
+        mode=Mode.RO if kind is ChangeKind.MODE else None,
         at=AT,
     )
 

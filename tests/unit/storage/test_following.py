@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from artstore.engine import Change, ChangeKind, Lsn
+from artstore.engine import Change, ChangeKind, Lsn, Mode
 from artstore.storage.following import LogFollower, TargetAway
 
 
@@ -43,7 +43,7 @@ def change(lsn: int) -> Change:
         file_id=None,
         attributes=None,
         storage_path=None,
-        mode="ro",
+        mode=Mode.RO,
         at=datetime.now(UTC),
     )
 

@@ -10,7 +10,7 @@ from artstore.storage.documents import event_json
 from artstore.storage.events.stream import EventStream
 from artstore.storage.following import TargetAway
 
-_logger = get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class EventsTarget:
@@ -33,7 +33,11 @@ class EventsTarget:
             newest = await self._stream.last_lsn()
             if newest is not None and newest > self._engine.last_lsn:
                 # The root was made anew, or put back from a copy: Redis would refuse its LSNs as repetitions.
-                _logger.warning("event_stream_dropped", newest=newest, last_lsn=self._engine.last_lsn)
+                _log.warning(
+                    "the event stream is of another history and was dropped",
+                    newest=newest,
+                    last_lsn=self._engine.last_lsn,
+                )
                 await self._stream.forget()
                 newest = None
         except (RedisError, OSError) as error:

@@ -1,24 +1,20 @@
 """``GET`` and ``HEAD /api/v1/files/{file_id}/download``: the bytes of a document, or one range of them."""
 
-import contextlib
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from artstore.attributes import FileAttributes, FileId
-from artstore.engine import Engine, OpenDocument
+from artstore.engine import Damaged, Engine, OpenDocument
 from artstore.kernel.access import Principal
 from artstore.kernel.streaming import RangeSpec, parse_range
 from artstore.storage import metrics
 from artstore.storage.files import headers as fields
+from artstore.storage.files.sending import PIECE_BYTES, DocumentResponse
 from artstore.storage.refusals import document_not_found
 from artstore.storage.running import RunningElement
 from artstore.wire.headers import REPR_DIGEST
-
-PIECE_BYTES = 1024 * 1024
-"""Read and sent at once. Larger pieces cost memory for each download and measured no faster."""
 
 
 class Downloads:
@@ -28,21 +24,26 @@ class Downloads:
         self._element = element
 
     async def endpoint(self, request: Request, principal: Principal) -> Response:
-        file_id = document_id(request)
-        attributes = await visible_attributes(self._element.engine, file_id, principal)
-        if _is_unchanged(request, attributes):
-            return Response(status_code=304, headers=_validators(attributes))
-        wanted = _range(request, attributes)
-        headers = _headers(attributes, wanted)
-        status = 200 if wanted is None else 206
-        if request.method == "HEAD":
-            return Response(status_code=status, headers=headers)
-        part = wanted or RangeSpec(0, attributes.file_size, attributes.file_size)
-        document = await self._element.engine.open_document(file_id)
-        if part.length <= PIECE_BYTES:
-            async with contextlib.aclosing(_pieces(document, part)) as pieces:
-                return Response(b"".join([piece async for piece in pieces]), status, headers)
-        return StreamingResponse(_pieces(document, part), status, headers)
+        document = await self._open_visible(document_id(request), principal)
+        try:
+            response = await _answer(request, document)
+        except BaseException:
+            await document.close()
+            raise
+        if not isinstance(response, DocumentResponse):  # which closes it when all is sent
+            await document.close()
+        return response
+
+    async def _open_visible(self, file_id: FileId, principal: Principal) -> OpenDocument:
+        try:
+            document = await self._element.engine.open_document(file_id)
+        except Damaged:
+            await visible_attributes(self._element.engine, file_id, principal)
+            raise
+        if not principal.may_see(document.attributes.created_by_id):
+            await document.close()
+            raise document_not_found()
+        return document
 
 
 def document_id(request: Request) -> FileId:
@@ -61,21 +62,21 @@ async def visible_attributes(engine: Engine, file_id: FileId, principal: Princip
     return attributes
 
 
-async def _pieces(document: OpenDocument, part: RangeSpec) -> AsyncIterator[bytes]:
-    """The bytes of ``part``; the document is closed at the end, however it comes.
-
-    A short read raises Damaged, after which the server breaks the connection: never a short answer that
-    looks whole.
-    """
-    try:
-        position = part.start
-        while position < part.stop:
-            piece = await document.read(position, min(PIECE_BYTES, part.stop - position))
-            position += len(piece)
-            metrics.BYTES_OUT.inc(len(piece))
-            yield piece
-    finally:
-        await document.close()
+async def _answer(request: Request, document: OpenDocument) -> Response:
+    attributes = document.attributes
+    if _is_unchanged(request, attributes):
+        return Response(status_code=304, headers=_validators(attributes))
+    wanted = _range(request, attributes)
+    headers = _headers(attributes, wanted)
+    status = 200 if wanted is None else 206
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers)
+    part = wanted or RangeSpec(0, attributes.file_size, attributes.file_size)
+    if part.length > PIECE_BYTES:
+        return DocumentResponse(document, part, status, headers)
+    content = await document.read(part.start, part.length)
+    metrics.BYTES_OUT.inc(len(content))
+    return Response(content, status, headers)
 
 
 def _is_unchanged(request: Request, attributes: FileAttributes) -> bool:

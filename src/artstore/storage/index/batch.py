@@ -44,7 +44,8 @@ def batch_of(changes: Iterable[Change]) -> Batch:
             continue
         if change.kind is ChangeKind.DELETE:
             before = batch.rows.get(change.file_id)
-            batch.rows[change.file_id] = Row(lsn=change.lsn, created_by_id=before and before.created_by_id)
+            owner = None if before is None else before.created_by_id
+            batch.rows[change.file_id] = Row(lsn=change.lsn, created_by_id=owner)
         elif change.attributes is not None:
             batch.rows[change.file_id] = _row(change.attributes, change.lsn)
     return batch

@@ -10,7 +10,7 @@ from artstore.storage.index.repository import IndexRepository, IndexState
 _BATCH_ROWS = 2000
 _TELL_EVERY_ROWS = 100_000
 
-_logger = get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class Rebuild:
@@ -31,7 +31,7 @@ class Rebuild:
     async def run(self, state: IndexState, reason: str) -> IndexState:
         """The state to follow from. Raises DatabaseDown."""
         from_lsn = self._engine.first_lsn - 1
-        _logger.warning("index_rebuild_started", reason=reason, from_lsn=from_lsn)
+        _log.warning("the index is being rebuilt", reason=reason, from_lsn=from_lsn)
         self.documents = 0
         try:
             async with self._database.write() as db:
@@ -47,7 +47,7 @@ class Rebuild:
             await self._write(rows, begun)
             async with self._database.write() as db:
                 finished = await self._repository.finish_rebuild(db, begun)
-            _logger.info("index_rebuild_finished", documents=self.documents, position=finished.position)
+            _log.info("the index was rebuilt", documents=self.documents, position=finished.position)
             return finished
         finally:
             self.documents = None
@@ -60,4 +60,4 @@ class Rebuild:
             await self._repository.overwrite(db, batch, state.generation)
         before, self.documents = self.documents, self.documents + len(rows)
         if before // _TELL_EVERY_ROWS != self.documents // _TELL_EVERY_ROWS:
-            _logger.info("index_rebuild_progress", documents=self.documents)
+            _log.info("the index is being rebuilt", documents=self.documents)

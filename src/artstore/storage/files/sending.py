@@ -1,0 +1,69 @@
+"""An answer that carries the bytes of a document, piece by piece."""
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from artstore.engine import OpenDocument
+from artstore.kernel.streaming import RangeSpec
+from artstore.storage import metrics
+
+PIECE_BYTES = 1024 * 1024
+"""Read and sent at once. Two of them are in memory for each download, one being sent while one is read."""
+
+
+class DocumentResponse(Response):
+    """Sends ``part`` of an open document, and closes the document at the end, however it comes.
+
+    Whoever makes the response must also call it. A document that turns out damaged breaks the connection: the
+    client never gets a short answer that looks whole.
+    """
+
+    def __init__(
+        self, document: OpenDocument, part: RangeSpec, status_code: int, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(None, status_code, headers)
+        self._document = document
+        self._part = part
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The server takes what is sent to a client that went away without a word: only receive() tells.
+        gone = asyncio.create_task(_until_gone(receive), name="download gone")
+        try:
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            await self._send_pieces(send, gone)
+        finally:
+            gone.cancel()
+            await asyncio.gather(gone, return_exceptions=True)
+            await self._document.close()
+
+    async def _send_pieces(self, send: Send, gone: "asyncio.Task[None]") -> None:
+        position, stop = self._part.start, self._part.stop
+        ahead = self._read_ahead(position)
+        try:
+            while position < stop:
+                piece = await ahead
+                position += len(piece)
+                if gone.done():
+                    raise ClientDisconnect
+                if position < stop:
+                    ahead = self._read_ahead(position)
+                await send({"type": "http.response.body", "body": piece, "more_body": position < stop})
+                metrics.BYTES_OUT.inc(len(piece))
+        finally:
+            # A thread may still be reading: the document must not be closed under it.
+            await asyncio.gather(ahead, return_exceptions=True)
+
+    def _read_ahead(self, position: int) -> "asyncio.Task[bytes]":
+        length = min(PIECE_BYTES, self._part.stop - position)
+        return asyncio.create_task(self._document.read(position, length), name="read ahead")
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
