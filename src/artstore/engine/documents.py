@@ -113,10 +113,17 @@ class Documents:
         if entry.content_lsn is None:
             source: Source = await self._run(self._blobs.open, entry.storage_path)
         elif entry.staged is not None:
-            source = await self._run(self._staged.open, entry.staged)
+            source = await self._run(self._open_staged, entry.staged, entry.storage_path)
         else:
             source = MemorySource(self._logged_content(entry.content_lsn))
         return attributes, _checked(attributes, source)
+
+    def _open_staged(self, staged: str, storage_path: str) -> Source:
+        """A staging file is moved to its place a flush before the overlay hears of it."""
+        try:
+            return self._staged.open(staged)
+        except BlobMissing:
+            return self._blobs.open(storage_path)
 
     def _logged_content(self, lsn: Lsn) -> bytes:
         logged = self._log.read(lsn).entry()
