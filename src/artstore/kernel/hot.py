@@ -69,7 +69,7 @@ class _Hot:
         except Problem as problem:
             response = problem_response(problem)
             exchange: Exchange = asgi_scope[EXCHANGE_KEY]
-            if exchange.has_body and (exchange.bytes_in or not exchange.expects_continue):
+            if exchange.has_body:
                 asgi_scope[BODY_LIMIT_KEY] = None
                 await drain(request)
         await response(asgi_scope, receive, send)

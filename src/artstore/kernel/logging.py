@@ -36,7 +36,7 @@ def configure(service: str, level: str = "info") -> None:
             _render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        logger_factory=_StandardOutput,
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -58,6 +58,20 @@ def tell_cannot_start(service: str, error: BaseException) -> None:
     if not text or not isinstance(error, RuntimeError):
         text = f"{type(error).__name__}: {text}".rstrip(": ")
     sys.stderr.write(f"artstore {service}: cannot start: {blot_out(text)}\n")
+
+
+class _StandardOutput:
+    """Writes lines to whatever standard output is at that moment, each at once and whole."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def msg(self, line: bytes) -> None:
+        output = sys.stdout.buffer
+        output.write(line + b"\n")
+        output.flush()
+
+    log = debug = info = warning = error = exception = critical = msg
 
 
 class _Identity:

@@ -7,12 +7,13 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.kernel import tracing
-from artstore.kernel.exchange import BODY_LIMIT_KEY, EXCHANGE_KEY, Exchange
+from artstore.kernel.exchange import BODY_LIMIT_KEY
 from artstore.kernel.streaming import drain
 from artstore.wire.problems import PROBLEM_JSON, ProblemType
 
@@ -104,6 +105,8 @@ async def _on_http_exception(request: Request, exception: Exception) -> Response
     status = exception.status_code
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         await _drain(request)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods_at(request)))
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status_code=status, headers=headers)
     phrase = _phrase(status)
@@ -117,10 +120,19 @@ async def _on_http_exception(request: Request, exception: Exception) -> Response
 
 async def _drain(request: Request) -> None:
     """Takes in a little more than was allowed, so that the client reads the refusal, not a reset."""
-    exchange: Exchange = request.scope[EXCHANGE_KEY]
-    if exchange.bytes_in or not exchange.expects_continue:
-        request.scope[BODY_LIMIT_KEY] = None
-        await drain(request)
+    request.scope[BODY_LIMIT_KEY] = None
+    await drain(request)
+
+
+def _methods_at(request: Request) -> set[str]:
+    """The methods of all routes at this path (RFC 9110 §10.2.1); Starlette names only the first one's."""
+    path = request.scope["path"]
+    methods: set[str] = set()
+    for context in iter_route_contexts(request.app.routes):
+        pattern = getattr(context, "path_regex", None)
+        if pattern is not None and pattern.match(path):
+            methods |= context.methods or set()
+    return methods
 
 
 def _phrase(status: int) -> str:

@@ -1,6 +1,7 @@
 """The public keys that tokens are verified with, and how they get here from Admin."""
 
 import asyncio
+import base64
 import json
 import time
 from typing import Any, Protocol
@@ -112,16 +113,24 @@ def read_key_set(body: bytes) -> dict[str, RSAKey]:
     for entry in entries:
         if not isinstance(entry, dict) or entry.get("kty") != "RSA" or entry.get("use", "sig") != "sig":
             continue
-        kid, modulus, exponent = entry.get("kid"), entry.get("n"), entry.get("e")
-        if not (isinstance(kid, str) and isinstance(modulus, str) and isinstance(exponent, str)):
-            continue
-        try:
-            # Only the public half is taken over, whatever else the entry holds.
-            key = RSAKey.import_key({"kty": "RSA", "n": modulus, "e": exponent})
-            bits = key.public_key.key_size
-        except (JoseError, ValueError) as error:
-            _log.warning("a key of the key set cannot be used", kid=kid, reason=str(error))
-            continue
-        if bits >= _LEAST_KEY_BITS:
+        kid = entry.get("kid")
+        if isinstance(kid, str) and (key := _public_key(entry)) is not None:
             keys[kid] = key
     return keys
+
+
+def _public_key(entry: dict[str, Any]) -> RSAKey | None:
+    """The public half, whatever else the entry holds; None where it is damaged or too short to be trusted."""
+    modulus, exponent = entry.get("n"), entry.get("e")
+    try:
+        if not isinstance(modulus, str) or not isinstance(exponent, str) or _bits(modulus) < _LEAST_KEY_BITS:
+            raise ValueError(f"an RSA key has n and e, and here {_LEAST_KEY_BITS} bits or more")
+        return RSAKey.import_key({"kty": "RSA", "n": modulus, "e": exponent})
+    except (JoseError, ValueError, TypeError) as error:
+        _log.warning("a key of the key set cannot be used", kid=entry.get("kid"), reason=str(error))
+        return None
+
+
+def _bits(modulus: str) -> int:
+    padded = modulus + "=" * (-len(modulus) % 4)
+    return int.from_bytes(base64.urlsafe_b64decode(padded), "big").bit_length()
