@@ -9,8 +9,10 @@ Advance = Callable[[int], None]
 
 
 @contextmanager
-def progress_bar(label: str, total: int | None, *, shown: bool = True) -> Iterator[Advance]:
-    """A bar of bytes on stderr while the block runs."""
+def progress_bar(
+    label: str, total: int | None, *, shown: bool = True, as_bytes: bool = True
+) -> Iterator[Advance]:
+    """A bar on stderr while the block runs; of bytes, or of things that are counted."""
     if not shown or not sys.stderr.isatty():
         yield lambda count: None
         return
@@ -18,19 +20,15 @@ def progress_bar(label: str, total: int | None, *, shown: bool = True) -> Iterat
     from rich.progress import (
         BarColumn,
         DownloadColumn,
+        MofNCompleteColumn,
         Progress,
         TextColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
+    amounts = [DownloadColumn(), TransferSpeedColumn()] if as_bytes else [MofNCompleteColumn()]
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(), *amounts, TimeRemainingColumn()]
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(label, total=total)
         yield lambda count: progress.advance(task, count)

@@ -21,7 +21,8 @@ def up(
     ingester_port: Port = None,
     query_port: Port = None,
     element_port: Annotated[
-        list[str] | None, typer.Option(metavar="ELEMENT=PORT", help="The port of an element: edit-01 or rw-01.")
+        list[str] | None,
+        typer.Option(metavar="ELEMENT=PORT", help="The port of an element: edit-01 or rw-01."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

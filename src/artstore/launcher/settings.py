@@ -43,12 +43,12 @@ class SystemSettings:
 
     @classmethod
     def from_environment(
-        cls, *, ports: Mapping[str, int] | None = None, host: str = "127.0.0.1"
+        cls, *, ports: Mapping[str, int] | None = None, default_ports: Mapping[str, int] = DEFAULT_PORTS
     ) -> "SystemSettings":
         """Takes ARTSTORE_DATABASE_URL and ARTSTORE_REDIS_URL from the environment where they are set."""
         return cls(
-            host=host,
             ports=ports or {},
+            default_ports=default_ports,
             database_url=environ.get(DATABASE_URL) or None,
             redis_url=environ.get(REDIS_URL) or None,
         )
