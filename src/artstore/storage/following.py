@@ -104,10 +104,10 @@ class LogFollower:
 
     async def _open(self) -> None:
         position = await self._target.open()
+        await self._moved_to(position)
         if self.status.away is not None:
             _log.info("a follower is at work", follower=self.name, position=position, lag=self.lag)
             self.status.away = None
-        await self._moved_to(position)
 
     async def _follow(self) -> None:
         try:

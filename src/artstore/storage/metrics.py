@@ -7,9 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from artstore.engine import Engine
-from artstore.kernel.problems import Problem
 from artstore.storage.following import LogFollower
-from artstore.storage.refusals import REFUSED_CLASSES, refusal_of
 
 UPLOADS = Counter(
     "artstore_storage_uploads",
@@ -18,15 +16,6 @@ UPLOADS = Counter(
 )
 BYTES_IN = Counter("artstore_storage_stored_bytes", "Bytes of documents that were stored")
 BYTES_OUT = Counter("artstore_storage_sent_bytes", "Bytes of documents that were sent")
-
-
-def outcome_of(error: Exception) -> str:
-    """The label for an upload that ended with ``error``."""
-    if isinstance(error, Problem):
-        return error.kind.slug
-    if isinstance(error, REFUSED_CLASSES):
-        return refusal_of(error).kind.slug
-    return "failed"
 
 
 class ElementCollector(Collector):
@@ -60,7 +49,7 @@ class ElementCollector(Collector):
             lag.add_metric([name], follower.lag)
         yield lag
         away = GaugeMetricFamily(
-            "artstore_storage_a follower is away", "1 while a follower is not at work", labels=["follower"]
+            "artstore_storage_follower_away", "1 while a follower is not at work", labels=["follower"]
         )
         for outside in self._followers:
             away.add_metric([outside.name], outside.status.away is not None)

@@ -1,15 +1,19 @@
 """One table from what the engine, the attributes and the index refuse to what a client is told (RFC 9457)."""
 
+from http import HTTPStatus
+
 from artstore.attributes import AttributesError, AttributesInvalid, AttributesTooLarge, FilenameInvalid
 from artstore.engine import ChangesGone
 from artstore.engine import errors as engine
+from artstore.kernel.logging import get_logger
 from artstore.kernel.multipart import BrokenForm, FieldTooLarge, NotAForm
 from artstore.kernel.problems import Problem
 from artstore.kernel.streaming import UnsatisfiableRange
 from artstore.storage.index.reader import IndexUnavailable
 from artstore.wire.problems import ProblemType
 
-Refused = engine.EngineError | AttributesError | BrokenForm | IndexUnavailable | UnsatisfiableRange
+_log = get_logger(__name__)
+
 REFUSED_CLASSES: tuple[type[Exception], ...] = (
     engine.EngineError,
     AttributesError,
@@ -57,14 +61,19 @@ _OWN_WORDS: dict[ProblemType, str] = {
 
 
 def refusal_of(error: Exception) -> Problem:
-    """The problem that a client is told of, for an exception of one of REFUSED_CLASSES."""
+    """The problem that a client is told of, for an exception of one of REFUSED_CLASSES.
+
+    What the client cannot repair stands in the log of the service with all that the client is not told.
+    """
     kind = next(REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS)
+    if kind.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("a request cannot be served", reason=str(error), exc_info=error)
     headers: dict[str, str] = {}
     if isinstance(error, UnsatisfiableRange):
         headers["Content-Range"] = error.content_range
     if kind.status == 503:
         headers["Retry-After"] = "2"
-    return Problem(kind, _OWN_WORDS.get(kind) or _sentence(str(error)), field=_field(error), headers=headers)
+    return Problem(kind, _OWN_WORDS.get(kind) or _words(error), field=_field(error), headers=headers)
 
 
 def document_not_found() -> Problem:
@@ -84,5 +93,12 @@ def _field(error: Exception) -> str | None:
             return None
 
 
-def _sentence(text: str) -> str:
+def _words(error: Exception) -> str:
+    match error:
+        case FilenameInvalid():
+            text = error.reason
+        case AttributesInvalid(field=field) if field:
+            text = f"the attribute {field!r} {error.reason}"
+        case _:
+            text = str(error)
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

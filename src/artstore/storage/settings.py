@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from artstore.kernel.settings import ServiceSettings
-from artstore.storage.index.tables import check_prefix, prefix_of
+from artstore.storage.index.prefix import check_prefix, prefix_of
 from artstore.wire.elements import Mode
 
 GIB = 1024**3

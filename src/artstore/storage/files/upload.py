@@ -12,11 +12,11 @@ from artstore.engine import Draft, Upload
 from artstore.kernel.access import Principal
 from artstore.kernel.multipart import Field, FileData, FileEnd, FileStart, FormParser
 from artstore.kernel.problems import Problem
-from artstore.kernel.streaming import drain
 from artstore.storage import metrics
 from artstore.storage.documents import document_json
 from artstore.storage.files.form import FILE_PART, UploadForm
 from artstore.storage.files.headers import revision_tag
+from artstore.storage.refusals import REFUSED_CLASSES, refusal_of
 from artstore.storage.running import RunningElement
 from artstore.wire.headers import EXPECTED_SIZE
 from artstore.wire.problems import ProblemType
@@ -40,10 +40,15 @@ class Uploads:
         except ClientDisconnect:
             metrics.UPLOADS.labels("client_gone").inc()
             raise
-        except Exception as error:
-            metrics.UPLOADS.labels(metrics.outcome_of(error)).inc()
-            if not isinstance(error, Problem) or error.kind is not ProblemType.REQUEST_TIMEOUT:
-                await drain(request)  # so that the client reads the refusal rather than a reset
+        except Problem as problem:
+            metrics.UPLOADS.labels(problem.kind.slug).inc()
+            raise
+        except REFUSED_CLASSES as error:
+            refusal = refusal_of(error)
+            metrics.UPLOADS.labels(refusal.kind.slug).inc()
+            raise refusal from error
+        except Exception:
+            metrics.UPLOADS.labels("failed").inc()
             raise
         metrics.UPLOADS.labels("stored").inc()
         metrics.BYTES_IN.inc(attributes.file_size)

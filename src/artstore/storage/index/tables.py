@@ -1,6 +1,5 @@
 """The two tables of one element's index, under names that are known only at run time."""
 
-import re
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -17,8 +16,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON
 
+from artstore.storage.index.prefix import check_prefix
+
 SCHEMA = "storage"
-_PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,6 @@ class IndexTables:
     def version_table(self) -> str:
         """Where Alembic keeps the revision of these two tables (not of another element's)."""
         return f"{self.prefix}_alembic_version"
-
-
-def prefix_of(element_id: str) -> str:
-    """The default table prefix of an element: its id in the characters that a bare SQL name may have."""
-    name = re.sub(r"[^a-z0-9]+", "_", element_id.lower()).strip("_")
-    return (name if name[:1].isalpha() else f"e_{name}")[:40]
-
-
-def check_prefix(prefix: str) -> str:
-    """The prefix itself. ValueError where it could not stand in an SQL name (63 bytes, suffix included)."""
-    if not _PREFIX.fullmatch(prefix):
-        raise ValueError("a table prefix has 1 to 40 characters a-z, 0-9 and _, and begins with a letter")
-    return prefix
 
 
 def index_tables(prefix: str) -> IndexTables:
