@@ -101,18 +101,26 @@ class OrderlyStop:
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         starting = True
+        failed = False
 
         async def next_event() -> Message:
             return await (receive() if starting else self._shutdown_event(receive))
 
         async def tell(message: Message) -> None:
-            nonlocal starting
+            nonlocal starting, failed
             if message["type"] == "lifespan.startup.complete":
                 starting = False
                 asyncio.get_running_loop().add_signal_handler(STOP_SIGNAL, self._begin_to_stop)
+            elif message["type"].endswith(".failed"):
+                failed = True
+                message = {"type": message["type"]}  # without the traceback, which the application has logged
             await send(message)
 
-        await self._app(scope, next_event, tell)
+        try:
+            await self._app(scope, next_event, tell)
+        except Exception:
+            if not failed:
+                raise
         if self._cut.is_set():
             # Granian may wait for ever for the rest; the application is closed and nothing else matters.
             sys.stdout.flush()
