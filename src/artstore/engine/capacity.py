@@ -1,12 +1,15 @@
 """Room in an element: what is used, what is promised to uploads under way, what is free."""
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from artstore.attributes import MAX_BYTES
 from artstore.engine.errors import DiskFull, NoRoom
 
+_LOOK_EVERY_SECONDS = 0.25
+"""How often the disk is asked at most: asking costs more than taking a small document's bytes."""
 _GROW_BYTES = 1 << 20
 """By how much a reservation grows at least when an upload turns out larger than was told."""
 
@@ -37,6 +40,9 @@ class Room:
         self.reserved_bytes = 0
         self.staged_bytes = 0
         """Of the reserved bytes, those that are on the disk already."""
+        self._looked_at = float("-inf")
+        self._found_free = 0
+        self._promised_since = 0
 
     def capacity(self) -> Capacity:
         free_on_disk = self._free_on_disk()
@@ -52,6 +58,7 @@ class Room:
             within_limit = self._limit is None or self.used_bytes + self.reserved_bytes + size <= self._limit
             raise DiskFull(f"take {size} bytes") if within_limit else NoRoom(size, free)
         self.reserved_bytes += size
+        self._promised_since += size
 
     def give_back(self, size: int) -> None:
         self.reserved_bytes -= size
@@ -68,8 +75,13 @@ class Room:
         return max(0, min(on_disk, self._limit - self.used_bytes - self.reserved_bytes))
 
     def _free_on_disk(self) -> int:
-        found = os.statvfs(self._root)
-        return max(0, found.f_bavail * found.f_frsize - self._keep_free)
+        """As found lately; what was promised since must not use up what is kept free."""
+        now = time.monotonic()
+        if now - self._looked_at > _LOOK_EVERY_SECONDS or self._promised_since > self._keep_free // 4:
+            found = os.statvfs(self._root)
+            self._found_free = max(0, found.f_bavail * found.f_frsize - self._keep_free)
+            self._looked_at, self._promised_since = now, 0
+        return self._found_free
 
 
 class Reservation:

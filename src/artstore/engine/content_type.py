@@ -4,35 +4,35 @@ A hint for whoever opens it, nothing more: nothing in ArtStore decides anything 
 """
 
 import mimetypes
+import re
 
 HEAD_BYTES = 512
 """How many first bytes are looked at."""
 UNKNOWN = "application/octet-stream"
 
-_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"%PDF-", "application/pdf"),
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"GIF8", "image/gif"),
-    (0, b"II*\0", "image/tiff"),
-    (0, b"MM\0*", "image/tiff"),
-    (8, b"WEBP", "image/webp"),
-    (0, b"PK\x03\x04", "application/zip"),
-    (0, b"PK\x05\x06", "application/zip"),
-    (0, b"\x1f\x8b", "application/gzip"),
-    (0, b"BZh", "application/x-bzip2"),
-    (0, b"\xfd7zXZ\0", "application/x-xz"),
-    (0, b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
-    (0, b"\x28\xb5\x2f\xfd", "application/zstd"),
-    (0, b"{\\rtf", "application/rtf"),
-    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
-    (0, b"OggS", "audio/ogg"),
-    (0, b"fLaC", "audio/flac"),
-    (0, b"ID3", "audio/mpeg"),
-    (4, b"ftyp", "video/mp4"),
-    (0, b"\x7fELF", "application/x-executable"),
-    (0, b"<?xml", "application/xml"),
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (rb"%PDF-", "application/pdf"),
+    (rb"\x89PNG\r\n\x1a\n", "image/png"),
+    (rb"\xff\xd8\xff", "image/jpeg"),
+    (rb"GIF8", "image/gif"),
+    (rb"II\*\0|MM\0\*", "image/tiff"),
+    (rb"RIFF....WEBP", "image/webp"),
+    (rb"PK\x03\x04|PK\x05\x06", "application/zip"),
+    (rb"\x1f\x8b", "application/gzip"),
+    (rb"BZh", "application/x-bzip2"),
+    (rb"\xfd7zXZ\0", "application/x-xz"),
+    (rb"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (rb"\x28\xb5\x2f\xfd", "application/zstd"),
+    (rb"\{\\rtf", "application/rtf"),
+    (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
+    (rb"OggS", "audio/ogg"),
+    (rb"fLaC", "audio/flac"),
+    (rb"ID3", "audio/mpeg"),
+    (rb"....ftyp", "video/mp4"),
+    (rb"\x7fELF", "application/x-executable"),
+    (rb"<\?xml", "application/xml"),
 )
+_SIGNATURE = re.compile(b"|".join(b"(%s)" % pattern for pattern, _ in _SIGNATURES), re.DOTALL)
 _CONTAINERS = {"application/zip", "application/x-ole-storage", "application/xml", "application/gzip"}
 """What is also the wrapping of more special kinds, which the name tells apart."""
 _BY_EXTENSION = {
@@ -50,14 +50,15 @@ _BY_EXTENSION = {
     ".svg": "image/svg+xml",
     ".webp": "image/webp",
 }
-_TEXT_CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b\b")
+_NOT_IN_TEXT = re.compile(rb"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f]")
 
 
 def content_type_of(head: bytes, filename: str) -> str:
     """The MIME type of a document with these first bytes and this name."""
     named = _from_name(filename)
-    found = next((kind for at, magic, kind in _SIGNATURES if head.startswith(magic, at)), None)
-    if found is not None:
+    signature = _SIGNATURE.match(head)
+    if signature is not None and signature.lastindex is not None:
+        found = _SIGNATURES[signature.lastindex - 1][1]
         return named if named is not None and found in _CONTAINERS else found
     if _is_text(head):
         return named if named is not None and _may_be_text(named) else "text/plain"
@@ -66,11 +67,11 @@ def content_type_of(head: bytes, filename: str) -> str:
 
 def _from_name(filename: str) -> str | None:
     extension = "." + filename.rpartition(".")[2].lower()
-    return _BY_EXTENSION.get(extension) or _SYSTEM_INDEPENDENT.guess_type(f"x{extension}")[0]
+    return _BY_EXTENSION.get(extension) or _SYSTEM_INDEPENDENT.get(extension)
 
 
 def _is_text(head: bytes) -> bool:
-    if not _TEXT_CONTROLS.isdisjoint(head):
+    if _NOT_IN_TEXT.search(head):
         return False
     try:
         head.decode()
@@ -88,4 +89,4 @@ def _may_be_text(kind: str) -> bool:
 
 
 # The same answer on every machine: without the tables that the system may have.
-_SYSTEM_INDEPENDENT = mimetypes.MimeTypes()
+_SYSTEM_INDEPENDENT = mimetypes.MimeTypes().types_map[True]

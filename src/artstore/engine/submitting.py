@@ -65,7 +65,7 @@ class Submitting:
         return await told
 
     def demand_room(self, size: int) -> None:
-        """Raises LogFull if, with ``size`` bytes more, too much of the log waited for the slowest follower."""
+        """Raises LogFull if, with ``size`` bytes more, too much of the log waited for its followers."""
         unfollowed = self._unfollowed_bytes() + self._queued_bytes
         if unfollowed + size > self._max_backlog_bytes:
             raise LogFull(unfollowed, self._max_backlog_bytes)

@@ -2,11 +2,14 @@
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from artstore.engine.blobs.contract import Abilities, BlobMissing
 from artstore.engine.durable import (
+    TEMPORARY_PREFIX,
+    disk_errors,
     flush_file,
     flush_filesystem,
     flush_folder,
@@ -14,7 +17,7 @@ from artstore.engine.durable import (
     make_folders,
     move_behind,
     remove_behind,
-    write_behind,
+    write_all,
 )
 
 _FEW = 4
@@ -29,29 +32,46 @@ class LocalBlobs:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._prefix = f"{root}/"
         self._known_folders: set[str] = set()
-        self._changed_folders: set[Path] = set()
-        self._written: list[Path] = []
+        self._changed_folders: set[str] = set()
+        self._written: list[str] = []
+        self._token = secrets.token_hex(6)
+        self._count = 0
 
     def put(self, path: str, data: bytes | memoryview) -> None:
-        target = self._target(path)
-        write_behind(target, (data,))
+        # As durable.write_behind, without its Path objects: two of these for each document make them half of
+        # what following costs.
+        folder = self._folder_of(path)
+        self._count += 1
+        temporary = f"{folder}/{TEMPORARY_PREFIX}{self._token}{self._count}"
+        target = f"{self._prefix}{path}"
+        with disk_errors(f"write {path}"):
+            try:
+                _fill(temporary, data)
+                os.rename(temporary, target)  # noqa: PTH104 - see above
+            except BaseException:
+                self._known_folders.discard(folder)  # perhaps somebody removed it
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)  # noqa: PTH108 - see above
+                raise
         self._written.append(target)
 
     def put_staged(self, path: str, staged: Path) -> None:
-        target = self._target(path)
+        self._folder_of(path)
+        target = self._root / path
         try:
             move_behind(staged, target)
         except FileNotFoundError:
             if not target.exists():
                 raise BlobMissing(path) from None
-        self._changed_folders.add(staged.parent)
+        self._changed_folders.add(str(staged.parent))
 
     def delete(self, path: str) -> bool:
         target = self._root / path
         removed = remove_behind(target)
         if removed:
-            self._changed_folders.add(target.parent)
+            self._changed_folders.add(str(target.parent))
         return removed
 
     def flush(self) -> None:
@@ -62,10 +82,10 @@ class LocalBlobs:
             return
         for path in written:
             with contextlib.suppress(FileNotFoundError):  # it was deleted again
-                flush_file(path)
+                flush_file(Path(path))
         for folder in folders:
             with contextlib.suppress(FileNotFoundError):
-                flush_folder(folder)
+                flush_folder(Path(folder))
 
     def open(self, path: str) -> "LocalReader":
         try:
@@ -106,17 +126,17 @@ class LocalBlobs:
             remove_behind(self._root / folder / name)
         return len(left_over)
 
-    def _target(self, path: str) -> Path:
-        """Where a blob goes; its folder exists afterwards, durable after the next flush."""
-        target = self._root / path
-        folder = path.rpartition("/")[0]
+    def _folder_of(self, path: str) -> str:
+        """The folder that a blob goes into; it exists afterwards, durable after the next flush."""
+        folder = f"{self._prefix}{path.rpartition('/')[0]}"
         if folder not in self._known_folders:
-            self._changed_folders.update(made.parent for made in make_folders(target.parent, flush=False))
+            made = make_folders(Path(folder), flush=False)
+            self._changed_folders.update(str(each.parent) for each in made)
             if len(self._known_folders) >= _MAX_KNOWN_FOLDERS:
                 self._known_folders.clear()
             self._known_folders.add(folder)
-        self._changed_folders.add(target.parent)
-        return target
+        self._changed_folders.add(folder)
+        return folder
 
 
 class LocalReader:
@@ -138,3 +158,13 @@ class LocalReader:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _fill(temporary: str, data: bytes | memoryview) -> None:
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    try:
+        if os.write(descriptor, data) != len(data):  # rare: larger than 2 GiB, or a signal
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            write_all(descriptor, data)
+    finally:
+        os.close(descriptor)
