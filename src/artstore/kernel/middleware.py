@@ -26,7 +26,6 @@ _NOT_ENDED: Final = 499
 """Logged and counted, never sent, where the exchange broke off: nginx's number for a client gone away."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
-_log = get_logger("access")
 
 
 class RequestMiddleware:
@@ -37,6 +36,8 @@ class RequestMiddleware:
         self._service = service
         self._routes = routes
         self._in_flight = metrics.IN_FLIGHT.labels(service)
+        # Bound here: a logger that is not makes itself anew for every line.
+        self._log = get_logger("access").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,7 +64,7 @@ class RequestMiddleware:
             return _NOT_ENDED
         except Exception:
             scope[LOGGED_KEY] = True
-            _log.exception("the request failed", method=scope["method"], route=self._routes.of(scope))
+            self._log.exception("the request failed", method=scope["method"], route=self._routes.of(scope))
             if exchange.status:
                 # The answer has begun: only a broken connection can still tell the client that it is wrong.
                 raise
@@ -79,7 +80,7 @@ class RequestMiddleware:
             self._service, method, route, status, seconds=seconds, bytes_in=bytes_in, bytes_out=bytes_out
         )
         principal = scope.get(PRINCIPAL_KEY)
-        (_log.debug if route in _QUIET else _log.info)(
+        (self._log.debug if route in _QUIET else self._log.info)(
             "request",
             method=method,
             route=route,

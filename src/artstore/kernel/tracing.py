@@ -2,10 +2,8 @@
 
 import os
 import re
-import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass
-from uuid import uuid4
 
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
 # Version 00, or a later one that may carry more fields (W3C Trace Context §3.2.4); ff is forbidden.
@@ -59,11 +57,11 @@ def from_headers(request_id: str | None, traceparent: str | None) -> RequestCont
     if request_id is None or not _SAFE_REQUEST_ID.fullmatch(request_id):
         request_id = new_request_id()
     trace_id, flags = _parse(traceparent)
-    return RequestContext(request_id, trace_id or os.urandom(16).hex(), secrets.token_hex(8), flags)
+    return RequestContext(request_id, trace_id or os.urandom(16).hex(), os.urandom(8).hex(), flags)
 
 
 def new_request_id() -> str:
-    return str(uuid4())
+    return os.urandom(16).hex()
 
 
 def _parse(traceparent: str | None) -> tuple[str | None, int]:
