@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from sqlalchemy import text
 
 from artstore import __version__
 from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
@@ -14,6 +13,7 @@ from artstore.admin.keys.endpoints import key_routes
 from artstore.admin.keys.ring import KeyRing
 from artstore.admin.metadata import SCHEMA
 from artstore.admin.migrations import MIGRATIONS, VERSION_TABLE
+from artstore.admin.repository import hold_start_lock
 from artstore.admin.service_accounts.client_secrets import SecretHasher
 from artstore.admin.service_accounts.configured import ensure_account
 from artstore.admin.service_accounts.endpoints import service_account_routes
@@ -27,8 +27,6 @@ from artstore.kernel.database import Database, migrate
 from artstore.kernel.peers import ElementDirectory
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
-
-_FIRST_START_LOCK = 0x61646D696E  # "admin"
 
 
 def create_app() -> FastAPI:
@@ -88,7 +86,7 @@ async def _prepare(settings: AdminSettings, database: Database, keys: KeyRing, h
     """
     await migrate(settings.database_url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE)
     async with database.write() as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FIRST_START_LOCK})
+        await hold_start_lock(connection)
         await keys.ensure_pair(connection)
         for configured in settings.configured_accounts():
             await ensure_account(connection, configured, hasher)

@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -127,13 +128,18 @@ def admin(start_shared: StartAdmin, shared_backends: Backends) -> Admin:
 
 def _starter(folder: Path) -> Iterator[StartAdmin]:
     started: list[Admin] = []
+    numbers = count()
     ports = Ports(folder / "ports.json", host="127.0.0.1", defaults={})
 
-    def start(backends: Backends, *, environment: Mapping[str, str] | None = None, **settings: str) -> Admin:
-        name = f"admin-{len(started)}"
+    def start(
+        backends: Backends, *, environment: Mapping[str, str] | None = None, **settings: str | None
+    ) -> Admin:
+        """A setting that is None is left out."""
+        name = f"admin-{next(numbers)}"
         port = ports.choose(name)
-        told = settings_of(backends, port) | {
-            f"ARTSTORE_ADMIN_{key.upper()}": value for key, value in settings.items()
+        values = settings_of(backends, port) | settings
+        told = {
+            f"ARTSTORE_ADMIN_{name.upper()}": value for name, value in values.items() if value is not None
         }
         service = Service(
             name,
@@ -158,9 +164,9 @@ def _starter(folder: Path) -> Iterator[StartAdmin]:
     ports.close()
 
 
-def settings_of(backends: Backends, port: int) -> dict[str, str]:
-    """The environment of an Admin. Secrets are made anew each time, as an operator would make them."""
-    values = {
+def settings_of(backends: Backends, port: int) -> dict[str, str | None]:
+    """The settings of an Admin. Secrets are made anew each time, as an operator would make them."""
+    return {
         "port": str(port),
         "database_url": backends.database_url,
         "redis_url": backends.redis.url,
@@ -170,7 +176,6 @@ def settings_of(backends: Backends, port: int) -> dict[str, str]:
         "service_client_id": "services",
         "service_client_secret": secrets.token_urlsafe(32),
     }
-    return {f"ARTSTORE_ADMIN_{name.upper()}": value for name, value in values.items()}
 
 
 def same_accounts(admin: Admin) -> dict[str, str]:

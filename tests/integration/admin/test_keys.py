@@ -77,12 +77,12 @@ class TestPairs:
             "initial_client_secret": "the-same-in-both-processes",
             "service_client_secret": "the-other-in-both-processes",
         }
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(2) as pool:  # to the end: a process dies with the thread that started it
             one, two = pool.map(lambda _: start_admin(backends, **accounts), range(2))
-        (key,) = key_set(one)
-        assert key_set(two) == [key]
-        for client in (one.initial, one.services):
-            assert two.ask_token(client).status_code == one.ask_token(client).status_code == 200
+            (key,) = key_set(one)
+            assert key_set(two) == [key]
+            for client in (one.initial, one.services):
+                assert two.ask_token(client).status_code == one.ask_token(client).status_code == 200
 
     def test_other_passphrase(self, start_admin: StartAdmin, backends: Backends) -> None:
         first = start_admin(backends)

@@ -28,7 +28,7 @@ class KeyRing:
         self._signing: RSAKey | None = None
         self._public: dict[str, RSAKey] = {}
         self._published: list[dict[str, Any]] = []
-        self._refreshing = asyncio.Lock()
+        self._looking = asyncio.Lock()
         self._tried_at = float("-inf")
         self._behind = True
 
@@ -54,7 +54,8 @@ class KeyRing:
         """Follow what other Admin processes change. Runs until it is cancelled."""
         while True:
             await asyncio.sleep(_REFRESH_SECONDS)
-            await self.refresh()
+            async with self._looking:
+                await self.refresh()
 
     def signing_key(self) -> RSAKey:
         """The private key that signs new tokens; its ``kid`` names it. Only after the first ``refresh``."""
@@ -66,7 +67,7 @@ class KeyRing:
         return {"keys": self._published}
 
     async def key(self, kid: str) -> RSAKey | None:
-        """The public key of that id; for an unknown one the database is asked, at most once a second.
+        """The public key of that id; for an unknown one the database is asked, once a second.
 
         Raises KeysUnavailable for an unknown one while the database is away.
         """
@@ -75,8 +76,12 @@ class KeyRing:
         return self._public.get(kid)
 
     async def _look_again(self) -> None:
-        async with self._refreshing:
-            if time.monotonic() - self._tried_at >= _UNKNOWN_KID_SECONDS:
+        """Read the pairs as they are after this call, together with all who ask meanwhile."""
+        asked_at = time.monotonic()
+        async with self._looking:
+            if self._tried_at < asked_at:
+                # To wait is better than to say of a key that was just made that there is none.
+                await asyncio.sleep(self._tried_at + _UNKNOWN_KID_SECONDS - time.monotonic())
                 with suppress(DatabaseDown):
                     await self.refresh()
             if self._behind:

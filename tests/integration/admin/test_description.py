@@ -1,0 +1,42 @@
+"""What Admin says of itself: its OpenAPI document, its health, its metrics."""
+
+from .conftest import ACCOUNTS_PATH, ELEMENTS_PATH, TOKEN_PATH, Admin
+
+
+def test_every_endpoint_is_described(admin: Admin) -> None:
+    paths = admin.http.get("/openapi.json").json()["paths"]
+    described = {(method, path) for path, operations in paths.items() for method in operations}
+    assert {entry for entry in described if entry[1].startswith(("/api", "/.well-known"))} == {
+        ("post", TOKEN_PATH),
+        ("get", "/.well-known/oauth-authorization-server"),
+        ("get", "/.well-known/jwks.json"),
+        ("post", ACCOUNTS_PATH),
+        ("get", ACCOUNTS_PATH),
+        ("get", f"{ACCOUNTS_PATH}/{{account_id}}"),
+        ("get", ELEMENTS_PATH),
+        ("get", f"{ELEMENTS_PATH}/{{element_id}}"),
+    }
+
+
+def test_refusals_of_the_token_endpoint_are_described_in_their_own_form(admin: Admin) -> None:
+    responses = admin.http.get("/openapi.json").json()["paths"][TOKEN_PATH]["post"]["responses"]
+    for status in ("400", "401"):
+        schema = responses[status]["content"]["application/json"]["schema"]
+        assert schema["required"] == ["error", "error_description"]
+
+
+def test_health_names_what_admin_needs(admin: Admin) -> None:
+    health = admin.http.get("/health/ready").json()
+    assert health == {
+        "status": "ready",
+        "dependencies": {"database": {"status": "up"}, "redis": {"status": "up"}},
+    }
+
+
+def test_requests_are_counted_by_route(admin: Admin) -> None:
+    admin.ask_token(admin.initial)
+    metrics = admin.http.get("/metrics").text
+    assert (
+        f'artstore_http_requests_total{{method="POST",route="{TOKEN_PATH}",service="admin",status="200"}}'
+        in metrics
+    )
