@@ -40,9 +40,9 @@ class Transport:
     async def get(
         self, url: str, answer: type[Answer], params: Mapping[str, str | int] | None = None
     ) -> Answer:
-        """A GET whose answer is JSON."""
-        async with self.stream("GET", url, params=params) as response:
-            return await read_answer(response, answer)
+        """A GET whose answer is JSON. An answer that breaks off is asked for again."""
+        response = await self._open("GET", url, params=params, whole=True)
+        return await read_answer(response, answer)
 
     async def post(self, url: str, body: BaseModel, answer: type[Answer]) -> Answer:
         """A POST of JSON; never sent twice, unless the connection was refused."""
@@ -67,7 +67,9 @@ class Transport:
         ``content`` makes the body anew for each attempt; ``replayable`` says whether it can. A 401 leads to
         one more attempt with a new token, except where a body cannot be sent again. Raises ArtStoreError.
         """
-        response = await self._open(method, url, params, headers, content, replayable)
+        response = await self._open(
+            method, url, params=params, headers=headers, content=content, replayable=replayable
+        )
         try:
             with translated(url):
                 yield response
@@ -78,11 +80,14 @@ class Transport:
         self,
         method: str,
         url: str,
-        params: Mapping[str, str | int] | None,
-        headers: Mapping[str, str] | None,
-        content: Callable[[], bytes | AsyncIterator[bytes]] | None,
-        replayable: bool,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: Callable[[], bytes | AsyncIterator[bytes]] | None = None,
+        replayable: bool = True,
+        whole: bool = False,
     ) -> httpx.Response:
+        """The answer when it is a success; with ``whole`` its body has been read."""
         attempt = 0
         renewed = False
         while True:
@@ -96,7 +101,7 @@ class Transport:
                 content=content() if content else None,
             )
             try:
-                return await self._send(request)
+                return await self._send(request, whole)
             except Unauthenticated:
                 # The token may have been good when it was cached: a key or an account changed since.
                 if renewed or not replayable:
@@ -108,16 +113,19 @@ class Transport:
                     raise
                 await self.retries.wait_after(attempt, error)
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
+    async def _send(self, request: httpx.Request, whole: bool) -> httpx.Response:
         """The answer when it is a success, else the error that it means."""
         with translated(str(request.url)):
             response = await self._http.send(request, stream=True)
-            if response.is_success:
-                return response
             try:
-                raise await error_of(response)
-            finally:
+                if not response.is_success:
+                    raise await error_of(response)
+                if whole:
+                    await response.aread()
+            except BaseException:
                 await response.aclose()
+                raise
+            return response
 
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
