@@ -25,7 +25,8 @@ class Exchange:
         self.bytes_in = 0
         self.bytes_out = 0
         self.client_gone = False
-        self.has_body = False
+        self.body_waits = False
+        """There is a body that was not read to its end."""
         self.expects_continue = False
         """The client waits for a word before it sends the body; reading would make the server give it."""
         self._announced = 0
@@ -53,9 +54,9 @@ class Exchange:
                 traceparent = value.decode("latin-1")
             elif name == b"content-length":
                 self._announced = int(value) if value.isdigit() else 0
-                self.has_body = self._announced > 0
+                self.body_waits = self._announced > 0
             elif name == b"transfer-encoding":
-                self.has_body = True
+                self.body_waits = True
             elif name == b"expect":
                 self.expects_continue = value.lower() == b"100-continue"
         return tracing.from_headers(request_id, traceparent)
@@ -68,10 +69,13 @@ class Exchange:
         message = await self._receive()
         if message["type"] == "http.request":
             self.bytes_in += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                self.body_waits = False
             if limit is not None and self.bytes_in > limit:
                 raise _too_large(limit)
         else:
             self.client_gone = True
+            self.body_waits = False
         return message
 
     async def send(self, message: Message) -> None:

@@ -12,9 +12,8 @@ from starlette.types import Scope as AsgiScope
 
 from artstore.kernel.access.principal import Principal
 from artstore.kernel.access.requirements import authenticate, verifier_of
-from artstore.kernel.exchange import BODY_LIMIT_KEY, EXCHANGE_KEY, Exchange
-from artstore.kernel.problems import Problem, problem_response
-from artstore.kernel.streaming import drain
+from artstore.kernel.exchange import BODY_LIMIT_KEY
+from artstore.kernel.problems import Problem, problem_response, take_rest_in
 from artstore.wire.scopes import Scope
 
 HotEndpoint = Callable[[Request, Principal], Awaitable[Response]]
@@ -36,7 +35,8 @@ def hot_route(
     The caller is authenticated and ``scope`` checked before the endpoint runs; ``scope=None`` makes the route
     public on purpose, and its endpoint is called with the request alone. HEAD is served only if listed.
     ``operation`` is the OpenAPI operation (summary, parameters, requestBody, responses); security is added.
-    ``max_body_bytes`` limits the body; by default the endpoint itself must.
+    ``max_body_bytes`` limits the body; by default the endpoint itself must. Whatever the endpoint raises is
+    answered as everywhere; what is left of the body is read first, within the bounds of ``drain``.
     """
     handler = _Hot(endpoint, scope, max_body_bytes)
     route = Route(path, handler, methods=methods, include_in_schema=False)
@@ -61,15 +61,17 @@ class _Hot:
         asgi_scope[BODY_LIMIT_KEY] = self._max_body_bytes
         request = Request(asgi_scope, receive, send)
         try:
-            if self._scope is None:
-                response = await self._endpoint(request)
-            else:
-                principal = await authenticate(asgi_scope, verifier_of(asgi_scope["app"]), self._scope)
-                response = await self._endpoint(request, principal)
+            response = await self._answer(request)
         except Problem as problem:
+            await take_rest_in(request)
             response = problem_response(problem)
-            exchange: Exchange = asgi_scope[EXCHANGE_KEY]
-            if exchange.has_body:
-                asgi_scope[BODY_LIMIT_KEY] = None
-                await drain(request)
+        except Exception:
+            await take_rest_in(request)
+            raise
         await response(asgi_scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if self._scope is None:
+            return await self._endpoint(request)
+        principal = await authenticate(request.scope, verifier_of(request.app), self._scope)
+        return await self._endpoint(request, principal)

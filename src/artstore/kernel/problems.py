@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.kernel import tracing
-from artstore.kernel.exchange import BODY_LIMIT_KEY
+from artstore.kernel.exchange import BODY_LIMIT_KEY, EXCHANGE_KEY, Exchange
 from artstore.kernel.streaming import drain
 from artstore.wire.problems import PROBLEM_JSON, ProblemType
 
@@ -84,6 +84,14 @@ def problem_response(problem: Problem) -> Response:
     return _response({**head, **members}, headers)
 
 
+async def take_rest_in(request: Request) -> None:
+    """Reads a little of what the client still sends, so that it reads the refusal, not a reset."""
+    exchange: Exchange = request.scope[EXCHANGE_KEY]
+    if exchange.body_waits:
+        request.scope[BODY_LIMIT_KEY] = None
+        await drain(request)
+
+
 def install(app: FastAPI) -> None:
     """Makes every refusal of ``app`` a problem, also those of FastAPI and Starlette themselves.
 
@@ -104,7 +112,7 @@ async def _on_http_exception(request: Request, exception: Exception) -> Response
     headers = dict(exception.headers or {})
     status = exception.status_code
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        await _drain(request)
+        await take_rest_in(request)
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods_at(request)))
     if status < HTTPStatus.BAD_REQUEST:
@@ -116,12 +124,6 @@ async def _on_http_exception(request: Request, exception: Exception) -> Response
         members = {"type": "about:blank", "title": phrase, "status": status, "detail": detail or phrase}
         return _response(members, headers)
     return problem_response(Problem(kind, detail or kind.title, headers=headers))
-
-
-async def _drain(request: Request) -> None:
-    """Takes in a little more than was allowed, so that the client reads the refusal, not a reset."""
-    request.scope[BODY_LIMIT_KEY] = None
-    await drain(request)
 
 
 def _methods_at(request: Request) -> set[str]:

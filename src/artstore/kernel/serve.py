@@ -23,7 +23,7 @@ _HEADER_READ_MS: Final = 30_000
 
 
 def run(target: str, *, settings: ServiceSettings, service: str) -> None:
-    """Serves ``target``, "package.module:factory", until SIGTERM or SIGINT. The worker calls the factory.
+    """Serves ``target``, "package.module:factory", until SIGTERM, SIGINT or SIGHUP; a worker calls the factory.
 
     Ends the process with status 3 where the port is taken and 1 where the application does not start or dies,
     each with one line on stderr. After a signal, requests under way get ``settings.shutdown_seconds`` to end,
@@ -52,7 +52,7 @@ def run(target: str, *, settings: ServiceSettings, service: str) -> None:
         log_dictconfig=_GRANIAN_LOGS,
         workers_kill_timeout=settings.shutdown_seconds + CLOSE_SECONDS,
     )
-    server.on_startup(_announce_stops)
+    server.on_startup(partial(_announce_stops, signal.getsignal(signal.SIGHUP)))
     loader = partial(
         worker.load,
         target,
@@ -74,10 +74,16 @@ _GRANIAN_LOGS: dict[str, Any] = {
 }
 
 
-def _announce_stops() -> None:
-    """Tells the worker of a stop before Granian does; called once Granian's own handlers are in place."""
+def _announce_stops(hangup: Any) -> None:
+    """Tells the worker of a stop before Granian does; called once Granian's own handlers are in place.
+
+    SIGHUP is a stop too, unless it was ignored before, as under nohup: Granian would start a second worker
+    beside the first, and two cannot hold one element.
+    """
+    stop = partial(_stop, signal.getsignal(signal.SIGTERM))
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, partial(_stop, signal.getsignal(number)))
+        signal.signal(number, stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if hangup is signal.SIG_IGN else stop)
 
 
 def _stop(granian: Any, number: int, frame: FrameType | None) -> None:

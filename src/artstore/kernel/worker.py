@@ -35,6 +35,7 @@ def load(target: str, *, service: str, log_level: str, shutdown_seconds: float, 
     # runs, a signal ends the process at once: nothing is open yet that a crash could not leave open.
     for number in (signal.SIGTERM, signal.SIGINT, STOP_SIGNAL):
         signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the parent hears it as well, and stops us in order
     our_logging.configure(service, log_level)
     try:
         application = _import_quickly(target)()

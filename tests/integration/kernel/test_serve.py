@@ -173,7 +173,7 @@ class TestStart:
 
 
 class TestStop:
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
     def test_closes_the_application(self, start: Start, number: signal.Signals) -> None:
         served = start()
         served.get("/worker")
