@@ -184,12 +184,16 @@ class FileAttributes(BaseModel):
         return self.of({**dict(self), **fields})
 
     def to_json_object(self) -> dict[str, Any]:
-        """The members as JSON values, in the order of the file, unused ones left out."""
-        members = self.model_dump(mode="json")
-        for name in self.optional:
-            if members[name] is None:
-                del members[name]
-        return members
+        """The members as JSON values, in the order of the file, unused ones left out.
+
+        Nested values are shared with this object, and so not to be changed.
+        """
+        members = {
+            name: _to_json(value)
+            for name, value in self.__dict__.items()
+            if value is not None or name not in self.optional
+        }
+        return {**members, **(self.model_extra or {})}
 
     def to_bytes(self) -> bytes:
         """The attribute file: UTF-8, one line for each member, sealed. Raises AttributesTooLarge.
@@ -219,6 +223,18 @@ class FileAttributes(BaseModel):
 FileAttributes.optional = frozenset(
     name for name, field in FileAttributes.model_fields.items() if field.default is None
 )
+
+
+def _to_json(value: Any) -> Any:
+    match value:
+        case RetentionPolicy():
+            return value.value
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case UUID():
+            return str(value)
+        case _:
+            return value
 
 
 def _encode_member(value: object) -> str:

@@ -126,7 +126,8 @@ class Rule(Enum):
     )
     W011 = (
         "the checkpoint counts other documents or bytes than there are",
-        "Remove wal/checkpoint.json and start the element, which counts anew.",
+        "Remove wal/checkpoint.json and start the element, which counts anew; it will say once that it cannot"
+        " tell whether the log has lost its end.",
     )
     W012 = (
         "a segment is not named after its first record",
