@@ -39,7 +39,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 directory.admin = AdminRegistry(
                     session, settings.admin_url, settings.client_id, settings.client_secret
                 )
-            app.state.uploads = Uploads(session, directory, settings)
+            app.state.uploads = Uploads(session, directory.elements, settings)
             background.start("element directory", directory.run)
             try:
                 yield

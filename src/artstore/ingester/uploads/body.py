@@ -95,9 +95,8 @@ class UploadBody:
                 if name != "file":
                     raise file_missing(f"The part with the file must be named 'file', not '{name[:100]}'.")
                 if self._files > 1:
-                    raise Problem(
-                        ProblemType.BROKEN_MULTIPART, "The form has two files; send one form for each."
-                    )
+                    detail = "The form has two files; send one form for each."
+                    raise Problem(ProblemType.INVALID_PARAMETER, detail, field="file")
             case FileData(data=data):
                 self.file_bytes += len(data)
                 if self.file_bytes > self._max_file_bytes:

@@ -1,5 +1,6 @@
 """The way of an upload: read its head, choose an element, relay, answer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from artstore.ingester.uploads.head import read_head
 from artstore.ingester.uploads.relay import ElementAnswer, ElementLost, NothingSent, Patience, Relay
 from artstore.kernel.access import Principal
 from artstore.kernel.logging import get_logger
-from artstore.kernel.peers import ElementDirectory, forwarded_headers
+from artstore.kernel.peers import forwarded_headers
 from artstore.kernel.problems import Problem
 from artstore.kernel.streaming import drain
 from artstore.wire.elements import ElementAnnouncement
@@ -34,10 +35,10 @@ _RELAYED_HEADERS = ("Content-Type", "Location", "ETag", "Retry-After", "WWW-Auth
 
 @dataclass(frozen=True)
 class Uploads:
-    """Takes uploads for the elements in ``directory``."""
+    """Takes uploads; ``elements`` gives the elements as they are known at the moment."""
 
     session: aiohttp.ClientSession
-    directory: ElementDirectory
+    elements: Callable[[], list[ElementAnnouncement]]
     settings: IngesterSettings
     _unreachable: dict[str, datetime] = field(default_factory=dict, init=False)
     """By element: which announcement stood when it could not be reached. Until the next it is tried last."""
@@ -100,7 +101,7 @@ class Uploads:
 
     def _candidates(self, wanted: Wanted) -> list[ElementAnnouncement]:
         try:
-            fitting = place(self.directory.elements(), wanted)
+            fitting = place(self.elements(), wanted)
         except CannotPlace as error:
             _log.warning("no element for an upload", obstacle=error.obstacle.value, reason=error.detail)
             raise Problem(_PROBLEM_OF[error.obstacle], error.detail) from error

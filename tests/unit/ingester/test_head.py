@@ -1,0 +1,123 @@
+"""The head of a form: read as far as needed, kept unchanged."""
+
+import pytest
+
+from artstore.ingester.placement import Wanted
+from artstore.ingester.uploads.body import FORM_OVERHEAD_BYTES, UploadBody
+from artstore.ingester.uploads.head import Head, read_head
+from artstore.kernel.problems import Problem
+from artstore.wire.elements import Mode
+from artstore.wire.problems import ProblemType
+from tests.support.system import form, part
+from tests.support.uploads import SILENCE, Upload
+
+GIB = 1 << 30
+FILE = part("file", b"content", "note.txt")
+
+
+async def head_of(upload: Upload, *policies: str, seconds: float = 10) -> tuple[Head, UploadBody]:
+    body = UploadBody(upload.request, max_file_bytes=GIB, silence_seconds=10)
+    return await read_head(body, list(policies), seconds=seconds), body
+
+
+async def refusal(upload: Upload, *policies: str) -> Problem:
+    with pytest.raises(Problem) as refused:
+        await head_of(upload, *policies)
+    return refused.value
+
+
+class TestPolicy:
+    @pytest.mark.parametrize(
+        ("parts", "policies", "mode"),
+        [
+            ([], [], Mode.RW),
+            ([part("retention_policy", b"permanent")], [], Mode.RW),
+            ([part("retention_policy", b"temporary")], [], Mode.EDIT),
+            ([part("retention_policy", b" temporary ")], [], Mode.EDIT),
+            ([part("retention_policy", b"")], ["temporary"], Mode.EDIT),
+            ([part("retention_policy", b"temporary")], ["temporary"], Mode.EDIT),
+            ([part("description", b"temporary")], [], Mode.RW),
+        ],
+    )
+    async def test_decides_the_mode(self, parts: list[bytes], policies: list[str], mode: Mode) -> None:
+        head, _ = await head_of(Upload.whole(form(*parts, FILE)), *policies)
+        assert head.wanted.mode is mode
+
+    @pytest.mark.parametrize(
+        ("parts", "policies"),
+        [
+            ([part("retention_policy", b"forever")], []),
+            ([part("retention_policy", b"\xff")], []),
+            ([], ["TEMPORARY"]),
+            ([part("retention_policy", b"temporary")], ["permanent"]),
+            ([part("retention_policy", b"temporary"), part("retention_policy", b"permanent")], []),
+        ],
+    )
+    async def test_refused(self, parts: list[bytes], policies: list[str]) -> None:
+        problem = await refusal(Upload.whole(form(*parts, FILE)), *policies)
+        assert problem.kind is ProblemType.INVALID_PARAMETER
+        assert problem.field == "retention_policy"
+
+
+class TestSize:
+    async def test_of_a_file_that_is_there_already(self) -> None:
+        head, body = await head_of(Upload.whole(form(FILE, part("description", b"after"))))
+        assert head.wanted == Wanted(Mode.RW, at_least=7, at_most=7)
+        assert body.ended
+
+    async def test_of_a_file_that_has_only_begun(self) -> None:
+        content = b"x" * (2 * FORM_OVERHEAD_BYTES)
+        head, body = await head_of(Upload.whole(form(part("file", content, "big.bin")), pieces=100))
+        # The line break after the closing boundary may be missing, so it counts as if it were of the file.
+        assert head.wanted.at_most == len(content) + len("\r\n")
+        assert head.wanted.at_least <= len(content)
+        assert not body.ended
+
+    async def test_of_an_upload_without_a_length(self) -> None:
+        head, _ = await head_of(Upload([form(FILE)[:-20], form(FILE)[-20:]]))
+        assert head.wanted.at_most is None
+
+
+class TestReading:
+    async def test_no_further_than_the_file(self) -> None:
+        body = form(part("description", b"words"), part("file", b"x" * 10_000, "big.bin"))
+        upload = Upload.whole(body, pieces=100)
+        head, _ = await head_of(upload)
+        assert upload.pieces_read == len(head.pieces) == 2
+        assert body.startswith(b"".join(head.pieces))
+
+    async def test_a_head_that_does_not_come(self) -> None:
+        upload = Upload([form(FILE)[:20], SILENCE])
+        with pytest.raises(Problem) as refused:
+            await head_of(upload, seconds=0.01)
+        assert refused.value.kind is ProblemType.REQUEST_TIMEOUT
+
+    @pytest.mark.parametrize(
+        ("body", "kind"),
+        [
+            (form(part("description", b"words")), ProblemType.FILE_MISSING),
+            (form(), ProblemType.FILE_MISSING),
+            (form(part("file", b"content")), ProblemType.FILE_MISSING),
+            (form(part("document", b"content", "note.txt")), ProblemType.FILE_MISSING),
+            (form(part("file", b"", "note.txt")), ProblemType.FILE_EMPTY),
+            (form(FILE, FILE), ProblemType.INVALID_PARAMETER),
+            (form(part("description", b"x" * 70_000), FILE), ProblemType.ATTRIBUTES_TOO_LARGE),
+            (form(FILE)[:-16], ProblemType.BROKEN_MULTIPART),
+            (b"", ProblemType.BROKEN_MULTIPART),
+            (b"nonsense", ProblemType.BROKEN_MULTIPART),
+        ],
+    )
+    async def test_refused(self, body: bytes, kind: ProblemType) -> None:
+        problem = await refusal(Upload([body], announced=len(body)))
+        assert problem.kind is kind
+
+    @pytest.mark.parametrize("content_type", ["", "text/plain", "application/json"])
+    async def test_no_form(self, content_type: str) -> None:
+        upload = Upload([form(FILE)], content_type=content_type)
+        assert (await refusal(upload)).kind is ProblemType.UNSUPPORTED_MEDIA_TYPE
+        assert upload.pieces_read == 0
+
+    async def test_announced_too_large(self) -> None:
+        upload = Upload([form(FILE)], announced=GIB + FORM_OVERHEAD_BYTES + 1)
+        assert (await refusal(upload)).kind is ProblemType.FILE_TOO_LARGE
+        assert upload.pieces_read == 0

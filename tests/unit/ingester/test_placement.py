@@ -1,0 +1,135 @@
+"""The choice of the element."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from artstore.attributes import RetentionPolicy
+from artstore.ingester.placement import CannotPlace, Obstacle, Wanted, mode_for, place
+from artstore.wire.elements import ElementAnnouncement, ElementHealth, Mode
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+WANTED = Wanted(Mode.RW, at_least=1, at_most=100)
+
+
+def element(element_id: str = "e1", **changes: Any) -> ElementAnnouncement:
+    facts: dict[str, Any] = {
+        "url": "http://127.0.0.1:8010",
+        "mode": Mode.RW,
+        "capacity_bytes": 1000,
+        "used_bytes": 0,
+        "free_bytes": 1000,
+        "documents": 0,
+        "last_lsn": 0,
+        "health": ElementHealth.OK,
+        "max_file_bytes": 500,
+        "started_at": NOW,
+        "announced_at": NOW,
+    }
+    return ElementAnnouncement(element_id=element_id, **facts | changes)
+
+
+def chosen(elements: list[ElementAnnouncement], wanted: Wanted = WANTED) -> list[str]:
+    return [found.element_id for found in place(elements, wanted)]
+
+
+def obstacle(elements: list[ElementAnnouncement], wanted: Wanted = WANTED) -> Obstacle:
+    with pytest.raises(CannotPlace) as refused:
+        place(elements, wanted)
+    assert refused.value.detail.endswith((".", "later."))
+    return refused.value.obstacle
+
+
+class TestMode:
+    def test_what_is_temporary_goes_where_it_can_be_deleted(self) -> None:
+        assert mode_for(RetentionPolicy.TEMPORARY) is Mode.EDIT
+
+    def test_what_is_permanent_goes_where_it_cannot(self) -> None:
+        assert mode_for(RetentionPolicy.PERMANENT) is Mode.RW
+
+
+class TestOrder:
+    def test_by_id_whatever_is_free(self) -> None:
+        elements = [element("c", free_bytes=900), element("a", free_bytes=100), element("b")]
+        assert chosen(elements) == ["a", "b", "c"]
+
+    def test_full_ones_are_left_out(self) -> None:
+        assert chosen([element("a", free_bytes=99), element("b", free_bytes=100)]) == ["b"]
+
+    def test_other_modes_are_left_out(self) -> None:
+        others = [element(mode.value, mode=mode) for mode in Mode if mode is not Mode.RW]
+        assert chosen([*others, element("z")]) == ["z"]
+
+    def test_those_away_are_left_out(self) -> None:
+        assert chosen([element("a", health=ElementHealth.AWAY), element("b")]) == ["b"]
+
+    def test_the_degraded_take_documents(self) -> None:
+        assert chosen([element("a", health=ElementHealth.DEGRADED), element("b")]) == ["a", "b"]
+
+    def test_a_size_that_is_only_bounded_excludes_nothing_for_its_limit(self) -> None:
+        elements = [element("a", max_file_bytes=50), element("b", max_file_bytes=9)]
+        assert chosen(elements, Wanted(Mode.RW, at_least=10, at_most=100)) == ["a"]
+
+    def test_an_unknown_size_goes_where_there_is_any_room(self) -> None:
+        elements = [element("a", free_bytes=0), element("b", free_bytes=1)]
+        assert chosen(elements, Wanted(Mode.RW)) == ["b"]
+
+
+class TestObstacles:
+    def test_no_element_at_all(self) -> None:
+        assert obstacle([]) is Obstacle.NONE_AVAILABLE
+
+    def test_none_of_the_mode(self) -> None:
+        assert obstacle([element(mode=Mode.EDIT)]) is Obstacle.NONE_AVAILABLE
+
+    def test_all_away(self) -> None:
+        assert obstacle([element(health=ElementHealth.AWAY)]) is Obstacle.NONE_AVAILABLE
+
+    def test_none_with_room(self) -> None:
+        assert obstacle([element(free_bytes=99), element("e2", free_bytes=0)]) is Obstacle.NO_ROOM
+
+    def test_larger_than_any_takes(self) -> None:
+        elements = [element(max_file_bytes=9), element("e2", max_file_bytes=5)]
+        assert obstacle(elements, Wanted(Mode.RW, at_least=10)) is Obstacle.TOO_LARGE
+
+    def test_the_one_that_would_take_it_is_away(self) -> None:
+        elements = [element(max_file_bytes=9), element("e2", health=ElementHealth.AWAY)]
+        assert obstacle(elements, Wanted(Mode.RW, at_least=10)) is Obstacle.NONE_AVAILABLE
+
+    def test_room_at_one_that_is_away_does_not_count(self) -> None:
+        elements = [element(free_bytes=9), element("e2", health=ElementHealth.AWAY)]
+        assert obstacle(elements) is Obstacle.NO_ROOM
+
+
+_ELEMENTS = st.builds(
+    element,
+    st.text("abc123", min_size=1, max_size=4),
+    mode=st.sampled_from(Mode),
+    health=st.sampled_from(ElementHealth),
+    free_bytes=st.integers(0, 30),
+    max_file_bytes=st.integers(1, 30),
+)
+
+
+@given(elements=st.lists(_ELEMENTS, max_size=8), least=st.integers(1, 30), more=st.none() | st.integers(0, 5))
+def test_takes_all_that_fit_and_none_that_does_not(
+    elements: list[ElementAnnouncement], least: int, more: int | None
+) -> None:
+    wanted = Wanted(Mode.RW, least, None if more is None else least + more)
+    needed = least + (more or 0)
+    fitting = [
+        e
+        for e in elements
+        if e.mode is Mode.RW
+        and e.health is not ElementHealth.AWAY
+        and e.max_file_bytes >= least
+        and e.free_bytes >= needed
+    ]
+    try:
+        found = place(elements, wanted)
+    except CannotPlace:
+        found = []
+    assert sorted(e.element_id for e in fitting) == [e.element_id for e in found]
