@@ -23,7 +23,7 @@ _HEADER_READ_MS: Final = 30_000
 
 
 def run(target: str, *, settings: ServiceSettings, service: str) -> None:
-    """Serves ``target``, "package.module:factory", until SIGTERM, SIGINT or SIGHUP; a worker calls the factory.
+    """Serves ``target``, "package.module:factory", until SIGTERM, SIGINT or SIGHUP; a worker calls it.
 
     Ends the process with status 3 where the port is taken and 1 where the application does not start or dies,
     each with one line on stderr. After a signal, requests under way get ``settings.shutdown_seconds`` to end,
