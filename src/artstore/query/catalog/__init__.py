@@ -6,7 +6,8 @@ element's Redis stream; a *listing* is the element's own account of what changed
 stream has a gap, was trimmed or lost, or is behind what the element announces.
 
 ``changes`` decides what a batch means (pure), ``lookout`` when to ask for a listing (pure), ``catalog`` and
-``repository`` write, ``stream`` and ``listing`` read, ``follower`` brings them together.
+``repository`` write, ``stream`` and ``listing`` read, ``catching_up`` takes a whole listing, ``follower``
+brings them together; ``reading`` is for those who only read.
 
 It must not decide who may see a document: that is in the queries of ``search`` and ``files``.
 """

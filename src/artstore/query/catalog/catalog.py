@@ -35,15 +35,18 @@ class Catalog:
                 await self._repository.move(db, element_id, advance.position)
         return advance
 
-    async def take_listing(self, element_id: str, page: ElementDocumentPage) -> int:
-        """Take a page of the element's listing, each after the one before it. The new position."""
+    async def take_page(self, element_id: str, since: int, page: ElementDocumentPage) -> Advance:
+        """Take a page of the element's listing after ``since``, each after the one before it.
+
+        A gap says that somebody else has begun anew with the element: the pages before are no longer there.
+        """
         async with self._database.write() as db:
             position = await self._repository.locked_position(db, element_id)
-            advance = by_listing(position, page)
+            advance = by_listing(position, since, page)
             await self._repository.apply(db, element_id, advance.changes)
             if advance.position != position:
                 await self._repository.move(db, element_id, advance.position)
-        return advance.position
+        return advance
 
     async def forget(self, element_id: str) -> None:
         """Start again with an element whose history is not the one that was followed."""

@@ -61,21 +61,21 @@ def by_events(position: int, entries: Iterable[Entry]) -> Advance:
     return Advance(position, list(latest.values()))
 
 
-def by_listing(position: int, page: ElementDocumentPage) -> Advance:
-    """What a page of the element's listing changes. A listing stands in the order of its items' LSNs.
+def by_listing(position: int, since: int, page: ElementDocumentPage) -> Advance:
+    """What a page of the element's listing after ``since`` changes, all pages before it having been taken.
 
-    The last item's LSN is not reached as long as a page follows: after a rebuild of the element's index many
-    documents share one.
+    Only the last page moves the position. Until then an LSN says little: after a rebuild of the element's
+    index many documents share one, among them such as were changed long before.
     """
+    if position < since:
+        return Advance(position, [], gap=True)
     changes = [
         DocumentChange(item.file_id, item.lsn, item.document if item.state is DocumentState.ACTIVE else None)
         for item in page.items
         if item.lsn > position
     ]
-    reached = page.last_lsn
-    if page.next_cursor is not None:
-        reached = page.items[-1].lsn - 1
-    return Advance(max(position, reached), changes)
+    reached = position if page.next_cursor is not None else max(position, page.last_lsn)
+    return Advance(reached, changes)
 
 
 def _change(event: ElementEvent) -> DocumentChange | None:

@@ -13,10 +13,12 @@ from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import ElementDirectory
 from artstore.query import metrics
 from artstore.query.catalog.catalog import Catalog
+from artstore.query.catalog.catching_up import ListingUnavailable, catch_up
 from artstore.query.catalog.changes import NOTHING_KNOWN, Entry
-from artstore.query.catalog.listing import ElementListing, ListingUnavailable
+from artstore.query.catalog.listing import ElementListing
 from artstore.query.catalog.lookout import Lookout
 from artstore.query.catalog.stream import EventStreams
+from artstore.wire.documents import ElementDocumentPage
 from artstore.wire.elements import ElementAnnouncement
 
 _PAUSE_SECONDS = 1.0
@@ -98,19 +100,17 @@ class CatalogFollower:
         foreign = self._lookout.has_another_history(element, position)
         behind = self._lookout.is_behind(element, position, news=whole is True, now=time.monotonic())
         if whole is False or behind or foreign:
-            attempt = group.create_task(
-                self._attempt(element, start_again=foreign), name=f"list {element_id}"
-            )
+            attempt = group.create_task(self._attempt(element, anew=foreign), name=f"list {element_id}")
             self._attempts[element_id] = attempt
             attempt.add_done_callback(lambda _: self._attempts.pop(element_id, None))
 
-    async def _attempt(self, element: ElementAnnouncement, *, start_again: bool) -> None:
+    async def _attempt(self, element: ElementAnnouncement, *, anew: bool) -> None:
         """Ask the element's listing, once; after a fruitless attempt, hold the next one back for a while."""
         element_id = element.element_id
         before = self._positions[element_id]
         try:
-            if start_again:
-                await self._forget(element_id, reason=f"it announces no more than LSN {element.last_lsn}")
+            if anew:
+                await self._begin_anew(element)
             await self._take_listing(element)
         except (ListingUnavailable, DatabaseDown) as error:
             if element_id not in self._fruitless:
@@ -123,30 +123,23 @@ class CatalogFollower:
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
     async def _take_listing(self, element: ElementAnnouncement) -> None:
-        since = self._positions[element.element_id]
-        cursor: str | None = None
-        while True:
-            page = await self._listing.page(element.url, since=since, cursor=cursor)
-            if NOTHING_KNOWN < since < page.deletions_since:
-                await self._forget(element.element_id, reason="it no longer knows all deletions since")
-                since, cursor = NOTHING_KNOWN, None
-                continue
-            position = await self._catalog.take_listing(element.element_id, page)
-            self._move(element.element_id, position, source="listing")
-            cursor = page.next_cursor
-            if cursor is None:
-                _log.info("caught up", element_id=element.element_id, since=since, position=position)
-                return
+        async def fetch(since: int, cursor: str | None) -> ElementDocumentPage:
+            return await self._listing.page(element.url, since=since, cursor=cursor)
 
-    async def _forget(self, element_id: str, *, reason: str) -> None:
+        since = self._positions[element.element_id]
+        position = await catch_up(self._catalog, element.element_id, since, fetch)
+        self._move(element.element_id, position, source="listing")
+        _log.info("caught up", element_id=element.element_id, since=since, position=position)
+
+    async def _begin_anew(self, element: ElementAnnouncement) -> None:
         _log.warning(
-            "an element is taken anew",
-            element_id=element_id,
-            position=self._positions[element_id],
-            reason=reason,
+            "an element has another history",
+            element_id=element.element_id,
+            position=self._positions[element.element_id],
+            last_lsn=element.last_lsn,
         )
-        await self._catalog.forget(element_id)
-        self._positions[element_id] = NOTHING_KNOWN
+        await self._catalog.forget(element.element_id)
+        self._positions[element.element_id] = NOTHING_KNOWN
 
     def _move(self, element_id: str, position: int, *, source: str) -> None:
         moved = position - self._positions[element_id]

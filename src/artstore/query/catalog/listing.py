@@ -4,14 +4,11 @@ import aiohttp
 from pydantic import ValidationError
 
 from artstore.kernel.peers import AdminAway, ServiceToken
+from artstore.query.catalog.catching_up import ListingUnavailable
 from artstore.wire.documents import DocumentState, ElementDocumentPage
 
 PAGE_ITEMS = 500
 LISTING_PATH = "/api/v1/files"
-
-
-class ListingUnavailable(Exception):
-    """The element cannot be asked now, or answered nothing useful. Asking again later is right."""
 
 
 class ElementListing:

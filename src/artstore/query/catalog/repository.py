@@ -59,7 +59,7 @@ class CatalogRepository:
         )
 
     async def apply(self, db: WriteConnection, element_id: str, changes: Sequence[DocumentChange]) -> None:
-        """Take changes, each document at most once. A row that shows a later change is left as it is."""
+        """Take changes, each document at most once. A row that shows the same or a later change stays."""
         existing = columns(changes)
         if existing["file_ids"]:
             await db.execute(_UPSERT, {**existing, "element_id": element_id})
@@ -114,7 +114,7 @@ def _upsert() -> Insert:
     return statement.on_conflict_do_update(
         index_elements=[catalog_files.c.file_id, catalog_files.c.element_id],
         set_={name: new[name] for name in names[2:]},
-        where=new.lsn >= catalog_files.c.lsn,
+        where=new.lsn > catalog_files.c.lsn,
     )
 
 

@@ -11,8 +11,8 @@ depends_on = None
 
 EXTENSIONS = ("btree_gin", "pg_trgm", "unaccent")
 
-# The stem of a word in letters that a dictionary knows; NULL for other words, and for those that are too common to
-# have one. By code points, for what is a letter must not depend on the locale of the database.
+# The stem of a word in letters that a dictionary knows; NULL for other words, and for those that are too
+# common to have one. By code points, for what is a letter must not depend on the locale of the database.
 STEM = """
 CREATE FUNCTION query.stem(word text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

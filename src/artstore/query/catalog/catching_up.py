@@ -1,0 +1,46 @@
+"""Taking the listing of an element, page by page."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from artstore.query.catalog.changes import NOTHING_KNOWN, Advance
+from artstore.wire.documents import ElementDocumentPage
+
+
+class ListingUnavailable(Exception):
+    """The element cannot be asked now, or answered nothing useful. Asking again later is right."""
+
+
+class TakesPages(Protocol):
+    """What catching up needs of the catalog: see ``Catalog``."""
+
+    async def take_page(self, element_id: str, since: int, page: ElementDocumentPage) -> Advance: ...
+
+    async def forget(self, element_id: str) -> None: ...
+
+
+async def catch_up(
+    catalog: TakesPages,
+    element_id: str,
+    since: int,
+    fetch: Callable[[int, str | None], Awaitable[ElementDocumentPage]],
+) -> int:
+    """Take all that ``fetch(since, cursor)`` gives of an element, and return the position that was reached.
+
+    Where the element no longer knows all deletions after ``since``, what is known of it is forgotten first.
+    Raises ListingUnavailable; the position is then the old one, or NOTHING_KNOWN.
+    """
+    page = await fetch(since, None)
+    if NOTHING_KNOWN < since < page.deletions_since:
+        await catalog.forget(element_id)
+        since = NOTHING_KNOWN
+        page = await fetch(since, None)
+    deletions_since = page.deletions_since
+    while True:
+        advance = await catalog.take_page(element_id, since, page)
+        if advance.gap or page.next_cursor is None:
+            return advance.position
+        page = await fetch(since, page.next_cursor)
+        if page.deletions_since != deletions_since:
+            # LSNs were given out anew, so that documents may have passed from behind the cursor to before it.
+            raise ListingUnavailable("its index was rebuilt in the middle of the listing")
