@@ -87,6 +87,9 @@ class Exchange:
             headers = message.get("headers", ())
             self._announced_answer = _content_length(headers)
             message["headers"] = [*headers, *self._extra_headers]
+            if self.body_waits:
+                # The server will close this connection; a client that was not told uses it again and fails.
+                message["headers"].append((b"connection", b"close"))
         elif kind == "http.response.pathsend":
             # The server reads the file itself: its length is known from the head alone.
             self.bytes_out += self._announced_answer
