@@ -107,9 +107,11 @@ class Uploads:
         if announced is not None and announced > self._max_file_bytes + _FORM_ALLOWANCE:
             raise self._too_large()
         expected = _whole_number(request.headers.get(EXPECTED_SIZE))
-        if expected is not None and expected > self._max_file_bytes:
+        if expected is not None and expected > self._max_file_bytes + _FORM_ALLOWANCE:
             raise self._too_large()
-        return announced if expected is None else expected
+        # Both are upper bounds: fields may follow the file. What the file really has is counted as it comes.
+        bounds = [bound for bound in (announced, expected) if bound is not None]
+        return min([*bounds, self._max_file_bytes]) if bounds else None
 
     def _too_large(self) -> Problem:
         return Problem(
