@@ -135,7 +135,7 @@ class TestAttributeFiles:
             for name in names:
                 store(layout, NOW + timedelta(hours=hours), name)
         (layout.files / "2026" / "stranger.txt").touch()
-        (layout.files / ".hidden.attr.json").touch()
+        (layout.files / ".tmp-0123.attr.json").touch()
         walked = list(layout.attribute_files())
         assert len(walked) == 20
         assert [path.rpartition("/")[0] for path in walked] == sorted(
