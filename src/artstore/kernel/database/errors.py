@@ -46,7 +46,7 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
-        raise DatabaseDown(f"no connection became free in {CONNECT_SECONDS} s") from error
+        raise DatabaseDown("all connections are in use, and none became free in time") from error
     except DBAPIError as error:
         reason = _reason_if_down(error)
         if reason is None:

@@ -81,7 +81,8 @@ class Database:
     """A pool of connections to one PostgreSQL. Connects when first used, and again after the server was away.
 
     ``url`` is ``postgresql+psycopg://…``. A statement may take `STATEMENT_SECONDS` (``statement_seconds``), a
-    connection `CONNECT_SECONDS`; a request waits as long for one of ``pool_size`` connections to become free.
+    connection `CONNECT_SECONDS` to come about; ``wait_seconds`` is how long a request waits for one of
+    ``pool_size`` connections to become free.
     """
 
     def __init__(
@@ -91,12 +92,13 @@ class Database:
         application_name: str,
         pool_size: int = 10,
         statement_seconds: float = STATEMENT_SECONDS,
+        wait_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self._engine = create_async_engine(
             database_url(url),
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=CONNECT_SECONDS,
+            pool_timeout=wait_seconds,
             # One round trip for each transaction buys that a restarted server costs nobody an error.
             pool_pre_ping=True,
             connect_args={

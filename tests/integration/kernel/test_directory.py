@@ -1,0 +1,252 @@
+"""The directory of elements on a real Redis that comes and goes, with a registry beside it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from redis.asyncio import Redis
+
+from artstore.kernel.dependencies import DependencyDown
+from artstore.kernel.peers import AdminRegistry, ElementDirectory, http_session
+from artstore.kernel.peers.directory import Source
+from artstore.kernel.redis import RedisDependency, connect
+from artstore.launcher.redis import EmbeddedRedis
+from artstore.wire.elements import (
+    ANNOUNCEMENT_EXPIRES_SECONDS,
+    ELEMENTS_CHANNEL,
+    ELEMENTS_KEY,
+    ElementAnnouncement,
+    ElementHealth,
+    ElementPage,
+    Mode,
+    announcement_key,
+)
+from tests.support.system import eventually
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def announcement(element_id: str = "e1", **changes: Any) -> ElementAnnouncement:
+    facts: dict[str, Any] = {
+        "url": "http://127.0.0.1:8010",
+        "mode": Mode.RW,
+        "capacity_bytes": 1000,
+        "used_bytes": 0,
+        "free_bytes": 1000,
+        "documents": 0,
+        "last_lsn": 0,
+        "health": ElementHealth.OK,
+        "max_file_bytes": 500,
+        "started_at": NOW,
+        "announced_at": NOW,
+    }
+    return ElementAnnouncement(element_id=element_id, **facts | changes)
+
+
+async def announce(redis: Redis, said: ElementAnnouncement) -> None:
+    json = said.model_dump_json()
+    await redis.sadd(ELEMENTS_KEY, said.element_id)
+    await redis.set(announcement_key(said.element_id), json, ex=ANNOUNCEMENT_EXPIRES_SECONDS)
+    await redis.publish(ELEMENTS_CHANNEL, json)
+
+
+class Clock:
+    """The time as the directory sees it; ``pass_seconds`` lets some go by on top of the real one."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def __call__(self) -> float:
+        return asyncio.get_running_loop().time() + self._ahead
+
+    def pass_seconds(self, seconds: float) -> None:
+        self._ahead += seconds
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[EmbeddedRedis]:
+    server = EmbeddedRedis(tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def redis(server: EmbeddedRedis) -> AsyncIterator[Redis]:
+    client = connect(server.url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def directory(redis: Redis, clock: Clock) -> AsyncIterator[ElementDirectory]:
+    """One that follows, stopped at the end."""
+    directory = ElementDirectory(redis, clock=clock)
+    task = asyncio.create_task(directory.run())
+    yield directory
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator["Registry"]:
+    registry = Registry()
+    await registry.start()
+    yield registry
+    await registry.stop()
+
+
+class Registry:
+    """Admin as far as the directory needs it: tokens for one account, and a list in pages of one."""
+
+    def __init__(self) -> None:
+        self.listed: list[ElementAnnouncement] = []
+        self.tokens = 0
+        app = web.Application()
+        app.router.add_post("/api/v1/auth/token", self._token)
+        app.router.add_get("/api/v1/storage-elements", self._elements)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
+
+    async def start(self) -> None:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    async def _token(self, request: web.Request) -> web.Response:
+        assert (
+            request.headers["Authorization"] == "Basic aW4lM0FnZXN0ZXI6cyUyQmVjcmV0"
+        )  # in%3Agester:s%2Becret
+        assert dict(await request.post()) == {"grant_type": "client_credentials"}
+        self.tokens += 1
+        answer = {"access_token": f"t{self.tokens}", "token_type": "Bearer", "expires_in": 600, "scope": ""}
+        return web.json_response(answer)
+
+    async def _elements(self, request: web.Request) -> web.Response:
+        if request.headers["Authorization"] != f"Bearer t{self.tokens}":
+            return web.Response(status=401)
+        start = int(request.query.get("cursor", "0"))
+        following = str(start + 1) if start + 1 < len(self.listed) else None
+        page = ElementPage(items=self.listed[start : start + 1], next_cursor=following)
+        return web.Response(text=page.model_dump_json(), content_type="application/json")
+
+
+class TestWithRedis:
+    async def test_learns_what_is_there(self, redis: Redis, directory: ElementDirectory) -> None:
+        await announce(redis, announcement("e2"))
+        await announce(redis, announcement("e1"))
+        await directory.ready.wait()
+        await eventually(lambda: len(directory.elements()) == 2, "the elements are not learned")
+        assert [element.element_id for element in directory.elements()] == ["e1", "e2"]
+        assert directory.source is Source.REDIS
+        await directory.dependency().check()
+
+    async def test_hears_of_a_change_at_once(self, redis: Redis, directory: ElementDirectory) -> None:
+        await directory.ready.wait()
+        later = NOW + timedelta(seconds=1)
+        await announce(redis, announcement())
+        await announce(redis, announcement(mode=Mode.RO, announced_at=later))
+        # An old message that comes late changes nothing.
+        await announce(redis, announcement())
+
+        def read_only() -> bool:
+            known = directory.get("e1")
+            return known is not None and known.mode is Mode.RO
+
+        await eventually(read_only, "the change is not heard")
+
+    async def test_what_is_no_announcement_is_passed_over(
+        self, redis: Redis, directory: ElementDirectory
+    ) -> None:
+        await directory.ready.wait()
+        await redis.publish(ELEMENTS_CHANNEL, b"\xff nonsense")
+        await redis.publish(ELEMENTS_CHANNEL, b"{}")
+        await announce(redis, announcement())
+        await eventually(lambda: directory.get("e1") is not None, "the element is not learned")
+
+    async def test_one_that_is_silent_is_away_and_not_forgotten(
+        self, redis: Redis, directory: ElementDirectory, clock: Clock
+    ) -> None:
+        await announce(redis, announcement())
+        await eventually(lambda: directory.get("e1") is not None, "the element is not learned")
+        await redis.delete(announcement_key("e1"))
+        assert directory.elements()[0].health is ElementHealth.OK
+        clock.pass_seconds(ANNOUNCEMENT_EXPIRES_SECONDS)
+        await announce(redis, announcement("e2"))  # wakes the directory, which then looks again
+        await eventually(
+            lambda: directory.elements()[0].health is ElementHealth.AWAY, "the element is not away"
+        )
+        await redis.srem(ELEMENTS_KEY, "e1")
+        assert directory.elements()[0].element_id == "e1"
+
+        await announce(redis, announcement(announced_at=NOW + timedelta(seconds=60)))
+        await eventually(lambda: directory.elements()[0].health is ElementHealth.OK, "it is not back")
+
+    async def test_a_redis_that_starts_empty_makes_nobody_away(
+        self, server: EmbeddedRedis, redis: Redis, directory: ElementDirectory, clock: Clock
+    ) -> None:
+        await announce(redis, announcement())
+        await eventually(lambda: directory.get("e1") is not None, "the element is not learned")
+        server.kill()
+        clock.pass_seconds(60)
+        await eventually(lambda: directory.source is Source.NONE, "the loss is not noticed")
+        assert directory.elements()[0].health is ElementHealth.OK
+        server.start()
+        await eventually(lambda: directory.source is Source.REDIS, "Redis is not followed again")
+        assert directory.elements()[0].health is ElementHealth.OK
+        clock.pass_seconds(ANNOUNCEMENT_EXPIRES_SECONDS)
+        assert directory.elements()[0].health is ElementHealth.AWAY
+        with pytest.raises(DependencyDown, match="away"):
+            await directory.dependency().check()
+
+    async def test_health_without_elements(self, directory: ElementDirectory) -> None:
+        await directory.ready.wait()
+        with pytest.raises(DependencyDown, match="no storage element"):
+            await directory.dependency().check()
+
+
+class TestWithoutRedis:
+    async def test_asks_the_registry(
+        self, server: EmbeddedRedis, redis: Redis, directory: ElementDirectory, registry: Registry
+    ) -> None:
+        server.kill()
+        registry.listed = [announcement("e1"), announcement("e2"), announcement("e3")]
+        async with http_session() as session:
+            directory.admin = AdminRegistry(session, registry.url, "in:gester", "s+ecret")
+            await directory.ready.wait()
+            await eventually(lambda: directory.source is Source.ADMIN, "the registry is not asked")
+            assert [element.element_id for element in directory.elements()] == ["e1", "e2", "e3"]
+            assert registry.tokens == 1
+            directory.admin = None
+
+    async def test_a_token_that_is_refused_is_renewed(self, registry: Registry) -> None:
+        registry.listed = [announcement("e1")]
+        async with http_session() as session:
+            admin = AdminRegistry(session, registry.url, "in:gester", "s+ecret")
+            await admin.elements()
+            registry.tokens += 1  # as if the keys had been changed
+            with pytest.raises(Exception, match="401"):
+                await admin.elements()
+            assert len(await admin.elements()) == 1
+
+    async def test_health_of_redis(self, server: EmbeddedRedis, redis: Redis) -> None:
+        dependency = RedisDependency(redis)
+        await dependency.check()
+        server.kill()
+        with pytest.raises(DependencyDown) as down:
+            await dependency.check()
+        password = server.url.partition("//:")[2].partition("@")[0]
+        assert password
+        assert password not in str(down.value)
