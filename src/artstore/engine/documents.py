@@ -78,13 +78,13 @@ class Documents:
         self._locate = locate
 
     async def attributes(self, file_id: FileId) -> tuple[bytes, FileAttributes]:
-        """As written, and what that says."""
+        """As written, and what that says; ``storage_path`` is where the document is, whatever was written."""
         for look in range(_LOOKS):
             entry = self._overlay.get(file_id)
             try:
                 if entry is not None:
                     written = self._logged_attributes(file_id, entry)
-                    return written, _parsed(file_id, written)
+                    return written, _parsed(file_id, written, entry.storage_path)
                 return await self._filed(file_id, self._read_attributes, known=look == 0)
             except (Released, BlobMissing):
                 await asyncio.sleep(0)
@@ -109,7 +109,7 @@ class Documents:
         return bytes(logged.attributes)
 
     async def _open_logged(self, file_id: FileId, entry: Unfollowed) -> tuple[FileAttributes, Source]:
-        attributes = _parsed(file_id, self._logged_attributes(file_id, entry))
+        attributes = _parsed(file_id, self._logged_attributes(file_id, entry), entry.storage_path)
         if entry.content_lsn is None:
             source: Source = await self._run(self._blobs.open, entry.storage_path)
         elif entry.staged is not None:
@@ -174,7 +174,7 @@ class Documents:
 
     def _read_attributes(self, file_id: FileId, path: str) -> tuple[bytes, FileAttributes]:
         written = self._blobs.read(attribute_name(path), MAX_BYTES + 1)
-        attributes = _parsed(file_id, written)
+        attributes = _parsed(file_id, written, path)
         if attributes.file_id != file_id:  # somebody remembered wrongly
             raise BlobMissing(path)
         return written, attributes
@@ -187,9 +187,16 @@ class Documents:
         return await asyncio.wrap_future(self._threads.submit(call, *arguments))
 
 
-def _parsed(file_id: FileId, written: bytes) -> FileAttributes:
+def placed(attributes: FileAttributes, path: str) -> FileAttributes:
+    """The attributes with the path that the document really has: archives of others may tell another."""
+    if attributes.storage_path == path:
+        return attributes
+    return attributes.changed(storage_path=path, storage_filename=path.rpartition("/")[2])
+
+
+def _parsed(file_id: FileId, written: bytes, path: str) -> FileAttributes:
     try:
-        return parse(written)
+        return placed(parse(written), path)
     except AttributesError as error:
         raise Damaged(f"document {file_id}", f"its attributes: {error}") from error
 

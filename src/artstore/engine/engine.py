@@ -30,6 +30,7 @@ from artstore.engine.locks import DocumentLocks
 from artstore.engine.log.checkpoint import Checkpoint, write_checkpoint
 from artstore.engine.log.record import BodyInvalid, Delete, Entry, Lsn, ModeChange, Put, Update
 from artstore.engine.log.segment import Released
+from artstore.engine.milestones import Milestones
 from artstore.engine.opening import OpenedElement, RecoveryReport, open_element
 from artstore.engine.options import EngineOptions
 from artstore.engine.reading import OpenDocument
@@ -69,6 +70,7 @@ class Engine:
         self._room = Room(opened.layout.root, options.capacity_bytes, options.keep_free_bytes)
         self._room.count(opened.used_bytes, opened.documents)
         self._locks = DocumentLocks()
+        self._filed = Milestones(opened.position.lsn)
         self._closed = False
         self._documents = Documents(
             self._log, self._overlay, blobs, self._layout.staging, self._threads, locate
@@ -110,6 +112,7 @@ class Engine:
         self._closed = True
         await asyncio.to_thread(self._submitting.close)
         await asyncio.to_thread(self._files.stop, self._options.close_seconds)
+        self._filed.close()
         await asyncio.to_thread(self._end)
 
     # Writing
@@ -204,7 +207,7 @@ class Engine:
     @property
     def last_lsn(self) -> Lsn:
         """Of the last durable record whose effect can be read."""
-        return self._submitting.applied_lsn
+        return self._submitting.applied.reached
 
     @property
     def first_lsn(self) -> Lsn:
@@ -221,7 +224,11 @@ class Engine:
 
     async def wait_for(self, lsn: Lsn) -> None:
         """Until a record above ``lsn`` is durable. Raises Closed when the engine closes meanwhile."""
-        await self._submitting.wait_for(lsn)
+        await self._submitting.applied.wait(Lsn(lsn + 1))
+
+    async def filed(self, lsn: Lsn) -> None:
+        """Until everything up to ``lsn`` is below ``files/``. Raises Closed when the engine closes meanwhile."""
+        await self._filed.wait(lsn)
 
     def acknowledge(self, follower: str, lsn: Lsn) -> None:
         """A follower outside durably took everything up to ``lsn``. Raises ValueError for an unknown one."""
@@ -329,6 +336,7 @@ class Engine:
             else:
                 self._documents.places.forget(file_id)
         self._overlay.followed(through, file_ids)
+        self._filed.reach(through)
 
     def _write_mode(self, mode: str) -> None:
         write_description(self._layout, self._opened.description.with_mode(Mode(mode)))

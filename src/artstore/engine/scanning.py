@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from artstore.attributes import MAX_BYTES, AttributesError, FileAttributes, FileId, attribute_name, parse
 from artstore.engine.blobs import BlobMissing, Blobs
-from artstore.engine.documents import Documents
+from artstore.engine.documents import Documents, placed
 from artstore.engine.errors import Damaged, NotFound
 from artstore.engine.layout import Layout
 from artstore.engine.unfollowed import Overlay
@@ -83,7 +83,8 @@ class Scan:
                 found.append(file_id)
                 continue
             try:
-                found.append(parse(self._blobs.read(attribute_name(path), MAX_BYTES + 1)))
+                written = self._blobs.read(attribute_name(path), MAX_BYTES + 1)
+                found.append(placed(parse(written), path))
             except BlobMissing:
                 continue  # deleted meanwhile
             except AttributesError as error:

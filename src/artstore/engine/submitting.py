@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from artstore.engine.errors import Closed, LogFull
@@ -10,19 +9,12 @@ from artstore.engine.followers import FilesFollower
 from artstore.engine.log.log import Log
 from artstore.engine.log.record import Entry, Lsn
 from artstore.engine.log.writer import Submission, Writer
+from artstore.engine.milestones import Milestones
 from artstore.engine.opening import RecoveryReport
 from artstore.engine.status import FollowerStatus, LogStatus
 
 FILES = "files"
 """The name of the files follower."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Somebody waits for a record above ``lsn``."""
-
-    lsn: Lsn
-    future: asyncio.Future[None]
 
 
 class Submitting:
@@ -36,16 +28,14 @@ class Submitting:
         followers: Mapping[str, Lsn],
         files: FilesFollower,
     ) -> None:
-        self.applied_lsn = log.durable_lsn
-        """Of the last record that was told of."""
+        self.applied = Milestones(log.durable_lsn)
+        """The last record that was told of."""
         self._log = log
         self._loop = loop
         self._max_backlog_bytes = max_backlog_bytes
         self._outside = dict(followers)
         self._files = files
         self._queued_bytes = 0
-        self._waiting: list[_Waiting] = []
-        self._closed = False
         self._writer = Writer(log, self._deliver)
 
     async def submit(self, entry: Entry, applied: Callable[[Lsn], None], refused: Callable[[], None]) -> Lsn:
@@ -70,19 +60,6 @@ class Submitting:
         if unfollowed + size > self._max_backlog_bytes:
             raise LogFull(unfollowed, self._max_backlog_bytes)
 
-    async def wait_for(self, lsn: Lsn) -> None:
-        if self._closed:
-            raise Closed
-        if self.applied_lsn > lsn:
-            return
-        waiting = _Waiting(lsn, self._loop.create_future())
-        self._waiting.append(waiting)
-        try:
-            await waiting.future
-        finally:
-            if waiting in self._waiting:
-                self._waiting.remove(waiting)
-
     def acknowledge(self, follower: str, lsn: Lsn) -> None:
         if follower not in self._outside:
             raise ValueError(f"there is no follower '{follower}' of this element")
@@ -96,7 +73,7 @@ class Submitting:
         return dict(self._outside)
 
     def status(self, recovery: RecoveryReport) -> LogStatus:
-        last = self.applied_lsn
+        last = self.applied.reached
         positions = {FILES: self._files.position.lsn, **self._outside}
         failure = self._log.failure
         return LogStatus(
@@ -112,7 +89,7 @@ class Submitting:
     def close(self) -> None:
         """Writes what was submitted. Blocks, from a thread that is not the loop's; the loop must go on."""
         self._writer.close()
-        self._loop.call_soon_threadsafe(self._end_waiting)
+        self._loop.call_soon_threadsafe(self.applied.close)
 
     def _unfollowed_bytes(self) -> int:
         return self._log.bytes_after(
@@ -126,11 +103,8 @@ class Submitting:
         for submission in batch:
             self._queued_bytes -= submission.size
             submission.done(submission)
-        due = [each for each in self._waiting if each.lsn < self.applied_lsn]
-        for waiting in due:
-            self._waiting.remove(waiting)
-            if not waiting.future.done():
-                waiting.future.set_result(None)
+        if batch[-1].lsn is not None:
+            self.applied.reach(batch[-1].lsn)
 
     def _settle(
         self,
@@ -141,17 +115,9 @@ class Submitting:
     ) -> None:
         if submission.lsn is not None:
             applied(submission.lsn)
-            self.applied_lsn = submission.lsn
             if not told.done():
                 told.set_result(submission.lsn)
         elif submission.error is not None:
             refused()
             if not told.done():
                 told.set_exception(submission.error)
-
-    def _end_waiting(self) -> None:
-        self._closed = True
-        for waiting in self._waiting:
-            if not waiting.future.done():
-                waiting.future.set_exception(Closed())
-        self._waiting.clear()

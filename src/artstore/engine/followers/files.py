@@ -105,6 +105,8 @@ class FilesFollower:
             try:
                 if behind:
                     self._stopping.wait(self._linger_seconds)
+                    if self._is_late():
+                        return
                     self._follow()
                 else:
                     self._let_go()

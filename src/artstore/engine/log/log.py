@@ -201,6 +201,11 @@ class Log:
         if self._active is not None and self._failure is None:
             with contextlib.suppress(OSError):
                 self._active.trim()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Closes the files as they are, as the end of the process would."""
+        self._preparer.shutdown(wait=True)
         for segment in self._segments:
             segment.release()
 

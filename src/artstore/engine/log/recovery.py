@@ -178,7 +178,11 @@ class _Reading:
         if known is not None and found < known.last_lsn:
             detail = f"it ends with record {found}, though record {known.last_lsn} was durable"
             self._find(FindingKind.SHORT_LOG, last.path, detail, Lsn(found + 1), known.last_lsn)
-        elif last.size < last.header.room and not (known and known.closed and known.last_lsn == found):
+        elif (
+            known is not None
+            and last.size < last.header.room
+            and not (known.closed and found == known.last_lsn)
+        ):
             detail = f"it was cut from outside to {last.size} bytes; what followed record {found} is unknown"
             self._find(FindingKind.SHORT_LOG, last.path, detail, Lsn(found + 1))
 
