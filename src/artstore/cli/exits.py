@@ -15,18 +15,18 @@ REFUSED = 5
 UNAVAILABLE = 6
 """A service cannot be reached, or says that it cannot serve now; trying again later may work."""
 REJECTED = 7
-"""The document, its name or its attributes break a rule; trying again does not help."""
+"""The document, its name or its attributes break a rule, or something is in the way."""
 INTERRUPTED = 130
 
 MEANINGS = {
     OK: "done",
-    FAILED: "a finding or a failure: damage, a document lost or differing, a service's own error",
+    FAILED: "a finding or a failure: damage, a document lost or differing, a file that cannot be read",
     USAGE: "wrong usage: arguments, settings or a profile that cannot be used",
-    CANNOT_START: "cannot start: a port is taken, the data folder is in use, a process does not come up",
+    CANNOT_START: "cannot start: a port is taken, the data folder or element is in use, a process fails",
     NOT_FOUND: "not found, or not yours to see",
     REFUSED: "access refused: unknown account, wrong secret, missing scope",
-    UNAVAILABLE: "a service cannot be reached or cannot serve now; later may work",
-    REJECTED: "the document or its attributes break a rule; trying again does not help",
+    UNAVAILABLE: "a service cannot be reached, has no room or cannot serve now; later may work",
+    REJECTED: "the document or its attributes break a rule, or something is in the way",
     INTERRUPTED: "interrupted",
 }
 
@@ -37,6 +37,8 @@ def code_of(error: Exception) -> int | None:
 
     if isinstance(error, LauncherError):
         return CANNOT_START
+    if isinstance(error, OSError):
+        return FAILED
     if "artstore.sdk.errors" in sys.modules:
         return _code_of_sdk_error(error)
     return None
@@ -49,7 +51,9 @@ def _code_of_sdk_error(error: Exception) -> int | None:
         (errors.NotFound, NOT_FOUND),
         (errors.AccessRefused, REFUSED),
         (errors.Unavailable, UNAVAILABLE),
+        (errors.NoRoom, UNAVAILABLE),
         (errors.Rejected, REJECTED),
+        (errors.Conflict, REJECTED),
         (errors.BadProfile, USAGE),
         (errors.ArtStoreError, FAILED),
     ]

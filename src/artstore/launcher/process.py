@@ -34,7 +34,7 @@ class Process(subprocess.Popen[bytes]):
                 **options,
             )
 
-    def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
+    def wait_until(self, ready: Callable[[], bool], *, seconds: float, every: float = POLL_SECONDS) -> None:
         """Returns once ``ready`` says so; raises CannotStart when it ended or the time is over."""
         deadline = time.monotonic() + seconds
         while not ready():
@@ -42,7 +42,7 @@ class Process(subprocess.Popen[bytes]):
                 raise self._cannot_start(f"it ended with {exit_word(code)}")
             if time.monotonic() > deadline:
                 raise self._cannot_start(f"it was not ready after {seconds:.0f} s")
-            time.sleep(POLL_SECONDS)
+            time.sleep(every)
 
     def _cannot_start(self, reason: str) -> CannotStart:
         return CannotStart(self.name, reason, self.log, since=self.log_begins)

@@ -13,6 +13,8 @@ from artstore.launcher.process import Process, end, start_bound, wait_until_left
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
 """Longer than a service takes for its own orderly end (10 s by default)."""
+_ASK_EVERY_SECONDS = 0.05
+"""Five services that are asked more often would be kept from starting by the asking."""
 PORT_TAKEN_EXIT = 3
 """How a service says that it could not listen."""
 
@@ -59,7 +61,7 @@ class Service:
             cwd=self._folder,
         )
         try:
-            self._process.wait_until(self._is_ready, seconds=READY_SECONDS)
+            self._process.wait_until(self._is_ready, seconds=READY_SECONDS, every=_ASK_EVERY_SECONDS)
         except CannotStart:
             ended = self._process.poll()
             self.kill()
