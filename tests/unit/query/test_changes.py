@@ -1,7 +1,6 @@
 """The catalog's rules, tried with every order in which the changes of an element may arrive."""
 
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Coroutine, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,19 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artstore.query.catalog.catching_up import ListingUnavailable, catch_up
 from artstore.query.catalog.changes import NOTHING_KNOWN, Advance, Entry, by_events, by_listing, is_readable
 from artstore.wire.documents import Document, ElementDocumentPage
 from artstore.wire.events import ElementEvent, EventKind
 from tests.support.element_model import BEGINNING, ModelElement
+from tests.support.histories import IDS, KINDS, Walk
 
-IDS = [UUID(int=n) for n in range(1, 6)]
-KINDS = st.sampled_from([EventKind.PUT, EventKind.PUT, EventKind.UPDATE, EventKind.DELETE, EventKind.MODE])
+ELEMENT = "rw-01"
+
 CHANGES = st.lists(st.tuples(KINDS, st.sampled_from(IDS)), max_size=30)
 
 
 class MemoryCatalog:
-    """The rules of the repository without a database."""
+    """The rules of the repository without a database, for one element."""
 
     def __init__(self) -> None:
         self.position = NOTHING_KNOWN
@@ -30,7 +29,10 @@ class MemoryCatalog:
     def documents(self) -> dict[UUID, Document]:
         return {file_id: found for file_id, (_, found) in self.rows.items()}
 
-    def take_events(self, entries: list[Entry]) -> Advance:
+    async def positions(self) -> dict[str, int]:
+        return {ELEMENT: self.position}
+
+    async def take_events(self, element_id: str, entries: Sequence[Entry]) -> Advance:
         return self._take(by_events(self.position, entries))
 
     async def take_page(self, element_id: str, since: int, page: ElementDocumentPage) -> Advance:
@@ -53,65 +55,19 @@ class MemoryCatalog:
         return advance
 
 
-class Listing:
-    """Fetches pages from an element to which ``between`` happens before each page but the first."""
-
-    def __init__(self, element: ModelElement, limit: int, between: Callable[[], None] = lambda: None) -> None:
-        self._element, self._limit, self._between = element, limit, between
-
-    async def fetch(self, since: int, cursor: str | None) -> ElementDocumentPage:
-        if cursor is not None:
-            self._between()
-        return self._element.page(since, cursor, self._limit)
-
-    def take(self, catalog: MemoryCatalog) -> None:
-        finished(catch_up(catalog, "rw-01", catalog.position, self.fetch))
-
-
 def finished(coroutine: Coroutine[Any, Any, object]) -> None:
     """Runs a coroutine that waits for nothing."""
     with pytest.raises(StopIteration):
         coroutine.send(None)
 
 
-class CutShort(Exception):
-    pass
-
-
 @given(st.data(), st.sets(st.sampled_from(IDS)))
 @settings(max_examples=300, deadline=None)
 def test_ends_equal_to_the_element_whatever_arrives(data: st.DataObject, adopted: set[UUID]) -> None:
-    """Events duplicated, reordered, lost and trimmed; the index rebuilt; listings cut short, with all of
-    these between their pages, and a second process that does the same.
-    """
-    element, catalog = ModelElement(adopted=adopted), MemoryCatalog()
-    steps = st.sampled_from(["change", "change", "events", "stream", "listing", "rebuild", "cut"])
-
-    def something_happens(depth: int = 0) -> None:
-        step = data.draw(steps)
-        if step == "change":
-            element.change(data.draw(KINDS), data.draw(st.sampled_from(IDS)))
-        elif step == "events" and element.last_lsn:
-            catalog.take_events(
-                element.entries(data.draw(st.lists(st.integers(1, element.last_lsn), max_size=8)))
-            )
-        elif step == "stream":
-            trimmed = data.draw(st.integers(0, element.last_lsn))
-            left = element.entries(range(max(0, catalog.position, trimmed) + 1, element.last_lsn + 1))
-            advance = catalog.take_events(left)
-            assert advance.gap == (bool(left) and catalog.position < element.last_lsn)
-        elif step == "rebuild":
-            element.rebuild_index(data.draw(st.integers(element.deletions_since, element.last_lsn)))
-        elif step == "cut" and depth:
-            raise CutShort
-        elif step == "listing" and depth < 2:
-            listing = Listing(element, data.draw(st.integers(1, 3)), lambda: something_happens(depth + 1))
-            with suppress(CutShort, ListingUnavailable):
-                listing.take(catalog)
-
-    for _ in range(data.draw(st.integers(0, 25))):
-        something_happens()
-    Listing(element, limit=3).take(catalog)
+    element, catalog = ModelElement(ELEMENT, adopted), MemoryCatalog()
+    walk = Walk(data, element, catalog)
+    finished(walk.go(most_steps=25))
+    finished(walk.list_all(limit=3))
     assert catalog.position == element.last_lsn
     assert catalog.documents() == element.documents()
 
@@ -120,15 +76,18 @@ def test_ends_equal_to_the_element_whatever_arrives(data: st.DataObject, adopted
 def test_stream_alone_is_enough_where_it_is_whole(
     changes: list[tuple[EventKind, UUID]], batch: int, overlap: int
 ) -> None:
-    element, catalog = ModelElement(), MemoryCatalog()
-    Listing(element, limit=3).take(catalog)
+    element, position = ModelElement(), 0
+    latest: dict[UUID, Document | None] = {}
     for kind, file_id in changes:
         element.change(kind, file_id)
     for begin in range(0, element.last_lsn, batch):
         lsns = range(max(0, begin - overlap) + 1, min(begin + batch, element.last_lsn) + 1)
-        assert not catalog.take_events(element.entries(lsns)).gap
-    assert catalog.documents() == element.documents()
-    assert catalog.position == element.last_lsn
+        advance = by_events(position, element.entries(lsns))
+        assert not advance.gap
+        latest |= {change.file_id: change.document for change in advance.changes}
+        position = advance.position
+    assert {file_id: found for file_id, found in latest.items() if found} == element.documents()
+    assert position == element.last_lsn
 
 
 class TestByEvents:

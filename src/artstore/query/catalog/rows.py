@@ -1,11 +1,13 @@
-"""A document as a row of the catalog."""
+"""A document as a row of the catalog, and back."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from artstore.query.catalog.changes import DocumentChange
 from artstore.query.search.text import document_words
 from artstore.wire.documents import Document
+
+_MEMBERS = tuple(Document.model_fields)
 
 
 def columns(changes: Iterable[DocumentChange]) -> dict[str, Sequence[object]]:
@@ -39,6 +41,12 @@ def searchable_texts(document: Document) -> Iterator[str]:
     yield from _texts_in(document.custom_attributes)
     yield document.created_by_username
     yield document.created_by_fullname or ""
+
+
+def hit(document: Mapping[str, Any], element_id: str) -> dict[str, Any]:
+    """The JSON of a ``wire.documents.SearchHit``, in the order of attributes, which jsonb does not keep."""
+    known = {name: document[name] for name in _MEMBERS if name in document}
+    return {**known, **document, "element_id": element_id}
 
 
 def _texts_in(value: Any) -> Iterator[str]:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from artstore.kernel.access import Principal
 from artstore.kernel.peers import ElementDirectory, forwarded_headers
+from artstore.query.catalog.rows import hit
 from artstore.query.files.elements import ElementFiles, ElementSilent
 from artstore.query.files.locate import Copies, Locator, not_found, unavailable
 from artstore.query.files.relay import RelayedResponse
@@ -73,7 +74,7 @@ class Documents:
         copies = await self._locator.find(file_id, principal, forwarded_headers(request, principal))
         element_id, document = next(iter(copies.items()))
         headers = {"Cache-Control": "private, no-cache"}
-        return JSONResponse({**document, "element_id": element_id}, headers=headers)
+        return JSONResponse(hit(document, element_id), headers=headers)
 
 
 class Downloads:

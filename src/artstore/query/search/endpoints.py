@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
 from artstore.kernel.access import Principal, Requires
+from artstore.query.catalog.rows import hit
 from artstore.query.search.service import MAX_CHARACTERS, Question, Search
 from artstore.wire.documents import SearchPage
 from artstore.wire.scopes import Scope
@@ -35,7 +36,8 @@ def search_routes(search: Search) -> APIRouter:
         cursor: Annotated[str | None, _Cursor] = None,
     ) -> JSONResponse:
         page = await search.page(Question(q, limit, cursor), principal)
+        items = [hit(one.document, one.mark.element_id) for one in page.found]
         # What the rows hold was checked when it was taken in: doing so again would cost more than the search.
-        return JSONResponse({"items": [one.hit() for one in page.found], "next_cursor": page.next_cursor})
+        return JSONResponse({"items": items, "next_cursor": page.next_cursor})
 
     return router

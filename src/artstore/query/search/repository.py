@@ -18,10 +18,6 @@ class Found:
     mark: Mark
     document: dict[str, Any]
 
-    def hit(self) -> dict[str, Any]:
-        """The JSON object of a ``wire.documents.SearchHit``."""
-        return {**self.document, "element_id": self.mark.element_id}
-
 
 class SearchRepository:
     async def newest(
