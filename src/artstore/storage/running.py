@@ -15,6 +15,7 @@ from artstore.engine import Mode as EngineMode
 from artstore.kernel.background import Background
 from artstore.kernel.database import Database, migrate
 from artstore.kernel.logging import get_logger
+from artstore.kernel.serve import CLOSE_SECONDS
 from artstore.storage.announce import Announcer, Identity
 from artstore.storage.events.follower import EventsTarget
 from artstore.storage.events.stream import EventStream
@@ -86,6 +87,7 @@ class RunningElement:
             max_file_bytes=settings.max_file_bytes,
             max_backlog_bytes=settings.max_backlog_bytes,
             followers=(IndexTarget.name, EventsTarget.name),
+            close_seconds=CLOSE_SECONDS / 2,
         )
         engine = await Engine.open(settings.root, options, locate=self._locate)
         _log.info("the element is open", element_id=engine.element.id, **vars(engine.recovery))
