@@ -6,12 +6,12 @@ they are first asked for, so that a service, which lives in the same distributio
 
 from typing import TYPE_CHECKING
 
+from artstore.version import __version__
+
 if TYPE_CHECKING:
     from artstore.sdk import AsyncClient, Client
 
 __all__ = ["AsyncClient", "Client", "__version__"]
-
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:

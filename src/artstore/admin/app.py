@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from artstore import __version__
 from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
 from artstore.admin.auth.server_metadata import metadata_routes
 from artstore.admin.auth.tokens import TokenIssuer
@@ -27,6 +26,7 @@ from artstore.kernel.database import Database, migrate
 from artstore.kernel.peers import ElementDirectory
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
+from artstore.version import __version__
 
 
 def create_app() -> FastAPI:

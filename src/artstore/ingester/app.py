@@ -7,7 +7,6 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from artstore import __version__
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.endpoint import OPERATION, PATH
 from artstore.ingester.uploads.service import Uploads
@@ -17,6 +16,7 @@ from artstore.kernel.background import Background
 from artstore.kernel.peers import AdminKeysDependency, AdminRegistry, ElementDirectory, http_session
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
+from artstore.version import __version__
 from artstore.wire.scopes import Scope
 
 

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from artstore import __version__
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import JwksClient, TokenVerifier
 from artstore.kernel.app import hot_route
@@ -19,6 +18,7 @@ from artstore.query.files.endpoints import (
 from artstore.query.running import RunningQuery
 from artstore.query.search.endpoints import search_routes
 from artstore.query.settings import QuerySettings
+from artstore.version import __version__
 from artstore.wire.scopes import Scope
 
 

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import httpx
 
-from artstore import __version__
 from artstore.attributes import RetentionPolicy
 from artstore.sdk import downloads, uploads
 from artstore.sdk.downloads import DocumentStream
@@ -20,6 +19,7 @@ from artstore.sdk.retries import Retries
 from artstore.sdk.sources import Content, Progress
 from artstore.sdk.tokens import Tokens
 from artstore.sdk.transport import DEFAULT_TIMEOUT, Transport, new_http_client
+from artstore.version import __version__
 from artstore.wire.accounts import (
     CreatedServiceAccount,
     NewServiceAccount,

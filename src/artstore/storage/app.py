@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from artstore import __version__
 from artstore.kernel.access import JwksClient, TokenVerifier
 from artstore.kernel.app import create_app as create_service
 from artstore.kernel.app import hot_route
@@ -26,6 +25,7 @@ from artstore.storage.health import FollowerDependency, LogDependency
 from artstore.storage.refusals import REFUSED_CLASSES, refusal_of
 from artstore.storage.running import RunningElement
 from artstore.storage.settings import StorageSettings
+from artstore.version import __version__
 from artstore.wire.scopes import Scope
 
 SERVICE = "storage"

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from artstore import __version__
 from artstore.kernel.access import Principal, Requires
 from artstore.storage.element.schemas import CapacityReport, ElementInfo, FollowerReport, LogReport
 from artstore.storage.running import RunningElement
+from artstore.version import __version__
 from artstore.wire.scopes import Scope
 
 ElementReader = Annotated[Principal, Requires(Scope.ELEMENTS_READ)]
