@@ -1,0 +1,233 @@
+"""Every command as a program calls it: a process, its output, its exit code."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from artstore.launcher.settings import SystemSettings
+from artstore.launcher.system import System
+from artstore.sdk import Client
+
+MISSING = "0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e"
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("cli") / "data"
+    with System(folder, SystemSettings(default_ports={}, durable_database=False)) as system:
+        yield system
+
+
+@pytest.fixture(scope="module")
+def profile(system: System) -> Path:
+    return system.folder.profile
+
+
+class Run:
+    """One call of the command."""
+
+    def __init__(
+        self, profile: Path | None, *arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None
+    ) -> None:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("ARTSTORE_")}
+        if profile is not None:
+            environment["ARTSTORE_PROFILE"] = str(profile)
+        finished = subprocess.run(
+            [sys.executable, "-m", "artstore", *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            env=environment,
+            cwd=cwd,
+            check=False,
+            timeout=120,
+        )
+        self.code = finished.returncode
+        self.bytes = finished.stdout
+        self.errors = finished.stderr.decode()
+        assert "Traceback" not in self.errors, self.errors
+
+    @property
+    def text(self) -> str:
+        assert self.code == 0, self.errors
+        return self.bytes.decode()
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.bytes.decode().splitlines()]
+
+
+def store(profile: Path, path: Path, *options: str) -> dict[str, Any]:
+    run = Run(profile, "put", path, "--json", *options)
+    assert run.code == 0, run.errors
+    return run.results[0]
+
+
+@pytest.fixture
+def note(tmp_path: Path) -> Path:
+    path = tmp_path / "заметка о печи.txt"
+    path.write_text("the kiln is hot\n", encoding="utf-8")
+    return path
+
+
+def found_by(profile: Path, words: str) -> None:
+    """Waits until the catalog knows it."""
+    with Client(profile) as client:
+        while not list(client.search(words, limit=1)):
+            pass
+
+
+class TestPut:
+    def test_everything_that_can_be_said(self, profile: Path, note: Path) -> None:
+        options = ["--attr", "customer=Алмаз", "--attr", "year:=2025", "--tag", "a", "--tag", "b"]
+        document = store(profile, note, *options, "--description", "of the kiln", "--retention", "temporary")
+        assert document["original_filename"] == note.name
+        assert document["custom_attributes"] == {"customer": "Алмаз", "year": 2025}
+        assert document["tags"] == ["a", "b"]
+        assert document["description"] == "of the kiln"
+        assert document["retention_policy"] == "temporary"
+        assert document["checksum"] == hashlib.sha256(note.read_bytes()).hexdigest()
+
+    def test_plain_lines(self, profile: Path, note: Path) -> None:
+        (line,) = Run(profile, "put", note).text.splitlines()
+        assert line.endswith(note.name)
+
+    def test_folders_and_what_fails_in_them(self, profile: Path, tmp_path: Path) -> None:
+        (tmp_path / "in" / "side").mkdir(parents=True)
+        for name in ("one.txt", "side/two.txt", "side/three.txt"):
+            (tmp_path / "in" / name).write_text(name, encoding="utf-8")
+        (tmp_path / "in" / "empty.txt").touch()
+        run = Run(profile, "put", "-r", tmp_path / "in", "--json")
+        assert {result["original_filename"] for result in run.results} == {"one.txt", "two.txt", "three.txt"}
+        assert "empty.txt" in run.errors
+        assert run.code == 1
+
+    def test_standard_input(self, profile: Path) -> None:
+        run = Run(profile, "put", "-", "--name", "piped.txt", "--json", stdin=b"through a pipe")
+        assert run.results[0]["original_filename"] == "piped.txt"
+        assert run.results[0]["file_size"] == 14
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [["put"], ["put", "-"], ["put", ".", "--name", "x"], ["put", "."], ["put", "x", "--attr", "y"]],
+        ids=" ".join,
+    )
+    def test_usage(self, profile: Path, arguments: list[str]) -> None:
+        assert Run(profile, *arguments).code == 2
+
+    def test_a_file_that_is_not_there(self, profile: Path, tmp_path: Path) -> None:
+        run = Run(profile, "put", tmp_path / "missing")
+        assert run.code == 1
+        assert "missing" in run.errors
+
+    def test_what_breaks_a_rule(self, profile: Path, note: Path) -> None:
+        run = Run(profile, "put", note, "--attr", "long=" + "x" * 5000)
+        assert run.code == 7
+        assert "4096" in run.errors
+
+
+class TestGet:
+    def test_into_the_current_folder(self, profile: Path, note: Path, tmp_path: Path) -> None:
+        file_id = store(profile, note)["file_id"]
+        folder = tmp_path / "here"
+        folder.mkdir()
+        assert Run(profile, "get", file_id, cwd=folder).text == f"{note.name}\n"
+        assert (folder / note.name).read_bytes() == note.read_bytes()
+
+    def test_into_a_file_and_to_standard_output(self, profile: Path, note: Path, tmp_path: Path) -> None:
+        file_id = store(profile, note)["file_id"]
+        run = Run(profile, "get", file_id, "-o", tmp_path / "copy", "--json")
+        assert run.results[0]["path"] == str(tmp_path / "copy")
+        assert (tmp_path / "copy").read_bytes() == note.read_bytes()
+        assert Run(profile, "get", file_id, "-o", "-").bytes == note.read_bytes()
+
+    def test_goes_on_from_a_partial_file(self, profile: Path, tmp_path: Path) -> None:
+        source = tmp_path / "large.bin"
+        source.write_bytes(os.urandom(3_000_000))
+        file_id = store(profile, source)["file_id"]
+        (tmp_path / "copy").write_bytes(source.read_bytes()[:1_234_567])
+        assert Run(profile, "get", file_id, "-o", tmp_path / "copy").code == 0
+        assert (tmp_path / "copy").read_bytes() == source.read_bytes()
+
+    def test_unknown(self, profile: Path) -> None:
+        assert Run(profile, "get", MISSING).code == 4
+
+
+class TestSearchAndInfo:
+    def test_found(self, profile: Path, note: Path) -> None:
+        file_id = store(profile, note, "--tag", "findable")["file_id"]
+        found_by(profile, "печи findable")
+        assert file_id in Run(profile, "search", "печи", "findable").text
+        assert [hit["file_id"] for hit in Run(profile, "search", "findable", "--json").results] == [file_id]
+
+    def test_nothing_found(self, profile: Path) -> None:
+        run = Run(profile, "search", "elephants")
+        assert (run.code, run.bytes) == (4, b"")
+
+    def test_info(self, profile: Path, note: Path) -> None:
+        document = store(profile, note)
+        assert note.name in Run(profile, "info", document["file_id"]).text
+        shown = Run(profile, "info", document["file_id"], "--json").results[0]
+        assert shown["checksum"] == document["checksum"]
+        assert Run(profile, "info", MISSING).code == 4
+
+
+class TestAccess:
+    def test_accounts(self, profile: Path, tmp_path: Path, note: Path) -> None:
+        created = Run(profile, "account", "create", "reader", "--role", "readonly", "--json").results[0]
+        assert created["role"] == "READONLY"
+        assert Run(profile, "account", "create", "reader").code == 7
+        listed = Run(profile, "account", "list", "--json").results
+        assert "reader" in {account["name"] for account in listed}
+        assert all("client_secret" not in account for account in listed)
+        members = json.loads(profile.read_text(encoding="utf-8"))
+        reader = tmp_path / "reader.json"
+        own = {"client_id": created["client_id"], "client_secret": created["client_secret"]}
+        reader.write_text(json.dumps(members | own), encoding="utf-8")
+        assert Run(None, "put", note, "--profile", reader).code == 5
+        reader.write_text(json.dumps(members | {"client_secret": "wrong" * 8}), encoding="utf-8")
+        assert Run(None, "elements", "--profile", reader).code == 5
+
+    def test_no_profile(self, tmp_path: Path) -> None:
+        run = Run(None, "elements", cwd=tmp_path)
+        assert run.code == 2
+        assert "artstore up" in run.errors
+
+    def test_nobody_there(self, profile: Path, tmp_path: Path) -> None:
+        members = json.loads(profile.read_text(encoding="utf-8"))
+        away = tmp_path / "away.json"
+        away.write_text(json.dumps(members | {"admin_url": "http://127.0.0.1:9"}), encoding="utf-8")
+        assert Run(away, "elements").code == 6
+
+
+class TestElements:
+    def test_listed(self, profile: Path) -> None:
+        listed = {element["element_id"]: element for element in Run(profile, "elements", "--json").results}
+        assert listed["edit-01"]["mode"] == "edit"
+        assert listed["rw-01"]["health"] == "ok"
+        assert "rw-01\trw" in Run(profile, "elements").text
+
+    def test_verify(self, system: System, profile: Path, note: Path) -> None:
+        store(profile, note)
+        root = system.folder.element_root("rw-01")
+        assert Run(None, "verify", root).code == 3
+        system.parts["rw-01"].stop()
+        try:
+            run = Run(None, "verify", root, "--json")
+            assert run.code == 0
+            assert run.results[0]["clean"] is True
+            assert run.results[0]["documents"] > 0
+            stray = root / "files" / "stray.txt"
+            stray.touch()
+            run = Run(None, "verify", root)
+            assert run.code == 1
+            assert b"stray.txt" in run.bytes
+            stray.unlink()
+        finally:
+            system.parts["rw-01"].start()
