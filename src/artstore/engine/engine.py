@@ -227,7 +227,7 @@ class Engine:
         await self._submitting.applied.wait(Lsn(lsn + 1))
 
     async def filed(self, lsn: Lsn) -> None:
-        """Until everything up to ``lsn`` is below ``files/``. Raises Closed when the engine closes meanwhile."""
+        """Until everything up to ``lsn`` is below ``files/``. Raises Closed when the engine closes before."""
         await self._filed.wait(lsn)
 
     def acknowledge(self, follower: str, lsn: Lsn) -> None:

@@ -9,23 +9,19 @@ What is read counts as durable only when this returns: the last segment is flush
 may have died between writing and flushing.
 """
 
-import contextlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from artstore.engine.durable import flush_folder, make_folders, write_durably
+from artstore.engine.durable import flush_folder
 from artstore.engine.failpoints import hit
 from artstore.engine.log.checkpoint import Checkpoint
+from artstore.engine.log.damaged import put_aside, read_damaged
 from artstore.engine.log.findings import Finding, FindingKind
 from artstore.engine.log.header import HEADER_BYTES, SegmentHeader, decode_header
 from artstore.engine.log.record import Lsn, Record
 from artstore.engine.log.scan import Found, Unreadable, scan_segment
 from artstore.engine.log.segment import Segment, open_segment
-
-_READ_AT_ONCE = 4 << 20
-_SECTOR = 4096
 
 Consume = Callable[[Record], None]
 """Gets each record, in order and once; its body is valid during the call only."""
@@ -93,7 +89,7 @@ class _Reading:
         """The segments by what their headers say, whatever their names are."""
         pieces = []
         for path in sorted(self._folder.glob("*.log")):
-            header, sound = decode_header(_read_file(path, HEADER_BYTES))
+            header, sound = decode_header(read_damaged(path, HEADER_BYTES))
             if header is None:
                 self._put_aside(path, FindingKind.DAMAGED_HEADER, "neither copy of its header is undamaged")
             elif header.element != self._element:
@@ -109,7 +105,7 @@ class _Reading:
         """Gives the records of one file to the consumer."""
         if self._expected is None:
             self._expect_first(piece)
-        data = _read_file(piece.path, piece.size)
+        data = read_damaged(piece.path, piece.size)
         for item in scan_segment(data, piece.header.first_lsn, piece.header.salt):
             match item:
                 case Found(offset, record):
@@ -178,11 +174,7 @@ class _Reading:
         if known is not None and found < known.last_lsn:
             detail = f"it ends with record {found}, though record {known.last_lsn} was durable"
             self._find(FindingKind.SHORT_LOG, last.path, detail, Lsn(found + 1), known.last_lsn)
-        elif (
-            known is not None
-            and last.size < last.header.room
-            and not (known.closed and found == known.last_lsn)
-        ):
+        elif last.size < last.header.room and known is not None and not _closed_at(known, found):
             detail = f"it was cut from outside to {last.size} bytes; what followed record {found} is unknown"
             self._find(FindingKind.SHORT_LOG, last.path, detail, Lsn(found + 1))
 
@@ -225,7 +217,7 @@ class _Reading:
         return following.header.first_lsn == last + 1
 
     def _tell_torn(self, piece: _Piece, place: Unreadable) -> None:
-        data = _read_file(piece.path, place.end)[place.start :]
+        data = read_damaged(piece.path, place.end)[place.start :]
         name = f"{piece.path.stem}-{place.start}.tail"
         kept = self._keep(name, data)
         detail = f"{len(data)} bytes behind the last whole record are none; they are cut off"
@@ -252,19 +244,14 @@ class _Reading:
         self._aside.append(path)
 
     def _keep_copy(self, path: Path) -> str:
-        return self._keep(path.name, _read_file(path, path.stat().st_size))
+        return self._keep(path.name, read_damaged(path, path.stat().st_size))
 
     def _keep(self, name: str, data: bytes) -> str:
-        """Copies to the quarantine, once."""
-        make_folders(self._quarantine)
-        target = self._quarantine / f"wal-{name}"
-        number = 1
-        while target.exists() and target.read_bytes() != data:
-            number += 1
-            target = self._quarantine / f"wal-{name}.{number}"
-        if not target.exists():
-            write_durably(target, data)
-        return f"quarantine/{target.name}"
+        return f"{self._quarantine.name}/{put_aside(self._quarantine, f'wal-{name}', data).name}"
+
+
+def _closed_at(checkpoint: Checkpoint, lsn: Lsn) -> bool:
+    return checkpoint.closed and checkpoint.last_lsn == lsn
 
 
 def _passed_everywhere(checkpoint: Checkpoint | None) -> int:
@@ -272,33 +259,3 @@ def _passed_everywhere(checkpoint: Checkpoint | None) -> int:
     if checkpoint is None:
         return 0
     return min(checkpoint.files_lsn, *checkpoint.followers.values(), checkpoint.files_lsn)
-
-
-def _read_file(path: Path, size: int) -> bytes:
-    """The first ``size`` bytes, zeros where the disk cannot read them."""
-    data = bytearray()
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        while len(data) < size:
-            wanted = min(_READ_AT_ONCE, size - len(data))
-            try:
-                part = os.pread(descriptor, wanted, len(data))
-            except OSError:
-                part = _read_sectors(descriptor, len(data), wanted)
-            if not part:
-                break
-            data += part
-    finally:
-        os.close(descriptor)
-    return bytes(data)
-
-
-def _read_sectors(descriptor: int, start: int, size: int) -> bytes:
-    data = bytearray()
-    for at in range(start, start + size, _SECTOR):
-        length = min(_SECTOR, start + size - at)
-        part = b""
-        with contextlib.suppress(OSError):
-            part = os.pread(descriptor, length, at)
-        data += part.ljust(length, b"\0")
-    return bytes(data)

@@ -1,0 +1,149 @@
+"""Damage of every sort to a log: never a crash, never a wrong record, never a silent loss."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from artstore.engine.log.scan import Found, scan_segment
+from tests.support.engines import IN_MEMORY
+from tests.unit.engine.log.writing import checkpoint_at, flip, recovered, segments, write_log
+
+BATCHES = [
+    [f"{batch}.{number}" + "x" * (7 * batch) for number in range(batch % 3 + 1)] for batch in range(12)
+]
+TEXTS = dict(enumerate([text for batch in BATCHES for text in batch], 1))
+SEGMENT_BYTES = 400
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of several segments as a crash leaves it: the last one with room behind its records."""
+    folder = tmp_path_factory.mktemp("original") / "wal"
+    write_log(folder, BATCHES, SEGMENT_BYTES, close=False)
+    return folder
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as temporary:
+        yield Path(temporary) / "wal"
+
+
+@st.composite
+def damages(draw: st.DrawFn) -> list[tuple[str, float, float, int]]:
+    """What is done, to which file, where, and which bit or how much; places are parts of the whole."""
+    part = st.floats(0, 1, exclude_max=True)
+    sort = st.sampled_from(["flip", "cut", "zero", "noise", "remove", "swap", "copy", "extend", "shift"])
+    return draw(st.lists(st.tuples(sort, part, part, st.integers(0, 255)), min_size=1, max_size=3))
+
+
+def do(folder: Path, sort: str, which: float, where: float, amount: int) -> None:
+    paths = segments(folder)
+    if not paths:
+        return
+    path = paths[int(which * len(paths))]
+    data = bytearray(path.read_bytes())
+    at = int(where * len(data)) if data else 0
+    end = min(len(data), at + amount + 1)
+    match sort:
+        case "flip" if data:
+            data[at] ^= 1 << amount % 8
+        case "cut":
+            del data[at:]
+        case "zero":
+            data[at:end] = bytes(end - at)
+        case "noise":
+            data[at:end] = os.urandom(end - at)
+        case "extend":
+            data += os.urandom(amount + 1)
+        case "shift":
+            data[at:at] = os.urandom(amount % 16 + 1)
+        case "remove":
+            path.unlink()
+            return
+        case "swap":
+            other = paths[amount % len(paths)]
+            data, theirs = bytearray(other.read_bytes()), bytes(data)
+            other.write_bytes(theirs)
+        case "copy":
+            paths[amount % len(paths)].write_bytes(data)
+            return
+    path.write_bytes(data)
+
+
+def check(folder: Path, last_known: int) -> None:
+    """Whatever was done to the log: what is given was written, and what is not given is told."""
+    before = [path.read_bytes() for path in segments(folder)]
+    texts, log = recovered(folder, checkpoint_at(0, last_known))
+    assert texts.items() <= TEXTS.items(), "a record that was never written"
+    if texts != TEXTS:
+        assert log.findings, "a silent loss"
+    assert log.last_lsn >= max([last_known, *texts])
+    again, repeated = recovered(folder, checkpoint_at(0, last_known))
+    assert again == texts, "recovery does not come to the same again"
+    assert repeated.last_lsn == log.last_lsn
+    left = b"".join(
+        path.read_bytes() for path in [*segments(folder), *(folder.parent / "quarantine").glob("*")]
+    )
+    for data in before:
+        assert is_in_two_parts(data.rstrip(b"\0"), left), "bytes are gone that were not put aside"
+
+
+def is_in_two_parts(data: bytes, haystack: bytes) -> bool:
+    """Whether a beginning of ``data`` and the rest behind it (a tail that was cut off) are both there."""
+    low, high = 0, len(data)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if data[:middle] in haystack else (low, middle - 1)
+    return data[low:].strip(b"\0") in haystack
+
+
+@settings(max_examples=300, deadline=None)
+@given(damages(), st.integers(0, len(TEXTS)))
+def test_any_damage(original: Path, done: list[tuple[str, float, float, int]], last_known: int) -> None:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as temporary:
+        folder = Path(temporary) / "wal"
+        shutil.copytree(original, folder)
+        for sort, which, where, amount in done:
+            do(folder, sort, which, where, amount)
+        check(folder, last_known)
+
+
+def test_every_truncation_of_the_last_segment(original: Path, folder: Path) -> None:
+    size = segments(original)[-1].stat().st_size
+    for end in range(size):
+        shutil.copytree(original, folder)
+        os.truncate(segments(folder)[-1], end)
+        texts, log = recovered(folder, checkpoint_at(0))
+        assert texts.items() <= TEXTS.items()
+        assert log.findings, "a cut log says so, wherever it was cut"
+        shutil.rmtree(folder)
+
+
+def test_a_flipped_bit_of_every_byte(original: Path, folder: Path) -> None:
+    for number, path in enumerate(segments(original)):
+        data = path.read_bytes()
+        for at in range(len(data.rstrip(b"\0"))):
+            shutil.copytree(original, folder)
+            flip(folder / path.name, at, at % 8)
+            texts, log = recovered(folder, checkpoint_at(0))
+            assert texts.items() <= TEXTS.items()
+            assert log.findings, f"byte {at} of segment {number} was flipped and nobody noticed"
+            assert len(TEXTS) - len(texts) <= 1, "one flipped bit costs at most one record"
+            shutil.rmtree(folder)
+            shutil.rmtree(folder.parent / "quarantine", ignore_errors=True)
+
+
+@given(st.binary(max_size=2000), st.integers(0, 2**64 - 1))
+def test_scanning_noise(noise: bytes, first_lsn: int) -> None:
+    for item in scan_segment(noise, first_lsn, b"saltsalt"):  # type: ignore[arg-type]
+        if isinstance(item, Found):
+            assert item.record.lsn >= first_lsn
+        else:
+            assert 0 <= item.start < item.end <= len(noise)
