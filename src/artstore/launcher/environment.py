@@ -9,7 +9,7 @@ from pathlib import Path
 
 from artstore.launcher.folder import DataFolder
 from artstore.launcher.ports import Ports
-from artstore.launcher.private import secret, write_private
+from artstore.launcher.private import keep_private, secret
 from artstore.launcher.settings import Element, SystemSettings
 
 INITIAL_CLIENT_ID = "artstore-initial"
@@ -52,7 +52,7 @@ class Environment:
             if stale.name.upper() not in told.secrets:
                 stale.unlink()
         for variable, value in told.secrets.items():
-            write_private(folder / variable.lower(), value)
+            keep_private(folder / variable.lower(), value)
         inherited = {key: value for key, value in os.environ.items() if key not in told.secrets}
         return (
             inherited

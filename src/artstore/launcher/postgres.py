@@ -16,7 +16,13 @@ from typing import LiteralString
 from urllib.parse import quote
 
 from artstore.launcher.errors import CannotStart
-from artstore.launcher.private import private_folder, secret, socket_folder, write_private
+from artstore.launcher.private import (
+    give_up_socket_folder,
+    private_folder,
+    secret,
+    socket_folder,
+    write_private,
+)
 from artstore.launcher.process import (
     POLL_SECONDS,
     Process,
@@ -125,6 +131,8 @@ class EmbeddedPostgres:
         if self._process is not None:
             end(self._process, [(signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0)])
             self._process = None
+        if self._sockets is not None:
+            give_up_socket_folder(self.folder, self._sockets)
 
     def kill(self) -> None:
         """SIGKILL, as a crash would do it, and waits until the server's own children have noticed."""

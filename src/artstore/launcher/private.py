@@ -10,6 +10,9 @@ SOCKET_PATH_BYTES = 107
 """What ``sockaddr_un`` holds on Linux, less the terminating zero."""
 
 
+_REMEMBERED = "socket-folder"
+
+
 def private_folder(path: Path) -> Path:
     """Creates a folder with mode 0700 (those above it as usual); one that exists is closed to others."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -39,6 +42,12 @@ def write_private(path: Path, text: str) -> None:
         os.close(folder)
 
 
+def keep_private(path: Path, text: str) -> None:
+    """Like ``write_private``, but leaves a file alone that has the text already: no flush for nothing."""
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_private(path, text)
+
+
 def secret(path: Path) -> str:
     """The secret kept in a file, 256 random bits as URL-safe text; generated when it is absent."""
     try:
@@ -57,7 +66,7 @@ def socket_folder(preferred: Path, file_name: str) -> Path:
     """
     if _fits(preferred / file_name):
         return private_folder(preferred)
-    remembered = private_folder(preferred) / "socket-folder"
+    remembered = private_folder(preferred) / _REMEMBERED
     if remembered.exists():
         folder = Path(remembered.read_text(encoding="utf-8").strip())
         if _is_ours(folder) and _fits(folder / file_name):
@@ -68,6 +77,13 @@ def socket_folder(preferred: Path, file_name: str) -> Path:
         folder = Path(tempfile.mkdtemp(prefix="artstore-", dir="/tmp"))
     write_private(remembered, f"{folder}\n")
     return folder
+
+
+def give_up_socket_folder(preferred: Path, folder: Path) -> None:
+    """Removes a folder that ``socket_folder`` made outside ``preferred``, once nothing is bound in it."""
+    if folder != preferred and _is_ours(folder) and not any(folder.iterdir()):
+        folder.rmdir()
+        (preferred / _REMEMBERED).unlink(missing_ok=True)
 
 
 def _fits(path: Path) -> bool:

@@ -5,7 +5,13 @@ import socket
 from pathlib import Path
 from urllib.parse import quote
 
-from artstore.launcher.private import private_folder, secret, socket_folder, write_private
+from artstore.launcher.private import (
+    give_up_socket_folder,
+    private_folder,
+    secret,
+    socket_folder,
+    write_private,
+)
 from artstore.launcher.process import Process, end, start_bound, wait_until_left
 
 MAXMEMORY = "256mb"
@@ -52,6 +58,7 @@ class EmbeddedRedis:
         self._maxmemory = maxmemory
         self._process: Process | None = None
         self._url: str | None = None
+        self._sockets: Path | None = None
 
     @property
     def url(self) -> str:
@@ -78,7 +85,8 @@ class EmbeddedRedis:
             self.folder.resolve(), _PROGRAM, name="Redis", end_with=signal.SIGTERM, seconds=READY_SECONDS
         )
         password = secret(self._password_file)
-        socket_path = socket_folder(self.folder, _SOCKET) / _SOCKET
+        self._sockets = socket_folder(self.folder, _SOCKET)
+        socket_path = self._sockets / _SOCKET
         socket_path.unlink(missing_ok=True)
         configuration = self.folder / "redis.conf"
         write_private(
@@ -103,6 +111,9 @@ class EmbeddedRedis:
         if self._process is not None:
             end(self._process, [(signal.SIGTERM, 10.0)])
             self._process = None
+        if self._sockets is not None:
+            give_up_socket_folder(self.folder, self._sockets)
+            self._sockets = None
 
     def kill(self) -> None:
         """SIGKILL, as a crash would do it; ``start`` works afterwards."""

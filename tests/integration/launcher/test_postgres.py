@@ -125,7 +125,10 @@ def test_a_folder_too_long_for_a_socket_works(tmp_path: Path) -> None:
     server.start()
     with connect(server) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
+    outside = Path((server.folder / "socket-folder").read_text(encoding="utf-8").strip())
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o700
     server.stop()
+    assert not outside.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

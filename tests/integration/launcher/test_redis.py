@@ -64,7 +64,10 @@ def test_a_folder_too_long_for_a_socket_works(tmp_path: Path) -> None:
     server.start()
     with redis.Redis.from_url(server.url) as client:
         assert client.ping()
+    outside = Path((server.folder / "socket-folder").read_text(encoding="utf-8").strip())
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o700
     server.stop()
+    assert not outside.exists()
 
 
 def test_a_start_that_fails_shows_the_log(tmp_path: Path) -> None:
