@@ -39,10 +39,10 @@ class ModelElement:
     def __init__(self, element_id: str = "rw-01", adopted: Iterable[UUID] = ()) -> None:
         self.element_id = element_id
         self.events: list[ElementEvent] = []
-        self._latest: dict[UUID, tuple[int, Document | None]] = {
-            file_id: (0, document(file_id, description="adopted")) for file_id in adopted
-        }
+        self._latest: dict[UUID, tuple[int, Document | None]] = {}
         self.deletions_since = 0
+        for file_id in adopted:
+            self.adopt(file_id)
 
     @property
     def last_lsn(self) -> int:
@@ -50,6 +50,9 @@ class ModelElement:
 
     def documents(self) -> dict[UUID, Document]:
         return {file_id: found for file_id, (_, found) in self._latest.items() if found is not None}
+
+    def adopt(self, file_id: UUID) -> None:
+        self._latest[file_id] = (0, document(file_id, description="adopted"))
 
     def change(self, kind: EventKind, file_id: UUID) -> None:
         """Put, update or delete a document, as far as its state allows; else change the mode."""

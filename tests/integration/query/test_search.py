@@ -1,0 +1,221 @@
+"""Searches in PostgreSQL: words of three scripts, who sees what, pages, and whatever else may be asked."""
+
+import itertools
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from artstore.kernel.access import Principal
+from artstore.kernel.problems import Problem
+from artstore.query.catalog.catalog import Catalog
+from artstore.query.catalog.changes import NOTHING_KNOWN
+from artstore.query.catalog.reading import CatalogReader
+from artstore.query.search.repository import SearchRepository
+from artstore.query.search.service import MAX_CHARACTERS, Question, Search
+from artstore.wire.documents import DocumentState, ElementDocument, ElementDocumentPage
+from artstore.wire.problems import ProblemType
+from artstore.wire.scopes import ROLE_SCOPES, Role
+from tests.support.element_model import document
+
+
+def principal(account: str, role: Role = Role.USER) -> Principal:
+    return Principal(account, f"client-{account}", account, role.value, ROLE_SCOPES[role], "token")
+
+
+class Archive:
+    """Documents put into the catalog, and questions to it."""
+
+    def __init__(self, catalog: Catalog, reader: CatalogReader) -> None:
+        self._catalog = catalog
+        self._search = Search(reader, SearchRepository())
+        self._lsn = itertools.count(1)
+
+    async def store(
+        self, name: str, *, owner: str = "owner", file_id: UUID | None = None, **fields: object
+    ) -> UUID:
+        lsn = next(self._lsn)
+        stored = document(file_id or uuid4(), owner=owner, name=name, **fields)
+        item = ElementDocument(lsn=lsn, state=DocumentState.ACTIVE, file_id=stored.file_id, document=stored)
+        await self._catalog.take_page("rw-01", NOTHING_KNOWN, ElementDocumentPage(items=[item], last_lsn=lsn))
+        return stored.file_id
+
+    async def ask(
+        self, words: str, who: Principal | None = None, **more: object
+    ) -> tuple[list[str], str | None]:
+        question = Question(words, **{"limit": 20, **more})  # type: ignore[arg-type]  # limit and cursor
+        page = await self._search.page(question, who or principal("owner"))
+        return [found.document["original_filename"] for found in page.found], page.next_cursor
+
+    async def names(self, words: str, who: Principal | None = None) -> list[str]:
+        return (await self.ask(words, who, limit=100))[0]
+
+
+@pytest.fixture
+def archive(catalog: Catalog, reader: CatalogReader) -> Archive:
+    return Archive(catalog, reader)
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("words", "name"),
+        [
+            ("счет", "счёт_2025-03-17_ООО.pdf"),
+            ("счета", "счёт_2025-03-17_ООО.pdf"),
+            ("2025-03", "счёт_2025-03-17_ООО.pdf"),
+            ("ооо", "счёт_2025-03-17_ООО.pdf"),
+            ("ooo pdf", None),
+            ("03-2025", None),
+            ("reports", "Annual report.docx"),
+            ("REPORTING annual", "Annual report.docx"),
+            ("the", "The end.txt"),
+            ("报告", "年度报告2025.pdf"),
+            ("报告2025", "年度报告2025.pdf"),
+            ("告报", None),
+            ("nano", None),
+        ],
+    )
+    async def test_in_file_names(self, archive: Archive, words: str, name: str | None) -> None:
+        for each in ("счёт_2025-03-17_ООО.pdf", "Annual report.docx", "年度报告2025.pdf", "The end.txt"):
+            await archive.store(each)
+        assert await archive.names(words) == ([] if name is None else [name])
+
+    @pytest.mark.parametrize(
+        "words",
+        ["scanned", "договоров", "urgent", "поставщик", "42", "3.5", "deep", "мария", "everything 42"],
+    )
+    async def test_in_every_field(self, archive: Archive, words: str) -> None:
+        await archive.store("other.txt")
+        await archive.store(
+            "a.txt",
+            description="Scanned; договор",
+            tags=["urgent", "for everything"],
+            custom_attributes={"party": "Поставщик", "n": 42, "nested": [{"a": [3.5, "deep", None, True]}]},
+            created_by_fullname="Мария К.",
+        )
+        assert await archive.names(words) == ["a.txt"]
+
+    async def test_keys_of_attributes_and_ids_are_no_content(self, archive: Archive) -> None:
+        file_id = await archive.store("a.txt", custom_attributes={"colour": "red"})
+        assert await archive.names("colour") == []
+        assert await archive.names(str(file_id)) == []
+
+    async def test_all_must_match(self, archive: Archive) -> None:
+        await archive.store("kiln street invoice.txt")
+        assert await archive.names("invoice kiln") == ["kiln street invoice.txt"]
+        assert await archive.names("kiln elephants") == []
+
+    async def test_update_and_deletion(self, archive: Archive) -> None:
+        file_id = await archive.store("a.txt", description="before")
+        await archive.store("a.txt", file_id=file_id, description="after")
+        assert await archive.names("before") == []
+        assert await archive.names("after") == ["a.txt"]
+
+    async def test_nothing_asked_gives_all_and_signs_give_nothing(self, archive: Archive) -> None:
+        await archive.store("a.txt")
+        assert await archive.names("") == await archive.names("  ") == ["a.txt"]
+        assert await archive.names("-") == await archive.names("\x00") == []
+
+
+class TestWhoSeesWhat:
+    async def test_own_documents_only(self, archive: Archive) -> None:
+        await archive.store("mine.txt", owner="me")
+        await archive.store("theirs.txt", owner="other", description="mine, txt")
+        for words in ("txt", "mine", ""):
+            assert await archive.names(words, principal("me")) == ["mine.txt"]
+        assert await archive.names("txt", principal("nobody")) == []
+
+    @pytest.mark.parametrize("role", [Role.ADMIN, Role.OPERATOR, Role.AUDITOR, Role.READONLY])
+    async def test_all_with_the_scope(self, archive: Archive, role: Role) -> None:
+        await archive.store("a.txt", owner="one")
+        await archive.store("b.txt", owner="two")
+        assert set(await archive.names("txt", principal("three", role))) == {"a.txt", "b.txt"}
+
+    async def test_cursor_of_another_account(self, archive: Archive) -> None:
+        for number in range(3):
+            await archive.store(f"{number}.txt", owner="me")
+            await archive.store(f"x{number}.txt", owner="other")
+        _, cursor = await archive.ask("txt", principal("me"), limit=1)
+        with pytest.raises(Problem) as refused:
+            await archive.ask("txt", principal("other"), limit=1, cursor=cursor)
+        assert refused.value.kind is ProblemType.INVALID_CURSOR
+
+
+class TestPages:
+    @pytest.fixture
+    def ids(self) -> Iterator[UUID]:
+        """Ids whose documents are stored in any order, several at each moment."""
+        return iter(UUID(int=number * 7919 % 23 + number // 5 * 10_000 + 1) for number in range(1000))
+
+    @pytest.mark.parametrize("words", ["ledger", ""])
+    async def test_each_document_once_newest_first(
+        self, archive: Archive, ids: Iterator[UUID], words: str
+    ) -> None:
+        for number in range(23):
+            await archive.store(f"ledger {number}.txt", file_id=next(ids))
+        in_one = await archive.names(words)
+        assert len(set(in_one)) == 23
+        paged: list[str] = []
+        cursor: str | None = None
+        while True:
+            names, cursor = await archive.ask(words, limit=4, cursor=cursor)
+            paged += names
+            if cursor is None:
+                break
+        assert paged == in_one
+
+    async def test_documents_that_arrive_meanwhile_move_nothing(self, archive: Archive) -> None:
+        for number in range(6):
+            await archive.store(f"ledger {number}.txt", file_id=UUID(int=100 + number))
+        first, cursor = await archive.ask("ledger", limit=3)
+        await archive.store("ledger new.txt", file_id=UUID(int=900))
+        second, end = await archive.ask("ledger", limit=3, cursor=cursor)
+        assert (first + second, end) == ([f"ledger {number}.txt" for number in (5, 4, 3, 2, 1, 0)], None)
+
+    async def test_cursor_of_another_question(self, archive: Archive) -> None:
+        for number in range(3):
+            await archive.store(f"one two {number}.txt")
+        _, cursor = await archive.ask("one", limit=1)
+        with pytest.raises(Problem) as refused:
+            await archive.ask("two", limit=1, cursor=cursor)
+        assert refused.value.kind is ProblemType.INVALID_CURSOR
+
+
+class TestHostile:
+    @given(st.text(max_size=MAX_CHARACTERS) | st.text("()&|!<->:*'\"\\ab漢\x00", max_size=MAX_CHARACTERS))
+    @settings(
+        max_examples=150,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    async def test_any_text_is_answered_or_refused(self, reader: CatalogReader, words: str) -> None:
+        search = Search(reader, SearchRepository())
+        refusal: Problem | None = None
+        try:
+            page = await search.page(Question(words, 10), principal("owner"))
+        except Problem as problem:
+            refusal = problem
+        if refusal is None:
+            assert page.found == []
+        else:
+            assert refusal.kind is ProblemType.INVALID_PARAMETER
+
+    @pytest.mark.parametrize("words", ["x" * 10_000, "a " * 5_000, "漢" * 900, "a " * 400, "1" * 1001])
+    async def test_too_long_or_too_many(self, archive: Archive, words: str) -> None:
+        with pytest.raises(Problem) as refused:
+            await archive.ask(words)
+        assert (refused.value.kind, refused.value.field) == (ProblemType.INVALID_PARAMETER, "q")
+
+    async def test_any_name_finds_itself(self, archive: Archive) -> None:
+        names = [
+            "Ünïcödé ½ №5.txt",
+            "O'Neil; DROP TABLE--.sql",
+            "a\\b 'c' \"d\" & | ! <->.x",
+            "x" * 600 + ".txt",
+        ]
+        for name in names:
+            await archive.store(name)
+        for name in names:
+            assert await archive.names(name) == [name]
