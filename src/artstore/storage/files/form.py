@@ -101,8 +101,8 @@ class UploadForm:
     def _text(self, field: Field) -> str:
         if field.name == FILE_PART:
             raise Problem(
-                ProblemType.INVALID_FILENAME,
-                "The part 'file' has no file name; give one (filename=\"…\").",
+                ProblemType.FILE_MISSING,
+                "The part 'file' has no file name; send it as a file (curl: -F file=@NAME).",
                 field=FILE_PART,
             )
         if field.name not in _FIELDS:

@@ -1,8 +1,7 @@
 """``POST /api/v1/files/upload``: a form comes in, a document is durable when the answer goes out."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -10,7 +9,7 @@ from starlette.responses import Response
 from artstore.attributes import FileAttributes
 from artstore.engine import Draft, Upload
 from artstore.kernel.access import Principal
-from artstore.kernel.multipart import Field, FileData, FileEnd, FileStart, FormParser
+from artstore.kernel.multipart import Field, FileData, FileEnd, FileStart, FormEvent, FormParser
 from artstore.kernel.problems import Problem
 from artstore.storage import metrics
 from artstore.storage.documents import document_json
@@ -21,6 +20,7 @@ from artstore.storage.running import RunningElement
 from artstore.wire.headers import EXPECTED_SIZE
 from artstore.wire.problems import ProblemType
 
+_STORED = metrics.UPLOADS.labels("stored")
 _FORM_ALLOWANCE = 2 * 1024 * 1024
 """What a form may bring beside the file: headers, boundaries and fields, all bounded by the parser."""
 
@@ -50,7 +50,7 @@ class Uploads:
         except Exception:
             metrics.UPLOADS.labels("failed").inc()
             raise
-        metrics.UPLOADS.labels("stored").inc()
+        _STORED.inc()
         metrics.BYTES_IN.inc(attributes.file_size)
         return Response(
             document_json(attributes),
@@ -81,17 +81,19 @@ class Uploads:
         return await self._commit(upload, draft)
 
     async def _read(self, request: Request, parser: FormParser, form: UploadForm, upload: Upload) -> None:
-        async for piece in _pieces(request, self._idle_seconds):
-            for event in parser.feed(piece):
-                match event:
-                    case FileData():
-                        await upload.write(event.data)
-                    case Field():
-                        form.take_field(event)
-                    case FileStart():
-                        form.take_file(event)
-                    case FileEnd():
-                        pass
+        """Raises ClientDisconnect, and Problem REQUEST_TIMEOUT where nothing comes for long."""
+        now = asyncio.get_running_loop().time
+        try:
+            async with asyncio.timeout(self._idle_seconds) as patience, aclosing(request.stream()) as pieces:
+                async for piece in pieces:
+                    patience.reschedule(None)  # the client is not to blame for the time that storing takes
+                    for event in parser.feed(piece):
+                        await _take(event, form, upload)
+                    patience.reschedule(now() + self._idle_seconds)
+        except TimeoutError:
+            if patience.expired():
+                raise self._too_slow() from None
+            raise
         parser.close()
 
     async def _commit(self, upload: Upload, draft: Draft) -> FileAttributes:
@@ -113,6 +115,12 @@ class Uploads:
         bounds = [bound for bound in (announced, expected) if bound is not None]
         return min([*bounds, self._max_file_bytes]) if bounds else None
 
+    def _too_slow(self) -> Problem:
+        return Problem(
+            ProblemType.REQUEST_TIMEOUT,
+            f"Nothing of the body arrived for {self._idle_seconds:g} seconds; send the document again.",
+        )
+
     def _too_large(self) -> Problem:
         return Problem(
             ProblemType.FILE_TOO_LARGE,
@@ -130,23 +138,16 @@ async def _commit_or_abort(upload: Upload, draft: Draft) -> FileAttributes:
         raise
 
 
-async def _pieces(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises ClientDisconnect; Problem REQUEST_TIMEOUT where nothing comes for long."""
-    async with contextlib.aclosing(request.stream()) as stream:
-        while True:
-            try:
-                async with asyncio.timeout(idle_seconds):
-                    piece = await anext(stream, None)
-            except TimeoutError:
-                raise Problem(
-                    ProblemType.REQUEST_TIMEOUT,
-                    f"Nothing of the body arrived for {idle_seconds:g} seconds; send the document again.",
-                    headers={"Connection": "close"},
-                ) from None
-            if piece is None:
-                return
-            if piece:
-                yield piece
+async def _take(event: FormEvent, form: UploadForm, upload: Upload) -> None:
+    match event:
+        case FileData():
+            await upload.write(event.data)
+        case Field():
+            form.take_field(event)
+        case FileStart():
+            form.take_file(event)
+        case FileEnd():
+            pass
 
 
 def _whole_number(text: str | None) -> int | None:
