@@ -1,5 +1,6 @@
 """One request and its answer as they pass through the process: counted, limited, marked with their id."""
 
+import asyncio
 from time import perf_counter
 from typing import Final
 
@@ -10,9 +11,9 @@ from artstore.kernel import tracing
 
 BODY_LIMIT_KEY: Final = "artstore.body_limit"
 """In the ASGI scope: the most bytes that the body may have, or None. A hot route sets its own."""
-EXCHANGE_KEY: Final = "artstore.exchange"
-"""In the ASGI scope: the Exchange."""
 DEFAULT_BODY_LIMIT: Final = 1 << 20
+LINGER_BYTES: Final = 32 << 20
+LINGER_SECONDS: Final = 10.0
 
 
 class Exchange:
@@ -43,7 +44,6 @@ class Exchange:
         state["request_id"] = self.context.request_id
         state["traceparent"] = self.context.traceparent
         scope[BODY_LIMIT_KEY] = DEFAULT_BODY_LIMIT
-        scope[EXCHANGE_KEY] = self
 
     def _read_head(self, scope: Scope) -> tracing.RequestContext:
         request_id = traceparent = None
@@ -77,6 +77,26 @@ class Exchange:
             self.client_gone = True
             self.body_waits = False
         return message
+
+    async def linger(self, *, max_bytes: int = LINGER_BYTES, seconds: float = LINGER_SECONDS) -> None:
+        """After an early answer: reads and drops what the client still sends, so that it reads the answer.
+
+        A server that answers and closes while the client still sends makes the client's system throw the
+        answer away (a reset, RFC 9112 §9.6). Bounded, so that a refusal never costs as
+        much as an upload. A client that waits for a word before it sends gets none.
+        """
+        if not self.body_waits or (self.expects_continue and self.bytes_in == 0):
+            return
+        dropped = 0
+        try:
+            async with asyncio.timeout(seconds):
+                while dropped <= max_bytes:
+                    message = await self._receive()
+                    dropped += len(message.get("body", b""))
+                    if message["type"] != "http.request" or not message.get("more_body", False):
+                        return
+        except TimeoutError:
+            return
 
     async def send(self, message: Message) -> None:
         kind = message["type"]

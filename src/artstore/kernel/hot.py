@@ -13,7 +13,7 @@ from starlette.types import Scope as AsgiScope
 from artstore.kernel.access.principal import Principal
 from artstore.kernel.access.requirements import authenticate, verifier_of
 from artstore.kernel.exchange import BODY_LIMIT_KEY
-from artstore.kernel.problems import Problem, problem_response, take_rest_in
+from artstore.kernel.problems import Problem, problem_response
 from artstore.wire.scopes import Scope
 
 HotEndpoint = Callable[[Request, Principal], Awaitable[Response]]
@@ -36,7 +36,7 @@ def hot_route(
     public on purpose, and its endpoint is called with the request alone. HEAD is served only if listed.
     ``operation`` is the OpenAPI operation (summary, parameters, requestBody, responses); security is added.
     ``max_body_bytes`` limits the body; by default the endpoint itself must. Whatever the endpoint raises is
-    answered as everywhere; what is left of the body is read first, within the bounds of ``drain``.
+    answered as everywhere.
     """
     handler = _Hot(endpoint, scope, max_body_bytes)
     route = Route(path, handler, methods=methods, include_in_schema=False)
@@ -63,11 +63,7 @@ class _Hot:
         try:
             response = await self._answer(request)
         except Problem as problem:
-            await take_rest_in(request)
             response = problem_response(problem)
-        except Exception:
-            await take_rest_in(request)
-            raise
         await response(asgi_scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:

@@ -52,6 +52,7 @@ class RequestMiddleware:
         finally:
             self._in_flight.dec()
             self._record(scope, exchange, status)
+        await exchange.linger()
 
     async def _serve(self, scope: Scope, exchange: Exchange) -> int:
         """Lets the application answer; the status to be logged."""

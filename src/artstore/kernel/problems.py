@@ -13,8 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.kernel import tracing
-from artstore.kernel.exchange import BODY_LIMIT_KEY, EXCHANGE_KEY, Exchange
-from artstore.kernel.streaming import drain
 from artstore.wire.problems import PROBLEM_JSON, ProblemType
 
 CHALLENGE = 'Bearer realm="artstore"'
@@ -84,14 +82,6 @@ def problem_response(problem: Problem) -> Response:
     return _response({**head, **members}, headers)
 
 
-async def take_rest_in(request: Request) -> None:
-    """Reads a little of what the client still sends, so that it reads the refusal, not a reset."""
-    exchange: Exchange = request.scope[EXCHANGE_KEY]
-    if exchange.body_waits:
-        request.scope[BODY_LIMIT_KEY] = None
-        await drain(request)
-
-
 def install(app: FastAPI) -> None:
     """Makes every refusal of ``app`` a problem, also those of FastAPI and Starlette themselves.
 
@@ -111,8 +101,6 @@ async def _on_http_exception(request: Request, exception: Exception) -> Response
     assert isinstance(exception, HTTPException)
     headers = dict(exception.headers or {})
     status = exception.status_code
-    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        await take_rest_in(request)
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods_at(request)))
     if status < HTTPStatus.BAD_REQUEST:

@@ -1,39 +1,9 @@
-"""Bodies that are streamed: the rest of one that is refused, and the part of one that is asked for."""
+"""Parts of documents: the range that a request asks for (RFC 9110 §14)."""
 
-import asyncio
 import re
 from dataclasses import dataclass
 
-from starlette.requests import ClientDisconnect, Request
-
-from artstore.kernel.exchange import EXCHANGE_KEY, Exchange
-
 _BYTES_RANGE = re.compile(r"bytes=[ \t]*(\d*)-(\d*)[ \t]*", re.ASCII | re.IGNORECASE)
-
-
-async def drain(request: Request, *, max_bytes: int = 1024 * 1024, seconds: float = 5) -> bool:
-    """Reads and drops the rest of the body before an early refusal; True when its end was reached.
-
-    A server that answers and closes while the client still sends makes the client's system throw the answer
-    away (a reset, RFC 9112 §9.6). What is left is read only up to ``max_bytes`` and ``seconds``, so that
-    a refusal never costs as much as an upload. What was read before must have been read through
-    ``request.stream()``; then it may be called at any time, and again.
-    """
-    exchange: Exchange | None = request.scope.get(EXCHANGE_KEY)
-    if exchange is not None and exchange.expects_continue and exchange.bytes_in == 0:
-        return False  # the client waits for a word before it sends, and reading would be that word
-    dropped = 0
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                dropped += len(chunk)
-                if dropped > max_bytes:
-                    return False
-    except (TimeoutError, ClientDisconnect):
-        return False
-    except RuntimeError:  # Starlette's word for a stream that was read to its end
-        return True
-    return True
 
 
 class UnsatisfiableRange(Exception):

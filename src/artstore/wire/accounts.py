@@ -16,7 +16,7 @@ class TokenAnswer(BaseModel):
     """A successful token response (RFC 6749 §5.1). ``expires_in`` is in seconds."""
 
     access_token: str
-    token_type: Literal["Bearer"] = "Bearer"
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a kind of token
     expires_in: int
     scope: str
 

@@ -56,10 +56,10 @@ class ElementDocumentPage(BaseModel):
     items: list[ElementDocument]
     next_cursor: str | None = None
     last_lsn: int
-    """Every change up to this one is in this page, in an earlier one, or in one that ``next_cursor`` leads to."""
+    """Every change up to this one is in this page, an earlier one, or one that ``next_cursor`` leads to."""
     deletions_since: int = 0
-    """Deletions up to this LSN may be missing (the index was rebuilt from the files since): whoever's position
-    is lower must take the whole list from 0 and drop what is not in it."""
+    """Deletions up to this LSN may be missing (the index was rebuilt from the files since): who is at a
+    lower position must take the whole list from 0 and drop what is not in it."""
 
 
 class SearchHit(Document):

@@ -34,7 +34,7 @@ class ProblemType(Enum):
 
     # Uploads
     BROKEN_MULTIPART = ("broken-multipart", 400, "The multipart body cannot be read")
-    FILE_MISSING = ("file-missing", 400, "The form has no part named 'file'")
+    FILE_MISSING = ("file-missing", 400, "The form has no file in a part named 'file'")
     FILE_EMPTY = ("file-empty", 400, "The file has no bytes")
     FILE_TOO_LARGE = ("file-too-large", 413, "The file is larger than this system accepts")
     INVALID_FILENAME = ("invalid-filename", 422, "The file name cannot be accepted")

@@ -1,6 +1,7 @@
 """Bad input at the door: each has its own problem type, and nothing is left behind."""
 
 import base64
+import hmac
 import json
 import socket
 import time
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import OctKey, RSAKey
+from joserfc.jwk import RSAKey
 
 from tests.support.system import Account, RunningSystem, form, part
 
@@ -48,7 +49,7 @@ class TestToken:
             ("GET", f"{system.admin_url}/api/v1/service-accounts"),
         ]
 
-    async def refused(self, account: Account, authorization: str | None) -> None:
+    async def refused(self, account: Account, authorization: str | bytes | None) -> None:
         headers = {} if authorization is None else {"Authorization": authorization}
         async with account.anonymous() as http:
             for method, url in self.services(account.system):
@@ -60,11 +61,9 @@ class TestToken:
     async def test_none(self, account: Account) -> None:
         await self.refused(account, None)
 
-    @pytest.mark.parametrize(
-        "value", ["Bearer", "Bearer x", "Bearer a.b.c", "Basic eDp5", "bearer ", "Bearer \u00ff"]
-    )
-    async def test_bad(self, account: Account, value: str) -> None:
-        await self.refused(account, value.encode("latin-1").decode("latin-1"))
+    @pytest.mark.parametrize("value", [b"Bearer", b"Bearer x", b"Bearer a.b.c", b"Basic eDp5", b"Bearer \xff"])
+    async def test_bad(self, account: Account, value: bytes) -> None:
+        await self.refused(account, value)
 
     async def test_signature_of_a_stranger(self, account: Account) -> None:
         header, claims = account.token_parts()
@@ -140,7 +139,7 @@ class TestForm:
     async def test_no_boundary(self, account: Account, url: str) -> None:
         await self.refused(account, url, b"--x", 400, "broken-multipart", content_type="multipart/form-data")
 
-    @pytest.mark.parametrize("cut", [1, 20, 60, 120, 190])
+    @pytest.mark.parametrize("cut", [3, 20, 60, 120, 190])
     async def test_cut_short(self, account: Account, url: str, cut: int) -> None:
         whole = form(part("description", b"words"), part("file", b"bytes" * 10, "cut.txt"))
         await self.refused(account, url, whole[:-cut], 400, "broken-multipart")

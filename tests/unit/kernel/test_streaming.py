@@ -1,89 +1,10 @@
-"""The rest of a refused body, and ranges."""
-
-import asyncio
-from collections.abc import Iterator
+"""Ranges of documents."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.requests import Request
-from starlette.types import Message
 
-from artstore.kernel.exchange import Exchange
-from artstore.kernel.streaming import RangeSpec, UnsatisfiableRange, drain, parse_range
-
-
-class Client:
-    """Sends pieces as a server passes them on; after the last one it is silent, as a waiting client is."""
-
-    def __init__(
-        self, pieces: list[bytes], *, ends: bool = True, headers: dict[str, str] | None = None
-    ) -> None:
-        self.read = 0
-        self._messages = self._all(pieces, ends)
-        encoded = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-        scope = {"type": "http", "method": "POST", "path": "/", "headers": encoded}
-        self.request = Request(scope, Exchange(scope, self._receive, self._send).receive)
-
-    async def _receive(self) -> Message:
-        message = next(self._messages, None)
-        if message is None:
-            await asyncio.Event().wait()
-            raise AssertionError
-        self.read += len(message.get("body", b""))
-        return message
-
-    async def _send(self, message: Message) -> None:
-        raise AssertionError
-
-    def _all(self, pieces: list[bytes], ends: bool) -> Iterator[Message]:
-        for number, piece in enumerate(pieces, 1):
-            yield {"type": "http.request", "body": piece, "more_body": not ends or number < len(pieces)}
-
-
-class TestDrain:
-    async def test_reads_to_the_end(self) -> None:
-        client = Client([b"a" * 1000] * 10)
-        assert await drain(client.request) is True
-        assert client.read == 10_000
-
-    async def test_reads_on_after_a_part_was_read(self) -> None:
-        client = Client([b"a" * 1000] * 10)
-        async for _ in client.request.stream():
-            break
-        assert await drain(client.request) is True
-        assert client.read == 10_000
-
-    async def test_returns_when_all_was_read_before(self) -> None:
-        client = Client([b"a"])
-        await client.request.body()
-        assert await drain(client.request) is True
-
-    async def test_stops_at_the_bound(self) -> None:
-        client = Client([b"a" * 1000] * 10)
-        assert await drain(client.request, max_bytes=2500) is False
-        assert client.read == 3000
-
-    async def test_stops_when_nothing_comes(self) -> None:
-        client = Client([b"a"], ends=False)
-        assert await drain(client.request, seconds=0.01) is False
-
-    async def test_stops_when_the_client_goes_away(self) -> None:
-        client = Client([b"a"], ends=False)
-        client._messages = iter([{"type": "http.disconnect"}])
-        assert await drain(client.request) is False
-
-    async def test_does_not_ask_for_a_body_that_is_held_back(self) -> None:
-        client = Client([b"a"], headers={"expect": "100-continue"})
-        assert await drain(client.request) is False
-        assert client.read == 0
-
-    async def test_reads_a_body_that_was_asked_for(self) -> None:
-        client = Client([b"a", b"b"], headers={"expect": "100-continue"})
-        async for _ in client.request.stream():
-            break
-        assert await drain(client.request) is True
-        assert client.read == 2
+from artstore.kernel.streaming import RangeSpec, UnsatisfiableRange, parse_range
 
 
 class TestRange:

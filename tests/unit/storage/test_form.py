@@ -50,7 +50,7 @@ class TestFile:
     def test_a_file_without_a_name(self) -> None:
         with pytest.raises(Problem) as refused:
             UploadForm().take_field(field("file", "content"))
-        assert refused.value.kind is ProblemType.INVALID_FILENAME
+        assert refused.value.kind is ProblemType.FILE_MISSING
 
     @pytest.mark.parametrize("name", ["../etc/passwd", "a\0b", "a\nb", "x" * 5000, ""])
     def test_a_name_that_cannot_be_accepted(self, name: str) -> None:

@@ -13,7 +13,6 @@ from artstore.admin.service_accounts import repository
 from artstore.admin.service_accounts.client_secrets import SecretHasher
 from artstore.kernel.database import Database
 from artstore.kernel.problems import Problem
-from artstore.kernel.streaming import drain
 from artstore.wire.accounts import ServiceAccount, TokenAnswer, TokenError
 from artstore.wire.problems import ProblemType
 
@@ -67,8 +66,6 @@ async def _body(request: Request) -> bytes:
         raise Problem(
             ProblemType.REQUEST_TIMEOUT, f"The body did not arrive within {_BODY_SECONDS:.0f} seconds."
         ) from e
-    if len(body) > MAX_BODY_BYTES:
-        await drain(request)
     return bytes(body)
 
 

@@ -18,7 +18,6 @@ from artstore.kernel.access import Principal
 from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import forwarded_headers
 from artstore.kernel.problems import Problem
-from artstore.kernel.streaming import drain
 from artstore.wire.elements import ElementAnnouncement
 from artstore.wire.headers import EXPECTED_SIZE
 from artstore.wire.problems import ProblemType
@@ -59,8 +58,6 @@ class Uploads:
             UPLOADS.labels(_outcome(problem.status)).inc()
             raise
         UPLOADS.labels(_outcome(answer.status)).inc()
-        if not body.ended:
-            await drain(request)  # so that the client reads the answer that came early
         headers = {name: answer.headers[name] for name in _RELAYED_HEADERS if name in answer.headers}
         return Response(answer.content, answer.status, headers)
 
