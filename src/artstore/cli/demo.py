@@ -63,7 +63,7 @@ def _demo(source: Path, place: Path, large_file: bool) -> int:
 
     from artstore.cli import exits
     from artstore.launcher.demo import Demo
-    from artstore.launcher.interrupt import run_until_interrupted
+    from artstore.launcher.interrupt import Ending, run_until_interrupted
     from artstore.launcher.settings import SystemSettings
     from artstore.launcher.system import System
 
@@ -80,7 +80,7 @@ def _demo(source: Path, place: Path, large_file: bool) -> int:
         demonstration.store_and_fetch()
         audience.say("Stopping the system, to look at the elements' folders without it.")
 
-    if not run_until_interrupted(system, work, say=audience.say):
+    if run_until_interrupted(system, work, say=audience.say) is not Ending.FINISHED:
         return exits.INTERRUPTED
     demonstration.look_on_disk()
     _show(demonstration.outcome, system.folder.elements)

@@ -39,8 +39,9 @@ def get(
     Example: artstore get 0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e -o report.pdf
     """
     from artstore.cli.output import clean, print_json
-    from artstore.cli.progress import difference, progress_bar
+    from artstore.cli.progress import progress_bar
     from artstore.sdk import Client
+    from artstore.sdk.progress import advancing
 
     with Client(profile) as client:
         document = client.info(file_id)
@@ -49,7 +50,7 @@ def get(
             if output == STDOUT:
                 _to_stdout(client, file_id)
                 return
-            path = client.download(file_id, output, progress=difference(advance))
+            path = client.download(file_id, output, progress=advancing(advance))
     if as_json:
         print_json({"path": str(path), "file_id": file_id, "checksum": document.checksum})
     else:

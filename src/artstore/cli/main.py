@@ -1,5 +1,6 @@
 """The entry point of the command ``artstore``."""
 
+import os
 import sys
 from typing import NoReturn
 
@@ -12,18 +13,33 @@ def main() -> NoReturn:
     if len(arguments) == 2 and arguments[0] in SERVICES and arguments[1] == "serve":
         # Past typer and rich, which would delay the start of each service.
         sys.exit(serve(arguments[0]))
+    sys.exit(_run())
+
+
+def _run() -> int:
+    import typer
+
     from artstore.cli import exits
     from artstore.cli.app import app
 
     try:
-        app()
-    except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted\n")
-        sys.exit(exits.INTERRUPTED)
+        # Not standalone: that would give an interruption the exit code of a failure.
+        code: int | None = app(standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("interrupted\n")
+        sys.stderr.flush()
+        # At once: a thread that waits for standard input would be waited for.
+        os._exit(exits.INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has had enough. What is still buffered must not fail at the very end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.FAILED
     except Exception as error:
-        code = exits.code_of(error)
-        if code is None:
+        if (show := getattr(error, "show", None)) is not None:  # wrong usage, by a class that typer hides
+            show()
+            return exits.USAGE
+        if (outcome := exits.code_of(error)) is None:
             raise
         sys.stderr.write(f"artstore: {error}\n")
-        sys.exit(code)
-    sys.exit(exits.OK)
+        return outcome
+    return code or exits.OK

@@ -32,15 +32,3 @@ def progress_bar(
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(label, total=total)
         yield lambda count: progress.advance(task, count)
-
-
-def difference(advance: Advance) -> Callable[[int, int | None], None]:
-    """Makes a progress callback of the SDK, which tells sums, into one that advances a bar."""
-    before = 0
-
-    def told(done: int, total: int | None) -> None:
-        nonlocal before
-        advance(done - before)
-        before = done
-
-    return told

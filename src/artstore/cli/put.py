@@ -111,8 +111,9 @@ async def _put_all(
     import anyio
 
     from artstore.cli.output import say
-    from artstore.cli.progress import Advance, difference, progress_bar
+    from artstore.cli.progress import Advance, progress_bar
     from artstore.sdk import ArtStoreError, AsyncClient
+    from artstore.sdk.progress import advancing
 
     failed = 0
     places = anyio.Semaphore(jobs)
@@ -128,7 +129,7 @@ async def _put_all(
                 custom_attributes=labels.custom_attributes,
                 tags=labels.tags,
                 retention_policy=labels.retention_policy,
-                progress=difference(advance),
+                progress=advancing(advance),
             )
         except (ArtStoreError, OSError) as error:
             if len(files) == 1:

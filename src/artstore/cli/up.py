@@ -38,9 +38,10 @@ def up(
     import time
     from dataclasses import asdict
 
+    from artstore.cli import exits
     from artstore.cli.output import print_json, say
     from artstore.launcher.greeting import greeting
-    from artstore.launcher.interrupt import run_until_interrupted
+    from artstore.launcher.interrupt import Ending, run_until_interrupted
     from artstore.launcher.settings import SystemSettings
     from artstore.launcher.system import System
 
@@ -58,7 +59,8 @@ def up(
             print(greeting(system, time.monotonic() - began), flush=True)
         threading.Event().wait()
 
-    run_until_interrupted(system, work, say=say)
+    if run_until_interrupted(system, work, say=say) is Ending.KILLED:
+        raise typer.Exit(exits.INTERRUPTED)
 
 
 def _element_ports(given: list[str] | None) -> dict[str, int]:

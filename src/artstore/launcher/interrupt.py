@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from types import FrameType
 
 from artstore.launcher.system import System
@@ -12,10 +13,18 @@ class Interrupted(KeyboardInterrupt):
     """A signal asked the command to end."""
 
 
+class InterruptedAgain(Interrupted):
+    """A further one: there is no patience left."""
+
+
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
+    interruptions = 0
+
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise Interrupted
+        nonlocal interruptions
+        interruptions += 1
+        raise Interrupted if interruptions == 1 else InterruptedAgain
 
     wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, interrupt) for number in wanted}
@@ -26,8 +35,16 @@ def _signals_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def run_until_interrupted(system: System, work: Callable[[], None], *, say: Callable[[str], None]) -> bool:
-    """Starts the system, does the work, stops the system; whether the work came to its end.
+class Ending(Enum):
+    """How it ended."""
+
+    FINISHED = "the work came to its end"
+    STOPPED = "a signal ended it, and everything was stopped in good order"
+    KILLED = "a second signal killed everything"
+
+
+def run_until_interrupted(system: System, work: Callable[[], None], *, say: Callable[[str], None]) -> Ending:
+    """Starts the system, does the work, stops the system.
 
     The first signal ends the work and stops the system in good order; the second one kills it, which loses
     nothing that was acknowledged. Errors of the work are raised after the system was stopped. To be called in
@@ -35,24 +52,27 @@ def run_until_interrupted(system: System, work: Callable[[], None], *, say: Call
     """
     with _signals_interrupt():
         try:
-            finished = _run(system, work, say)
+            ending = _run(system, work, say)
             system.stop()
         except Interrupted:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             say("killing everything")
             system.kill()
-            return False
+            return Ending.KILLED
         except BaseException:
             system.stop()
             raise
-        return finished
+        return ending
 
 
-def _run(system: System, work: Callable[[], None], say: Callable[[str], None]) -> bool:
+def _run(system: System, work: Callable[[], None], say: Callable[[str], None]) -> Ending:
     try:
         system.start()
         work()
+    except InterruptedAgain:
+        raise
     except Interrupted:
         say("stopping (once more to kill)")
-        return False
-    return True
+        return Ending.STOPPED
+    return Ending.FINISHED

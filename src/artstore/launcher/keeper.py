@@ -161,7 +161,8 @@ class Keeper:
         try:
             self.part.start()
         except LauncherError as error:
-            self._say(str(error))
+            if self._wanted:  # otherwise it was ended on purpose in the middle of its start
+                self._say(str(error))
         else:
             self._say(f"{self.name} runs again")
         self._started_at = time.monotonic()

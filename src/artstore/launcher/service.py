@@ -42,6 +42,15 @@ class Service:
         self._folder = folder
         self._process: Process | None = None
 
+    @staticmethod
+    def clear_left_over(name: str, folder: Path) -> None:
+        """Waits until the processes of an earlier start are gone, which hold the port and the element's lock.
+
+        They were told to end when their launcher died; those that take too long are killed.
+        """
+        if folder.is_dir():
+            _clear(name, folder, signal.SIGTERM)
+
     @property
     def process(self) -> Process | None:
         return self._process
@@ -51,7 +60,7 @@ class Service:
         if self._process is not None and self._process.poll() is None:
             return
         private_folder(self._folder)
-        self._clear(signal.SIGTERM)
+        _clear(self.name, self._folder, signal.SIGTERM)
         self._process = start_bound(
             self.name,
             self._arguments,
@@ -73,22 +82,14 @@ class Service:
         """Lets the service finish what it is doing, for a bounded time."""
         if self._process is not None:
             end(self._process, [(signal.SIGTERM, STOP_SECONDS)])
-            self._clear(signal.SIGTERM)
+            _clear(self.name, self._folder, signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL for the process and its workers, as a crash of the machine would end them."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            self._clear(signal.SIGKILL)
-
-    def _clear(self, number: signal.Signals) -> None:
-        """Waits until workers, or processes of an earlier start, are gone; in the end it makes them go."""
-        folder = self._folder.resolve()
-        try:
-            wait_until_left(folder, None, name=self.name, end_with=number, seconds=STOP_SECONDS)
-        except CannotStart:
-            wait_until_left(folder, None, name=self.name, end_with=signal.SIGKILL, seconds=STOP_SECONDS)
+            _clear(self.name, self._folder, signal.SIGKILL)
 
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
@@ -99,3 +100,11 @@ class Service:
             return False
         finally:
             connection.close()
+
+
+def _clear(name: str, folder: Path, number: signal.Signals) -> None:
+    """Waits until no process works in the folder, workers included; in the end it makes them go."""
+    try:
+        wait_until_left(folder.resolve(), None, name=name, end_with=number, seconds=STOP_SECONDS)
+    except CannotStart:
+        wait_until_left(folder.resolve(), None, name=name, end_with=signal.SIGKILL, seconds=STOP_SECONDS)

@@ -1,7 +1,7 @@
 """The whole system of one data folder: started, watched over, stopped."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -100,14 +100,17 @@ class System:
             raise
 
     def stop(self) -> None:
-        """Stops everything in reverse order of dependence. Does nothing when nothing runs."""
+        """Stops everything in reverse order of dependence. Does nothing when nothing runs.
+
+        Raises the first error, after everything else was stopped.
+        """
         elements = [element.element_id for element in self.settings.elements]
+        errors: list[BaseException] = []
         for group in (["ingester", "query"], elements, ["admin"], ["redis"], ["postgres"]):
-            keepers = [self.parts[name] for name in group if name in self.parts]
-            for stopped in [keeper.begin_stop() for keeper in keepers]:
-                stopped.result()
-            self._close(group)
+            errors += self._stop(group)
         self._given_up()
+        if errors:
+            raise errors[0]
 
     def kill(self) -> None:
         """SIGKILL to every process, also while ``stop`` or ``start`` is under way. What was acknowledged
@@ -163,6 +166,8 @@ class System:
         )
         try:
             for name in self.service_names:
+                # Before the port is looked at: services of a launcher that was killed may still hold it.
+                Service.clear_left_over(name, self.folder.run(name))
                 ports.choose(name)
         except BaseException:
             ports.close()
@@ -185,15 +190,17 @@ class System:
                 if ports.is_given(taken.name) or attempt == _PORT_ATTEMPTS:
                     raise
                 self._say(f"port {taken.port} was taken meanwhile; choosing another one for {taken.name}")
-                self._stop_services()
+                self._stop(self.service_names)
                 ports.choose_anew(taken.name)
             else:
                 return
 
-    def _stop_services(self) -> None:
-        for stopped in [self.parts[name].begin_stop() for name in self.service_names]:
-            stopped.result()
-        self._close(self.service_names)
+    def _stop(self, names: Sequence[str]) -> list[BaseException]:
+        """Stops some parts side by side; what one of them raises does not keep the others running."""
+        stopping = [self.parts[name].begin_stop() for name in names if name in self.parts]
+        errors = [error for stopped in stopping if (error := stopped.exception()) is not None]
+        self._close(names)
+        return errors
 
     def _service(self, name: str) -> Service:
         environment = self._started

@@ -15,8 +15,9 @@ from artstore.attributes import RetentionPolicy
 from artstore.sdk import downloads, uploads
 from artstore.sdk.downloads import DocumentStream
 from artstore.sdk.profile import Profile
+from artstore.sdk.progress import Progress
 from artstore.sdk.retries import Retries
-from artstore.sdk.sources import Content, Progress
+from artstore.sdk.sources import Content
 from artstore.sdk.tokens import Tokens
 from artstore.sdk.transport import DEFAULT_TIMEOUT, Transport, new_http_client
 from artstore.version import __version__

@@ -13,7 +13,7 @@ import anyio.to_thread
 import httpx
 
 from artstore.sdk.errors import Damaged, ServiceFailed, Unavailable
-from artstore.sdk.sources import Progress
+from artstore.sdk.progress import Progress
 from artstore.sdk.transport import Transport
 from artstore.wire.documents import Document
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from io import SEEK_END, BytesIO
 from pathlib import Path
@@ -11,12 +11,10 @@ from typing import BinaryIO
 import anyio.to_thread
 
 from artstore.sdk.errors import Rejected
+from artstore.sdk.progress import Progress
 
 Content = str | os.PathLike[str] | bytes | BinaryIO
 """A ``str`` is a path, as everywhere in Python's own file functions."""
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes that have gone so far and the size, None where it is not known."""
-
 CHUNK_BYTES = 256 * 1024
 
 
@@ -45,7 +43,8 @@ class Source:
         if self._start is not None:
             await anyio.to_thread.run_sync(self._file.seek, self._start)
         sent = 0
-        while chunk := await anyio.to_thread.run_sync(self._read, sent, digest):
+        # A read from a pipe may block for ever: whoever is cancelled does not wait for it.
+        while chunk := await anyio.to_thread.run_sync(self._read, sent, digest, abandon_on_cancel=True):
             yield chunk
             sent += len(chunk)
             if progress is not None:

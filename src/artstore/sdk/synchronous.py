@@ -17,8 +17,9 @@ from artstore.attributes import RetentionPolicy
 from artstore.sdk.asynchronous import AsyncClient, FileId
 from artstore.sdk.downloads import DocumentStream
 from artstore.sdk.profile import Profile
+from artstore.sdk.progress import Progress
 from artstore.sdk.retries import Retries
-from artstore.sdk.sources import Content, Progress
+from artstore.sdk.sources import Content
 from artstore.sdk.transport import DEFAULT_TIMEOUT
 from artstore.wire.accounts import CreatedServiceAccount, ServiceAccount
 from artstore.wire.documents import Document, SearchHit

@@ -10,7 +10,8 @@ from artstore.attributes import RetentionPolicy
 from artstore.sdk.answers import read_answer
 from artstore.sdk.errors import Damaged
 from artstore.sdk.form import upload_form
-from artstore.sdk.sources import Content, Progress, source_of
+from artstore.sdk.progress import Progress
+from artstore.sdk.sources import Content, source_of
 from artstore.sdk.transport import Transport
 from artstore.wire.documents import Document
 

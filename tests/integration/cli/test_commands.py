@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -125,6 +126,20 @@ class TestPut:
         run = Run(profile, "put", tmp_path / "missing")
         assert run.code == 1
         assert "missing" in run.errors
+
+    def test_interrupted(self, profile: Path) -> None:
+        environment = {**os.environ, "ARTSTORE_PROFILE": str(profile)}
+        command = [sys.executable, "-m", "artstore", "put", "-", "--name", "endless"]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        ) as endless:
+            assert endless.stdin is not None
+            for _ in range(64):  # more than a pipe holds: it is being read, so the upload has begun
+                endless.stdin.write(bytes(16384))
+            endless.send_signal(signal.SIGINT)
+            assert endless.wait(timeout=30) == 130
+            assert endless.stderr is not None
+            assert endless.stderr.read().endswith(b"interrupted\n")
 
     def test_what_breaks_a_rule(self, profile: Path, note: Path) -> None:
         run = Run(profile, "put", note, "--attr", "long=" + "x" * 5000)

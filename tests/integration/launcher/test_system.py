@@ -188,6 +188,7 @@ class TestEnding:
         up.process.send_signal(signal.SIGINT)
         _, errors = up.process.communicate(timeout=30)
         assert "killing" in errors
+        assert up.process.returncode == 130
         assert up.left() == set()
 
     def test_interrupted_in_the_middle_of_a_start(self, data: Path, options: list[str]) -> None:

@@ -21,6 +21,7 @@ from artstore.launcher.system import System
 from artstore.sdk.asynchronous import AsyncClient
 from artstore.sdk.errors import ArtStoreError
 from artstore.sdk.profile import Profile
+from artstore.sdk.progress import advancing
 
 AT_ONCE = 8
 FIND_SECONDS = 60.0
@@ -106,14 +107,7 @@ class Demo:
 
     async def _store(self, client: AsyncClient, accounts: Sequence[Account], name: str) -> None:
         async def store(account: Account) -> None:
-            sent = 0
-
-            def progress(done: int, total: int | None) -> None:
-                nonlocal sent
-                advance(done - sent)
-                sent = done
-
-            document = await client.upload(account.source, tags=[account.mark], progress=progress)
+            document = await client.upload(account.source, tags=[account.mark], progress=advancing(advance))
             account.file_id = document.file_id
             account.checksum = document.checksum
             step.documents += 1
@@ -150,14 +144,15 @@ class Demo:
         async def fetch(account: Account) -> None:
             if account.file_id is None:
                 return
-            path = await client.download(account.file_id, work / f"{account.file_id}.fetched")
+            path = await client.download(
+                account.file_id, work / f"{account.file_id}.fetched", progress=advancing(advance)
+            )
             fetched, source = await anyio.to_thread.run_sync(_two_digests, path, account.source)
             if not fetched == source == account.checksum:
                 account.troubles.append("what came back differs from the source")
             await anyio.to_thread.run_sync(path.unlink)
             step.documents += 1
             step.bytes += account.size
-            advance(account.size)
 
         total = sum(account.size for account in accounts)
         with self._step(name) as step, self._audience.progress("fetching", total) as advance:
