@@ -36,7 +36,7 @@ class IndexTarget:
         self._migrate = migrate
         self._migrated = False
         self._state: IndexState | None = None
-        self.rebuild = Rebuild(engine, database, repository)
+        self.rebuild = Rebuild(engine, database, repository, self.name)
 
     async def open(self) -> Lsn:
         with self._translated():
