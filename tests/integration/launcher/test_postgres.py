@@ -156,8 +156,10 @@ def test_a_start_that_fails_shows_the_log(tmp_path: Path) -> None:
 OWNER = """
 import sys, time
 from pathlib import Path
+from artstore.launcher import unprivileged
 from artstore.launcher.postgres import EmbeddedPostgres
-EmbeddedPostgres(Path(sys.argv[1])).start()
+way = unprivileged.AS_NOBODY if "nobody" in sys.argv else None
+EmbeddedPostgres(Path(sys.argv[1]), way=way).start()
 print("started", flush=True)
 time.sleep(600)
 """
@@ -180,11 +182,12 @@ def test_no_orphan_when_its_launcher_is_killed(folder: Path) -> None:
     assert not [pid for pid in servers if Path(f"/proc/{pid}/exe").exists()]
 
 
-def test_no_orphan_without_a_new_start(folder: Path) -> None:
-    launcher = subprocess.Popen([sys.executable, "-c", OWNER, str(folder)], stdout=subprocess.PIPE)
+@pytest.mark.parametrize("way", ["best", "nobody"] if os.geteuid() == 0 else ["best"])
+def test_no_orphan_without_a_new_start(folder: Path, way: str) -> None:
+    launcher = subprocess.Popen([sys.executable, "-c", OWNER, str(folder), way], stdout=subprocess.PIPE)
     assert launcher.stdout is not None
     with launcher.stdout as output:
-        output.readline()
+        assert output.readline() == b"started\n"
         launcher.send_signal(signal.SIGKILL)
         launcher.wait()
     deadline = time.monotonic() + 20
