@@ -1,6 +1,7 @@
 # `make help` lists what there is. Only a Python 3.11 with venv is needed beforehand.
 PYTHON ?= python3
 VENV   := .venv
+SWIFT  := .venv-swift
 BIN    := $(VENV)/bin
 DATA   ?= data
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
@@ -19,7 +20,7 @@ demo: $(VENV)/.installed ## Store, find and fetch real documents on a real syste
 up: $(VENV)/.installed ## Run the whole system here until Ctrl-C (DATA=folder, default ./data)
 	@$(BIN)/artstore up --data "$(DATA)"
 
-test: $(VENV)/.installed-dev ## Run all tests (ARGS="-k name" to choose)
+test: $(VENV)/.installed-dev $(SWIFT)/.installed ## Run all tests (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style, types and the rules of import
@@ -35,8 +36,8 @@ fix: $(VENV)/.installed-dev ## Format, and mend what can be mended by itself
 bench: $(VENV)/.installed-dev ## Measure, always beside a reference in the same run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-clean: ## Remove the virtual environment and all caches (never data)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## Remove the virtual environments and all caches (never data)
+	rm -rf $(VENV) $(SWIFT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ArtStore needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -52,4 +53,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@echo "Installing the locked tools of development"
 	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# The S3 server of the tests has dependencies of its own, which must not meet ours.
+$(SWIFT)/.installed: tests/support/swift.lock | $(BIN)/python
+	@echo "Installing OpenStack Swift, the S3 server of the tests (about a minute, once)"
+	@$(BIN)/python -m venv --clear $(SWIFT)
+	@$(SWIFT)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $<
 	@touch $@
