@@ -35,6 +35,7 @@ class RunningSystem:
         self.folder = folder
         self._settings = settings
         self._system = System(folder, settings)
+        self._accounts: list[Account] = []
 
     def launch(self) -> None:
         self._system.start()
@@ -143,7 +144,7 @@ class RunningSystem:
 
     async def administrator(self) -> "Account":
         profile = self._system.profile
-        account = Account(self, "initial", profile.client_id, profile.client_secret)
+        account = self._account("initial", profile.client_id, profile.client_secret)
         await account.refresh()
         return account
 
@@ -154,11 +155,20 @@ class RunningSystem:
             f"{self.admin_url}/api/v1/service-accounts", json={"name": name, "role": role}
         )
         assert answer.status_code == 201, answer.text
-        await administrator.close()
         created = answer.json()
-        account = Account(self, name, created["client_id"], created["client_secret"])
+        account = self._account(name, created["client_id"], created["client_secret"])
         await account.refresh()
         return account
+
+    def _account(self, name: str, client_id: str, client_secret: str) -> "Account":
+        account = Account(self, name, client_id, client_secret)
+        self._accounts.append(account)
+        return account
+
+    async def close_accounts(self) -> None:
+        """Ends the connections of all accounts, which live no longer than the test that made them."""
+        while self._accounts:
+            await self._accounts.pop().http.aclose()
 
     def signed_token(self, account: "Account", **changes: Any) -> str:
         """A token with Admin's own signature and changed claims."""
@@ -183,9 +193,6 @@ class Account:
         self.token = ""
         self._credentials = (client_id, client_secret)
         self.http = httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=200))
-
-    async def close(self) -> None:
-        await self.http.aclose()
 
     @asynccontextmanager
     async def anonymous(self) -> AsyncIterator[httpx.AsyncClient]:

@@ -46,39 +46,36 @@ def small_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSy
     yield from _running(tmp_path_factory, "small-system", limits)
 
 
+_SYSTEMS = ("system", "own_system", "small_system")
+
+
 @pytest.fixture(autouse=True)
-def checked(request: pytest.FixtureRequest) -> Iterator[None]:
+async def checked(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     """After every test that had a system, its elements break no rule of the format."""
     yield
-    for name in ("system", "own_system", "small_system"):
+    for name in _SYSTEMS:
         if name in request.fixturenames:
-            request.getfixturevalue(name).check_elements()
+            running: RunningSystem = request.getfixturevalue(name)
+            await running.close_accounts()
+            running.check_elements()
 
 
 @pytest.fixture
-async def account(system: RunningSystem) -> AsyncIterator[Account]:
+async def account(system: RunningSystem) -> Account:
     """A fresh USER."""
-    account = await system.create_account()
-    yield account
-    await account.close()
+    return await system.create_account()
 
 
 @pytest.fixture
-async def other_account(system: RunningSystem) -> AsyncIterator[Account]:
-    account = await system.create_account()
-    yield account
-    await account.close()
+async def other_account(system: RunningSystem) -> Account:
+    return await system.create_account()
 
 
 @pytest.fixture
-async def readonly(system: RunningSystem) -> AsyncIterator[Account]:
-    account = await system.create_account(role="READONLY")
-    yield account
-    await account.close()
+async def readonly(system: RunningSystem) -> Account:
+    return await system.create_account(role="READONLY")
 
 
 @pytest.fixture
-async def admin(system: RunningSystem) -> AsyncIterator[Account]:
-    account = await system.administrator()
-    yield account
-    await account.close()
+async def admin(system: RunningSystem) -> Account:
+    return await system.administrator()

@@ -1,7 +1,6 @@
 """Bad input at the door: each has its own problem type, and nothing is left behind."""
 
 import base64
-import hmac
 import json
 import socket
 import time
@@ -61,7 +60,9 @@ class TestToken:
     async def test_none(self, account: Account) -> None:
         await self.refused(account, None)
 
-    @pytest.mark.parametrize("value", [b"Bearer", b"Bearer x", b"Bearer a.b.c", b"Basic eDp5", b"Bearer \xff"])
+    @pytest.mark.parametrize(
+        "value", [b"Bearer", b"Bearer x", b"Bearer a.b.c", b"Basic eDp5", b"Bearer \xff"]
+    )
     async def test_bad(self, account: Account, value: bytes) -> None:
         await self.refused(account, value)
 
