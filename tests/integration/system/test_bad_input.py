@@ -48,8 +48,8 @@ class TestToken:
             ("GET", f"{system.admin_url}/api/v1/service-accounts"),
         ]
 
-    async def refused(self, account: Account, authorization: str | bytes | None) -> None:
-        headers = {} if authorization is None else {"Authorization": authorization}
+    async def refused(self, account: Account, authorization: str | None) -> None:
+        headers = {} if authorization is None else {b"Authorization": authorization.encode("latin-1")}
         async with account.anonymous() as http:
             for method, url in self.services(account.system):
                 answer = await http.request(method, url, headers=headers)
@@ -60,10 +60,8 @@ class TestToken:
     async def test_none(self, account: Account) -> None:
         await self.refused(account, None)
 
-    @pytest.mark.parametrize(
-        "value", [b"Bearer", b"Bearer x", b"Bearer a.b.c", b"Basic eDp5", b"Bearer \xff"]
-    )
-    async def test_bad(self, account: Account, value: bytes) -> None:
+    @pytest.mark.parametrize("value", ["Bearer", "Bearer x", "Bearer a.b.c", "Basic eDp5", "Bearer \xff"])
+    async def test_bad(self, account: Account, value: str) -> None:
         await self.refused(account, value)
 
     async def test_signature_of_a_stranger(self, account: Account) -> None:
@@ -81,10 +79,11 @@ class TestToken:
         header, claims = account.token_parts()
         keys = (await account.http.get(f"{account.system.admin_url}/.well-known/jwks.json")).json()
         public = RSAKey.import_key(keys["keys"][0]).as_pem(private=False)
-        forged = jwt.encode(
-            {**header, "alg": "HS256"}, claims, OctKey.import_key(public), algorithms=["HS256"]
+        signed = ".".join(
+            base64url(json.dumps(each).encode()) for each in ({**header, "alg": "HS256"}, claims)
         )
-        await self.refused(account, f"Bearer {forged}")
+        signature = base64url(hmac.digest(public, signed.encode(), "sha256"))
+        await self.refused(account, f"Bearer {signed}.{signature}")
 
     async def test_expired(self, account: Account) -> None:
         await self.refused(
