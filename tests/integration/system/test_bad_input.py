@@ -1,6 +1,7 @@
 """Bad input at the door: each has its own problem type, and nothing is left behind."""
 
 import base64
+import hmac
 import json
 import socket
 import time
