@@ -4,6 +4,7 @@ import os
 import sys
 from typing import NoReturn
 
+from artstore.cli.exits import INTERRUPTED
 from artstore.cli.serve import SERVICES, serve
 
 
@@ -13,7 +14,13 @@ def main() -> NoReturn:
     if len(arguments) == 2 and arguments[0] in SERVICES and arguments[1] == "serve":
         # Past typer and rich, which would delay the start of each service.
         sys.exit(serve(arguments[0]))
-    sys.exit(_run())
+    code = _run()
+    if code == INTERRUPTED:
+        sys.stderr.write("interrupted\n")
+        sys.stderr.flush()
+        # At once: a thread that waits for standard input would be waited for.
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run() -> int:
@@ -23,13 +30,10 @@ def _run() -> int:
     from artstore.cli.app import app
 
     try:
-        # Not standalone: that would give an interruption the exit code of a failure.
+        # Not standalone: that would give some interruptions the exit code of a failure. Others come as 130.
         code: int | None = app(standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("interrupted\n")
-        sys.stderr.flush()
-        # At once: a thread that waits for standard input would be waited for.
-        os._exit(exits.INTERRUPTED)
+        return exits.INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has had enough. What is still buffered must not fail at the very end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
