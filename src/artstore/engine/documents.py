@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from artstore.attributes import (
     ATTRIBUTE_SUFFIX,
-    MAX_BYTES,
     AttributesError,
     FileAttributes,
     FileId,
@@ -21,6 +20,8 @@ from artstore.attributes import (
     folder_of,
     parse,
 )
+from artstore.engine.adopted import AdoptedList
+from artstore.engine.attribute_files import read_and_migrate_if_needed
 from artstore.engine.blobs import BlobMissing, Blobs, LocalBlobs
 from artstore.engine.errors import Damaged, NotFound
 from artstore.engine.log.log import Log
@@ -67,6 +68,7 @@ class Documents:
         staging: Path,
         threads: Executor,
         locate: Locate | None,
+        adopted: AdoptedList | None = None,
     ) -> None:
         self.places = Places()
         self._log = log
@@ -76,6 +78,7 @@ class Documents:
         self._staged = LocalBlobs(staging)
         self._threads = threads
         self._locate = locate
+        self._adopted = adopted
 
     async def attributes(self, file_id: FileId) -> tuple[bytes, FileAttributes]:
         """As written, and what that says; ``storage_path`` is where the document is, whatever was written."""
@@ -161,7 +164,10 @@ class Documents:
         return path
 
     def _find(self, file_id: FileId) -> str | None:
-        """The path of a document whose id carries its time, looked up in its hour folder."""
+        """The path of a document, found without any index: by the time in its id, or as it was adopted."""
+        return self._find_in_hour(file_id) or self._find_adopted(file_id)
+
+    def _find_in_hour(self, file_id: FileId) -> str | None:
         try:
             folder = f"files/{folder_of(file_id)}"
         except ValueError:
@@ -172,9 +178,18 @@ class Documents:
                 return f"{folder}/{name.removesuffix(ATTRIBUTE_SUFFIX)}"
         return None
 
+    def _find_adopted(self, file_id: FileId) -> str | None:
+        for document in self._adopted.find(file_id) if self._adopted is not None else ():
+            folder, _, name = document.path.rpartition("/")
+            if attribute_name(name) in self._blobs.names(folder):
+                return document.path
+        return None
+
     def _read_attributes(self, file_id: FileId, path: str) -> tuple[bytes, FileAttributes]:
-        written = self._blobs.read(attribute_name(path), MAX_BYTES + 1)
-        attributes = _parsed(file_id, written, path)
+        try:
+            written, attributes = read_and_migrate_if_needed(self._blobs, path, self._adopted)
+        except AttributesError as error:
+            raise _damaged_attributes(file_id, error) from error
         if attributes.file_id != file_id:  # somebody remembered wrongly
             raise BlobMissing(path)
         return written, attributes
@@ -187,18 +202,15 @@ class Documents:
         return await asyncio.wrap_future(self._threads.submit(call, *arguments))
 
 
-def placed(attributes: FileAttributes, path: str) -> FileAttributes:
-    """The attributes with the path that the document really has: archives of others may tell another."""
-    if attributes.storage_path == path:
-        return attributes
-    return attributes.changed(storage_path=path, storage_filename=path.rpartition("/")[2])
-
-
 def _parsed(file_id: FileId, written: bytes, path: str) -> FileAttributes:
     try:
-        return placed(parse(written), path)
+        return parse(written, at=path)
     except AttributesError as error:
-        raise Damaged(f"document {file_id}", f"its attributes: {error}") from error
+        raise _damaged_attributes(file_id, error) from error
+
+
+def _damaged_attributes(file_id: FileId, error: AttributesError) -> Damaged:
+    return Damaged(f"document {file_id}", f"its attributes: {error}")
 
 
 def _checked(attributes: FileAttributes, source: Source) -> Source:

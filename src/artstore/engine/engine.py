@@ -73,7 +73,7 @@ class Engine:
         self._filed = Milestones(opened.position.lsn)
         self._closed = False
         self._documents = Documents(
-            self._log, self._overlay, blobs, self._layout.staging, self._threads, locate
+            self._log, self._overlay, blobs, self._layout.staging, self._threads, locate, opened.adopted
         )
         self._files = FilesFollower(
             self._log,
@@ -110,7 +110,7 @@ class Engine:
         if self._closed:
             return
         self._closed = True
-        await asyncio.to_thread(self._submitting.close)
+        await self._submitting.close()
         await asyncio.to_thread(self._files.stop, self._options.close_seconds)
         self._filed.close()
         await asyncio.to_thread(self._end)
@@ -125,7 +125,10 @@ class Engine:
         self._demand("store documents", Mode.EDIT, Mode.RW)
         self._submitting.demand_room(min(expected_bytes or 0, self._options.inline_limit))
         reservation = Reservation(self._room, expected_bytes)
-        return Upload(self._options, self._layout.staging, self._threads, reservation, self._commit)
+        upload = Upload(self._options, self._layout.staging, self._threads, reservation, self._commit)
+        if (expected_bytes or 0) <= self._options.inline_limit:
+            self._submitting.gathering.expect(upload)
+        return upload
 
     async def update(
         self,
@@ -198,7 +201,15 @@ class Engine:
     ) -> AsyncIterator[FileAttributes]:
         """Walks over all documents, in the order of their storage paths; see ``scanning.Scan``."""
         self._demand("read attributes", *Mode)
-        scan = Scan(self._layout, self._blobs, self._overlay, self._documents, self._threads, damaged)
+        scan = Scan(
+            self._layout,
+            self._blobs,
+            self._overlay,
+            self._documents,
+            self._threads,
+            damaged,
+            self._opened.adopted,
+        )
         async for attributes in scan.run(after, limit):
             yield attributes
 
@@ -262,6 +273,7 @@ class Engine:
             raise ModeForbids(self.element.mode, operation)
 
     async def _commit(self, put: Put, attributes: FileAttributes, upload: Upload) -> None:
+        self._submitting.gathering.forget(upload)
         try:
             self._demand("store documents", Mode.EDIT, Mode.RW)
         except (ModeForbids, Closed):
@@ -349,6 +361,8 @@ class Engine:
                 self._checkpoint(self._files.position, closed=True)
         finally:
             self._threads.shutdown(wait=True)
+            if self._opened.adopted is not None:
+                self._opened.adopted.close()
             os.close(self._opened.lock)
 
 

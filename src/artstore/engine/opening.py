@@ -9,13 +9,16 @@ records after it, or is counted by walking where the checkpoint or a part of the
 import fcntl
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from artstore.attributes import ATTRIBUTE_SUFFIX
+from artstore.engine.adopted import AdoptedList
 from artstore.engine.blobs import Blobs
+from artstore.engine.counting import Counting
+from artstore.engine.description import ROOT, is_sealed_description
 from artstore.engine.durable import is_temporary, make_folders, remove_behind
 from artstore.engine.effects import effect_of
 from artstore.engine.errors import ElementMismatch, Locked, NotAnElement
@@ -28,6 +31,7 @@ from artstore.engine.layout import (
     create_element,
     place_format_page,
     read_description,
+    write_description,
 )
 from artstore.engine.log.checkpoint import Checkpoint, CheckpointInvalid, decode_checkpoint
 from artstore.engine.log.findings import Finding, FindingKind
@@ -84,6 +88,8 @@ class OpenedElement:
     followers: dict[str, Lsn]
     report: RecoveryReport
     lock: int
+    adopted: AdoptedList | None = None
+    """Where adopted documents lie; None where there are none, or where the list is lost."""
 
 
 def open_element(root: Path, options: EngineOptions, blobs: Blobs) -> OpenedElement:
@@ -127,10 +133,10 @@ class _Opening:
     """The state of one opening."""
 
     def __init__(self, layout: Layout, options: EngineOptions, blobs: Blobs) -> None:
-        self._layout = layout
         self._options = options
         self._blobs = blobs
         self._description = read_description(layout)
+        self._layout = Layout(layout.root, self._description.folders)
         self._findings: list[Finding] = []
         self._checkpoint = self._read_checkpoint()
         self._files_lsn = self._checkpoint.files_lsn if self._checkpoint else Lsn(0)
@@ -145,6 +151,7 @@ class _Opening:
     def run(self, lock: int) -> OpenedElement:
         started = time.monotonic()
         place_format_page(self._layout)
+        self._seal_description()
         element = element_digest(self._description.id)
         layout = self._layout
         found = recover(layout.wal, layout.quarantine, element, self._checkpoint, self._take)
@@ -177,7 +184,13 @@ class _Opening:
             self._follower_positions(log, found.last_lsn),
             report,
             lock,
+            self._adopted_list(),
         )
+
+    def _seal_description(self) -> None:
+        """Somebody may have written it by hand."""
+        if not is_sealed_description(self._layout.description.read_bytes()):
+            write_description(self._layout, self._description)
 
     def _read_checkpoint(self) -> Checkpoint | None:
         path = self._layout.checkpoint
@@ -187,7 +200,7 @@ class _Opening:
             if checkpoint.element_id != self._description.id:
                 raise CheckpointInvalid(f"it belongs to the element {checkpoint.element_id}")
         except FileNotFoundError:
-            if self._layout.segments() or any(self._blobs.walk("files")):
+            if self._layout.segments() or any(self._walk()):
                 detail = "it is not there; the files are counted instead"
                 self._findings.append(Finding(FindingKind.CHECKPOINT_MISSING, name, detail))
             return None
@@ -246,16 +259,29 @@ class _Opening:
         if not any(finding.kind in _NEEDS_COUNTING for finding in self._findings):
             used, documents = (known.used_bytes, known.documents) if known else (0, 0)
             return used + self._grown_bytes, documents + self._grown_documents, False
-        used_bytes, documents = 0, 0
-        for path, size in self._blobs.walk("files"):
+        counting = Counting()
+        for path, size in self._walk():
             # What the log tells of later than the files is counted from the log below.
             if path.removesuffix(ATTRIBUTE_SUFFIX) not in self._sizes:
-                used_bytes += size
-                documents += path.endswith(ATTRIBUTE_SUFFIX)
+                counting.add(path, size)
+        used_bytes, documents = counting.used_bytes, counting.documents
         for size in self._sizes.values():
             used_bytes += size
             documents += size > 0
         return used_bytes, documents, True
+
+    def _walk(self) -> Iterator[tuple[str, int]]:
+        """Everything that may be of documents, with its size."""
+        yield from self._layout.root_files()
+        for folder in self._layout.folders:
+            if folder != ROOT:
+                yield from self._blobs.walk(folder)
+
+    def _adopted_list(self) -> AdoptedList | None:
+        try:
+            return AdoptedList(self._layout.adopted) if self._description.adopted is not None else None
+        except FileNotFoundError:
+            return None  # verification and scrub tell; documents are found by the index
 
     def _follower_positions(self, log: Log, last_lsn: Lsn) -> dict[str, Lsn]:
         """A follower that is new here begins with what the log still has."""

@@ -6,9 +6,11 @@ from concurrent.futures import Executor
 from itertools import islice
 from typing import TypeVar
 
-from artstore.attributes import MAX_BYTES, AttributesError, FileAttributes, FileId, attribute_name, parse
+from artstore.attributes import AttributesError, FileAttributes, FileId, attribute_name
+from artstore.engine.adopted import AdoptedList
+from artstore.engine.attribute_files import read_and_migrate_if_needed
 from artstore.engine.blobs import BlobMissing, Blobs
-from artstore.engine.documents import Documents, placed
+from artstore.engine.documents import Documents
 from artstore.engine.errors import Damaged, NotFound
 from artstore.engine.layout import Layout
 from artstore.engine.unfollowed import Overlay
@@ -33,12 +35,14 @@ class Scan:
         documents: Documents,
         threads: Executor,
         damaged: Callable[[Damaged], None],
+        adopted: AdoptedList | None = None,
     ) -> None:
         self._layout = layout
         self._blobs = blobs
         self._documents = documents
         self._threads = threads
         self._damaged = damaged
+        self._adopted = adopted
         # Taken before any folder is read: what leaves the overlay later is found by the walk or was given.
         self._unfollowed = {entry.storage_path: file_id for file_id, entry in overlay.items()}
 
@@ -83,8 +87,7 @@ class Scan:
                 found.append(file_id)
                 continue
             try:
-                written = self._blobs.read(attribute_name(path), MAX_BYTES + 1)
-                found.append(placed(parse(written), path))
+                found.append(read_and_migrate_if_needed(self._blobs, path, self._adopted)[1])
             except BlobMissing:
                 continue  # deleted meanwhile
             except AttributesError as error:

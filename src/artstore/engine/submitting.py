@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from artstore.engine.errors import Closed, LogFull
+from artstore.engine.errors import LogFull
 from artstore.engine.followers import FilesFollower
+from artstore.engine.gathering import Gathering
 from artstore.engine.log.log import Log
 from artstore.engine.log.record import Entry, Lsn
 from artstore.engine.log.writer import Submission, Writer
@@ -18,7 +19,7 @@ FILES = "files"
 
 
 class Submitting:
-    """For the event loop's thread, but for ``close`` and ``positions``."""
+    """For the event loop's thread, but for ``positions``."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Submitting:
         self._files = files
         self._queued_bytes = 0
         self._writer = Writer(log, self._deliver)
+        self.gathering = Gathering(loop, self._writer.submit)
 
     async def submit(self, entry: Entry, applied: Callable[[Lsn], None], refused: Callable[[], None]) -> Lsn:
         """Returns when the record is durable; ``applied`` was called then, also if the caller was cancelled.
@@ -47,11 +49,11 @@ class Submitting:
         submission = Submission(entry, partial(self._settle, told, applied, refused))
         try:
             self.demand_room(submission.size)
-            self._writer.submit(submission)
-        except (LogFull, Closed):
+        except LogFull:
             refused()
             raise
         self._queued_bytes += submission.size
+        self.gathering.add(submission)
         return await told
 
     def demand_room(self, size: int) -> None:
@@ -86,10 +88,12 @@ class Submitting:
             recovery=recovery,
         )
 
-    def close(self) -> None:
-        """Writes what was submitted. Blocks, from a thread that is not the loop's; the loop must go on."""
-        self._writer.close()
-        self._loop.call_soon_threadsafe(self.applied.close)
+    async def close(self) -> None:
+        """Writes what was submitted; whoever waits for more is told that it does not come."""
+        self.gathering.send()
+        await asyncio.to_thread(self._writer.close)
+        await asyncio.sleep(0)  # what the writer delivered last comes first
+        self.applied.close()
 
     def _unfollowed_bytes(self) -> int:
         return self._log.bytes_after(

@@ -28,6 +28,7 @@ class Overlay:
 
     def __init__(self) -> None:
         self._entries: dict[FileId, Unfollowed] = {}
+        self._through = Lsn(0)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -39,7 +40,12 @@ class Overlay:
         return iter(list(self._entries.items()))
 
     def apply(self, lsn: Lsn, effect: Effect) -> None:
-        """Takes account of a durable record; they come in the order of their LSNs."""
+        """Takes account of a durable record; they come in the order of their LSNs.
+
+        The follower may have been quicker than the one who tells of it here: then the files show it already.
+        """
+        if lsn <= self._through:
+            return
         before = self._entries.get(effect.file_id)
         match effect.kind:
             case Kind.PUT:
@@ -53,7 +59,8 @@ class Overlay:
         self._entries[effect.file_id] = entry
 
     def followed(self, through: Lsn, file_ids: Iterable[FileId]) -> None:
-        """The files show these documents as of ``through``."""
+        """The files show everything up to ``through``; these documents are those that changed since last."""
+        self._through = through
         for file_id in file_ids:
             entry = self._entries.get(file_id)
             if entry is None:

@@ -6,7 +6,7 @@ and a single one waits for nobody.
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from artstore.engine.errors import Closed, DiskFull, EngineError, LogFailed
@@ -52,13 +52,17 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="artstore-log", daemon=True)
         self._thread.start()
 
-    def submit(self, submission: Submission) -> None:
-        """Queues a record; its LSN follows from the order of these calls. Raises Closed."""
+    def submit(self, submissions: Iterable[Submission]) -> None:
+        """Queues records; their LSNs follow from the order of these calls. Refused when closing."""
         with self._signal:
-            if self._closing:
-                raise Closed
-            self._waiting.append(submission)
-            self._signal.notify()
+            if not self._closing:
+                self._waiting.extend(submissions)
+                self._signal.notify()
+                return
+        refused = list(submissions)
+        for submission in refused:
+            submission.error = Closed()
+        self._deliver(refused)
 
     def close(self) -> None:
         """Writes what waits, delivers it and ends the thread. Blocks; may be called again."""

@@ -1,0 +1,200 @@
+"""Blobs in a bucket of S3, or of what speaks it: the same layout below a prefix.
+
+What S3-compatible stores promise differs, so little is relied on: that a whole object appears or none, and
+that what was written can be read at once. A write counts only after its bytes were read back and compared,
+whatever checksums the store may offer.
+
+A document that somebody reads is not deleted under him: a mark is left below ``deleting/`` and the object
+goes when the last reader has closed, or when the element is opened next. So nothing is left behind after a
+crash. What a crash may leave are parts of a multipart upload, which S3 does not list with the objects: let a
+lifecycle rule of the bucket abort them.
+"""
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import obstore
+
+from artstore.engine.blobs.contract import Abilities, BlobMissing, Entries
+from artstore.engine.blobs.s3_errors import translated
+from artstore.engine.blobs.s3_options import S3Options
+from artstore.engine.durable import remove_behind
+from artstore.engine.errors import StoreUnavailable
+
+_FIRST_BYTES = 64 * 1024
+"""Read when a blob is opened: most are had with one request."""
+_WINDOW_BYTES = 4 << 20
+"""Read at once by whoever reads on: a request costs many milliseconds, whatever its size."""
+_WRITERS = 8
+_LARGE_BYTES = 1 << 20
+_LARGE_AT_ONCE = 2
+_PARTS_AT_ONCE = 2
+"""Bounds what writing has in memory: two documents of two parts, and one small document for each writer."""
+_MAX_PARTS = 9000
+"""S3 takes 10,000."""
+_DELETING = "deleting"
+
+
+class S3Blobs:
+    """See the module. Raises StoreUnavailable for what may pass, StoreRefuses for what people must repair."""
+
+    def __init__(self, options: S3Options) -> None:
+        """Asks nobody anything: the store need not be there yet."""
+        self._options = options
+        self.abilities = Abilities(
+            moves_staged=False, flushes=False, survives_delete=True, writers=_WRITERS, place=options.place
+        )
+        self._reading = _store(options, options.read_seconds)
+        self._writing = _store(options, options.write_seconds)
+        self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
+        self._guard = threading.Lock()
+        self._readers: Counter[str] = Counter()
+        self._doomed: set[str] = set()
+        self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="artstore-s3")
+
+    def __repr__(self) -> str:
+        return f"S3Blobs({self._options.bucket!r}, {self._options.prefix!r})"
+
+    def check(self) -> None:
+        with suppress(BlobMissing):
+            self._fetch("element.json", 0, 1)
+
+    def put(self, path: str, data: bytes | memoryview) -> None:
+        with translated():
+            obstore.put(self._writing, path, data, use_multipart=False)
+        self._compare(path, 0, data, len(data))
+
+    def put_staged(self, path: str, staged: Path) -> None:
+        try:
+            file = staged.open("rb")
+        except FileNotFoundError:
+            self._fetch(path, 0, 1)  # raises BlobMissing
+            return
+        with file:
+            size = os.fstat(file.fileno()).st_size
+            if size > _LARGE_BYTES:
+                with self._large:
+                    self._put_large(path, file, size)
+            else:
+                self.put(path, file.read())
+        remove_behind(staged)
+
+    def delete(self, path: str) -> bool:
+        try:
+            self._fetch(path, 0, 1)
+        except BlobMissing:
+            return False
+        with self._guard:
+            is_read = self._readers[path] > 0
+            if is_read:
+                self._doomed.add(path)
+        if is_read:
+            self.put(f"{_DELETING}/{path}", path.encode())
+            self._sweep(path)  # if the last reader closed meanwhile
+        else:
+            self._remove(path)
+        return True
+
+    def flush(self) -> None:
+        """Nothing: what was put is there."""
+
+    def open(self, path: str) -> "S3Reader":
+        # Counted before it is looked for: a deletion sees the reader, or the reader the deletion.
+        with self._guard:
+            self._readers[path] += 1
+        try:
+            return S3Reader(self, path)
+        except BaseException:
+            self.closed(path)
+            raise
+
+    def read(self, path: str, limit: int) -> bytes:
+        return self._fetch(path, 0, limit)[0]
+
+    def entries(self, folder: str) -> Entries:
+        with translated():
+            found = obstore.list_with_delimiter(self._reading, folder)
+        return Entries(
+            folders=[path.rpartition("/")[2] for path in found["common_prefixes"]],
+            blobs=[meta["path"].rpartition("/")[2] for meta in found["objects"]],
+        )
+
+    def names(self, folder: str) -> list[str]:
+        return self.entries(folder).blobs
+
+    def walk(self, folder: str) -> Iterator[tuple[str, int]]:
+        pages = obstore.list(self._reading, folder, chunk_size=1000)
+        while True:
+            with translated():
+                page = next(pages, None)
+            if page is None:
+                return
+            for meta in page:
+                yield meta["path"], meta["size"]
+
+    def clean(self, folder: str) -> int:
+        marks = [path for path, _ in self.walk(f"{_DELETING}/{folder}")]
+        for mark in marks:
+            self._remove(mark.removeprefix(f"{_DELETING}/"))
+            self._remove(mark)
+        return len(marks)
+
+    def close(self) -> None:
+        self._sweeper.shutdown(wait=True)
+
+    # For readers
+
+    def fetch(self, path: str, start: int, length: int) -> tuple[bytes, int, str | None]:
+        """Bytes from ``start`` on, the size of the blob, and what changes when it is replaced."""
+        return self._fetch(path, start, length)
+
+    def closed(self, path: str) -> None:
+        """A reader is done. Does not block."""
+        with self._guard:
+            self._readers[path] -= 1
+            if not self._readers[path]:
+                del self._readers[path]
+        if path in self._doomed:
+            with suppress(RuntimeError):  # the element is being closed: the next opening cleans
+                self._sweeper.submit(self._sweep, path)
+
+    # Within
+
+    def _put_large(self, path: str, file: BinaryIO, size: int) -> None:
+        part = max(self._options.multipart_bytes, -(-size // _MAX_PARTS))
+        with translated():
+            obstore.put(
+                self._writing,
+                path,
+                file,
+                use_multipart=size > self._options.multipart_bytes,
+                chunk_size=part,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+        file.seek(0)
+        for start in range(0, size, _WINDOW_BYTES):
+            self._compare(path, start, file.read(_WINDOW_BYTES), size)
+
+    def _compare(self, path: str, start: int, written: bytes | memoryview, size: int) -> None:
+        """What was written counts when it was read back."""
+        try:
+            data, found, _ = self._fetch(path, start, len(written) + 1 if start + len(written) == size else len(written))
+        except BlobMissing:
+            raise StoreUnavailable("what was written is not there when it is read back") from None
+        if found != size or data != written:
+            raise StoreUnavailable("what is read back differs from what was written")
+
+    def _fetch(self, path: str, start: int, length: int) -> tuple[bytes, int, str | None]:
+        try:
+            with translated(path):
+                found = obstore.get(self._reading, path, options={"range": (start, start + length)})
+                data = bytes(found.bytes())
+        except _EmptyRange:
+            ...
+        return data, found.meta["size"], found.meta["e_tag"]
