@@ -19,6 +19,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from artstore.engine.verify import Report, verify
+from artstore.launcher.postgres import EmbeddedPostgres
 from artstore.launcher.private import secret
 from artstore.launcher.settings import SystemSettings
 from artstore.launcher.system import System
@@ -170,11 +171,16 @@ class RunningSystem:
         while self._accounts:
             await self._accounts.pop().http.aclose()
 
+    def database(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection to the embedded PostgreSQL; each ``with`` is one transaction."""
+        postgres = self._system.parts["postgres"].part
+        assert isinstance(postgres, EmbeddedPostgres)
+        return psycopg.connect(postgres.url("artstore", driver="postgresql"))
+
     def signed_token(self, account: "Account", **changes: Any) -> str:
         """A token with Admin's own signature and changed claims."""
         header, claims = account.token_parts()
-        url = self._system.parts["postgres"].part.url("artstore", driver="postgresql")  # type: ignore[attr-defined]  # the embedded server
-        with psycopg.connect(url) as connection:
+        with self.database() as connection:
             row = connection.execute(
                 "SELECT private_pem FROM admin.signing_keys WHERE kid = %s", (header["kid"],)
             ).fetchone()

@@ -102,6 +102,19 @@ class TestPostgresAway:
         await account.find("second", second["file_id"])
 
 
+    async def test_catalog_that_lost_its_last_commits_catches_up(self, own_system: RunningSystem) -> None:
+        """As after a failover to a standby that was behind."""
+        account = await own_system.create_account()
+        stored = (await account.upload("forgotten.txt", b"forgotten")).json()
+        await account.find("forgotten", stored["file_id"])
+        with own_system.database() as connection:
+            connection.execute("DELETE FROM query.catalog_files WHERE file_id = %s", (stored["file_id"],))
+            connection.execute(
+                "UPDATE query.catalog_positions SET position = position - 1 WHERE element_id = 'rw-01'"
+            )
+        await account.find("forgotten", stored["file_id"])
+
+
 async def test_memory_while_a_gigabyte_passes(own_system: RunningSystem) -> None:
     """Ingester and element grow by less than 64 MiB, up and down; Query as well."""
     account = await own_system.create_account()

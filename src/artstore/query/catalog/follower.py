@@ -23,6 +23,8 @@ from artstore.wire.elements import ElementAnnouncement
 
 _PAUSE_SECONDS = 1.0
 """After finding Redis or PostgreSQL away, and while there is nothing to follow."""
+_LOOK_AGAIN_SECONDS = 5.0
+"""How often the positions are read anew: a database that failed over may have lost the last of them."""
 _FIRST_RETRY_SECONDS = 0.2
 _LONGEST_RETRY_SECONDS = 5.0
 
@@ -46,6 +48,7 @@ class CatalogFollower:
         self._directory = directory
         self._lookout = Lookout()
         self._positions: dict[str, int] = {}
+        self._read_positions_at = 0.0
         self._attempts: dict[str, asyncio.Task[None]] = {}
         self._fruitless: dict[str, int] = {}
         self._away: str | None = None
@@ -69,8 +72,9 @@ class CatalogFollower:
     ) -> dict[str, bool]:
         """Take what the streams have: for each that had something, whether it followed on without a gap."""
         try:
-            if not followed <= self._positions.keys():
+            if not followed <= self._positions.keys() or self._positions_are_old():
                 self._positions = dict.fromkeys(elements, NOTHING_KNOWN) | await self._catalog.positions()
+                self._read_positions_at = time.monotonic()
             if not followed:
                 await asyncio.sleep(_PAUSE_SECONDS)
                 return {}
@@ -84,6 +88,9 @@ class CatalogFollower:
             return {}
         self._tell_away(None)
         return whole
+
+    def _positions_are_old(self) -> bool:
+        return time.monotonic() - self._read_positions_at > _LOOK_AGAIN_SECONDS
 
     async def _take(self, element_id: str, entries: Sequence[Entry]) -> bool:
         before = self._positions[element_id]
