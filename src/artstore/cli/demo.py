@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from artstore.launcher.demo import Account, Outcome
+    from artstore.launcher.demo import Account, Outcome, Step
 
 _SHOWN_FIRST = 40
 _SHOWN_LAST = 5
@@ -78,7 +78,7 @@ def _demo(source: Path, place: Path, large_file: bool) -> int:
     def work() -> None:
         audience.say(f"Ready after {time.monotonic() - began:.1f} s.")
         demonstration.store_and_fetch()
-        audience.say("Stopping the system, to look at the elements' folders without it.")
+        audience.say("Stopping the system, to check the elements' folders without it.")
 
     if run_until_interrupted(system, work, say=audience.say) is not Ending.FINISHED:
         return exits.INTERRUPTED
@@ -92,6 +92,12 @@ class _Terminal:
 
     def say(self, sentence: str) -> None:
         print(sentence, flush=True)
+
+    def finished(self, step: "Step") -> None:
+        from artstore.cli.output import size_word
+
+        size = f", {size_word(step.bytes)}" if step.bytes else ""
+        self.say(f"{step.name.capitalize()}: {step.documents} documents{size} in {step.seconds:.1f} s.")
 
     def progress(self, label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
         from artstore.cli.progress import progress_bar

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from artstore.launcher.greeting import greeting
 from artstore.launcher.settings import SystemSettings
 from artstore.launcher.system import System
 from artstore.sdk import Client
@@ -219,6 +220,13 @@ class TestAccess:
         away = tmp_path / "away.json"
         away.write_text(json.dumps(members | {"admin_url": "http://127.0.0.1:9"}), encoding="utf-8")
         assert Run(away, "elements").code == 6
+
+
+def test_the_commands_of_the_greeting_can_be_pasted(system: System, tmp_path: Path) -> None:
+    text = greeting(system, 1.0)
+    commands = text[text.index("TOKEN=") : text.index("\nOr: ")]
+    subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, check=True, timeout=60)
+    assert (tmp_path / "copy.txt").read_text(encoding="utf-8") == "my first document\n"
 
 
 class TestElements:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from artstore.launcher.demo import Demo, NothingToStore
+from artstore.launcher.demo import Demo, NothingToStore, Step
 from artstore.launcher.settings import SystemSettings
 from artstore.launcher.system import System
 
@@ -59,6 +59,9 @@ class Quiet:
 
     def say(self, sentence: str) -> None:
         pass
+
+    def finished(self, step: Step) -> None:
+        assert step.seconds > 0
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:

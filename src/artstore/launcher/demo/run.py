@@ -34,6 +34,8 @@ class Audience(Protocol):
     """Whoever is told what goes on."""
 
     def say(self, sentence: str) -> None: ...
+    def finished(self, step: Step) -> None:
+        """A step is over, well or not."""
 
     def progress(self, label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
         """Announces that ``total`` (bytes or documents) will be done; the result takes what was done."""
@@ -184,6 +186,7 @@ class Demo:
         yield step
         step.seconds = time.monotonic() - began
         self.outcome.steps.append(step)
+        self._audience.finished(step)
 
 
 def _account(path: Path, size: int) -> Account:
