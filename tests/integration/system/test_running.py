@@ -110,7 +110,7 @@ class TestPostgresAway:
         with own_system.database() as connection:
             connection.execute("DELETE FROM query.catalog_files WHERE file_id = %s", (stored["file_id"],))
             connection.execute(
-                "UPDATE query.catalog_positions SET position = position - 1 WHERE element_id = 'rw-01'"
+                "UPDATE query.catalog_positions SET lsn = lsn - 1 WHERE element_id = 'rw-01'"
             )
         await account.find("forgotten", stored["file_id"])
 
