@@ -1,7 +1,7 @@
 """Checks the documents of an ArtStore storage element with nothing but Python: ``check_element.py ROOT``.
 
-Written from FORMAT.md and not from ArtStore's code. It checks files/ and tells if wal/ holds changes that are
-not there yet, but does not check the log. Exit code 1: something is wrong.
+Written from FORMAT.md and not from ArtStore's code. It checks the documents and tells if wal/ holds changes
+that are not there yet, but does not check the log. Exit code 1: something is wrong.
 """
 
 import hashlib
@@ -19,12 +19,14 @@ def faults(root: Path, sidecar: Path) -> Iterator[str]:
     begun, found, seal = text.rpartition(b'"attributes_crc32"')
     if found and seal != b': "%08x"\n}\n' % zlib.crc32(begun):
         yield "A006 the attribute file is damaged"
-    if file.name != attributes["storage_filename"]:
+    elif not found and adopted.get(str(file.relative_to(root))) != zlib.crc32(text):
+        yield "A007 the attribute file is not one that was adopted"
+    if Path(attributes.get("storage_filename") or file.name).name != file.name:
         yield f"N001 its name should be {attributes['storage_filename']}"
-    elif attributes["file_id"][14] == "7" and file != root / attributes["storage_path"]:
+    elif found and file != root / attributes["storage_path"]:
         yield f"N002 it should be at {attributes['storage_path']}"
     if not file.is_file():
-        if json.loads((root / "element.json").read_bytes())["mode"] != "ar":
+        if element["mode"] != "ar":
             yield "D001 its bytes are missing"
         return
     with file.open("rb") as stream:
@@ -36,12 +38,19 @@ def faults(root: Path, sidecar: Path) -> Iterator[str]:
 
 
 root, wrong, newest, followed = Path(sys.argv[1]), 0, 0, 0
-for path in sorted(path for path in (root / "files").rglob("*") if path.is_file()):
-    found = []
+element, adopted = json.loads((root / "element.json").read_bytes()), {}
+if "adopted" in element:
+    lines = [json.loads(line) for line in (root / "adopted.jsonl").read_bytes().splitlines()]
+    adopted = {line["path"]: int(line["crc32"], 16) for line in lines}
+folders = sorted({"files", *element.get("adopted", {"folders": []})["folders"]})
+paths = [path for folder in folders for path in (root / folder).glob("*" if folder == "." else "**/*")]
+for path in (path for path in sorted(paths) if path.is_file()):
+    found, beside = [], path.with_name(path.name + ".attr.json").exists()
+    own = path.parent == root and path.name in ("element.json", "FORMAT.md", "adopted.jsonl")
     try:
         if path.name.endswith(".attr.json"):
             found = list(faults(root, path))
-        elif not path.with_name(path.name + ".attr.json").exists() and not path.name.startswith(".tmp-"):
+        elif not beside and not own and not path.name.startswith(".tmp-"):
             found = ["O001 it has no attributes"]
     except (ValueError, TypeError, KeyError) as error:
         found = [f"A00{3 if isinstance(error, KeyError) else 1} its attributes are unusable: {error!r}"]
@@ -54,5 +63,5 @@ for segment in (root / "wal").glob("*.log"):  # a record begins with its length,
 if (root / "wal/checkpoint.json").exists():
     followed = json.loads((root / "wal/checkpoint.json").read_bytes())["files_lsn"]
 if newest > followed:
-    print("note: wal/ holds changes that files/ has not yet; start the element, or read FORMAT.md, section 5")
+    print("note: wal/ holds changes that files/ has not yet; start the element, or read FORMAT.md, section 6")
 sys.exit(wrong > 0)

@@ -25,8 +25,11 @@ _ADDED_IN_2 = (
 )
 
 
-def parse(data: bytes) -> FileAttributes:
+def parse(data: bytes, *, at: str | None = None) -> FileAttributes:
     """The attributes that an attribute file holds, its seal checked, version 1.0 migrated to 2.0.
+
+    ``at``: the storage path where the document was found. It counts, whatever the attributes say of it, since
+    archives of other makers may name the folder alone, another place, or none.
 
     Raises AttributesTooLarge above 4096 bytes and AttributesInvalid, with the offending field, for
     everything else that the format forbids. Takes any bytes.
@@ -45,6 +48,8 @@ def parse(data: bytes) -> FileAttributes:
         raise AttributesInvalid(
             "schema_version", f"is not known; this program reads 1.0 and {SCHEMA_VERSION}"
         )
+    if at is not None:
+        members |= {"storage_path": at, "storage_filename": at.rpartition("/")[2]}
     return FileAttributes.of(migrated(members))
 
 

@@ -1,77 +1,53 @@
-"""Where everything lies below an element's root, and the description of the element itself."""
+"""Where everything lies below an element's root, and how a root is made."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+import os
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from artstore.attributes import ATTRIBUTE_SUFFIX, RetentionPolicy, attribute_name, folder_of
+from artstore.engine.description import (
+    FILES,
+    MAX_BYTES,
+    ROOT,
+    DescriptionInvalid,
+    ElementDescription,
+    Mode,
+    parse_description,
+)
 from artstore.engine.durable import is_temporary, make_folders, write_durably
 from artstore.engine.errors import NotAnElement
 
-FORMAT_VERSION = "1.0"
-"""Of the layout of an element; FORMAT.md tells what it means."""
+__all__ = [
+    "DescriptionInvalid",
+    "ElementDescription",
+    "Layout",
+    "Mode",
+    "create_element",
+    "describe",
+    "is_segment_name",
+    "make_root",
+    "parse_description",
+    "place_format_page",
+    "read_description",
+    "storage_path_of",
+    "write_description",
+]
 
 _FORMAT_PAGE = Path(__file__).with_name("FORMAT.md")
-_MAX_DESCRIPTION_BYTES = 64 * 1024
-
-
-class Mode(StrEnum):
-    """What an element allows."""
-
-    EDIT = "edit"
-    """Create, read, update, delete."""
-    RW = "rw"
-    """Create, read, update attributes."""
-    RO = "ro"
-    """Read."""
-    AR = "ar"
-    """Read attributes; the bytes are offline."""
-
-
-@dataclass(frozen=True)
-class ElementDescription:
-    """What ``element.json`` says. ``unknown`` holds members of later versions, kept when it is rewritten."""
-
-    id: str
-    mode: Mode
-    retention: RetentionPolicy
-    created_at: datetime
-    format_version: str = FORMAT_VERSION
-    unknown: dict[str, Any] = field(default_factory=dict)
-
-    def with_mode(self, mode: Mode) -> "ElementDescription":
-        return replace(self, mode=mode)
-
-    def to_bytes(self) -> bytes:
-        members = {
-            "format_version": self.format_version,
-            "id": self.id,
-            "mode": self.mode.value,
-            "retention": self.retention.value,
-            "created_at": self.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            **self.unknown,
-        }
-        return (json.dumps(members, ensure_ascii=False, indent=2) + "\n").encode()
-
-
-class DescriptionInvalid(ValueError):
-    """``element.json`` is there and does not say what it must. ``version`` is that of an unknown format."""
-
-    def __init__(self, reason: str, *, version: str | None = None) -> None:
-        super().__init__(reason)
-        self.version = version
 
 
 class Layout:
     """The paths of one element. Makes nothing; ``create_element`` does."""
 
-    def __init__(self, root: Path) -> None:
+    own_files = frozenset({"element.json", "FORMAT.md", "adopted.jsonl"})
+    """Names of files in the root that are no documents."""
+
+    def __init__(self, root: Path, folders: Iterable[str] = (FILES,)) -> None:
         self.root = root
+        self.folders = tuple(folders)
+        """Those of the root in which documents lie; ``.`` for the root itself, without its folders."""
         self.description = root / "element.json"
         self.format_page = root / "FORMAT.md"
         self.files = root / "files"
@@ -80,6 +56,7 @@ class Layout:
         self.checkpoint = self.wal / "checkpoint.json"
         self.lock = self.wal / "lock"
         self.quarantine = root / "quarantine"
+        self.adopted = root / "adopted.jsonl"
 
     def segment(self, first_lsn: int) -> Path:
         """The segment of the log whose first record is ``first_lsn``."""
@@ -119,17 +96,31 @@ class Layout:
         return None
 
     def attribute_files(self, after: str | None = None) -> Iterator[str]:
-        """The storage paths of all documents in ``files/`` in the order of their parts, oldest hour first.
+        """The storage paths of all documents in the order of their parts; in ``files/`` the oldest first.
 
         ``after`` continues behind a path that an earlier walk gave; it need not exist any more.
         """
-        start = after.split("/")[1:] if after else []
-        yield from _walk(self.files, "files", start)
+        start = after.split("/") if after else []
+        for entry, begin in _following(self.root, start):
+            if begin is None:
+                if ROOT in self.folders and entry.name not in self.own_files:
+                    yield entry.name.removesuffix(ATTRIBUTE_SUFFIX)
+            elif entry.name in self.folders:
+                yield from _walk(entry.path, entry.name, begin)
+
+    def root_files(self) -> Iterator[tuple[str, int]]:
+        """Paths and sizes of the files in the root that are or may be of documents."""
+        if ROOT in self.folders:
+            with os.scandir(self.root) as entries:
+                for entry in entries:
+                    own = entry.name in self.own_files or is_temporary(entry.name)
+                    if entry.is_file(follow_symlinks=False) and not own:
+                        yield entry.name, entry.stat(follow_symlinks=False).st_size
 
 
 def storage_path_of(folder: str, stored: str) -> str:
     """The ``storage_path`` of a stored name in an hour folder."""
-    return f"files/{folder}/{stored}"
+    return f"{FILES}/{folder}/{stored}"
 
 
 def is_segment_name(name: str) -> bool:
@@ -145,17 +136,29 @@ def create_element(
     May be repeated after an interruption. Raises NotAnElement where other things already lie there.
     """
     layout = Layout(root)
-    ours = {"FORMAT.md", "files", "staging", "wal", "quarantine", "lost+found"}
-    strangers = sorted(path.name for path in root.iterdir() if path.name not in ours) if root.is_dir() else []
-    if any(not is_temporary(name) for name in strangers):
-        raise NotAnElement(root, f"it is not empty ({strangers[0]} lies there) and has no element.json")
-    for folder in (root, layout.files, layout.staging, layout.wal, layout.quarantine):
-        make_folders(folder)
-    place_format_page(layout)
-    implied = RetentionPolicy.TEMPORARY if mode is Mode.EDIT else RetentionPolicy.PERMANENT
-    description = ElementDescription(element_id, mode, retention or implied, now.astimezone(UTC))
+    stranger = _stranger(layout)
+    if stranger is not None:
+        reason = f"it is not empty ({stranger} lies there) and has no element.json; an archive can be adopted"
+        raise NotAnElement(root, f"{reason}: artstore storage adopt")
+    make_root(layout)
+    description = describe(element_id, mode, now, retention)
     write_description(layout, description)
     return description
+
+
+def describe(
+    element_id: str, mode: Mode, now: datetime, retention: RetentionPolicy | None = None
+) -> ElementDescription:
+    """The description of a new element."""
+    implied = RetentionPolicy.TEMPORARY if mode is Mode.EDIT else RetentionPolicy.PERMANENT
+    return ElementDescription(element_id, mode, retention or implied, now.astimezone(UTC))
+
+
+def make_root(layout: Layout) -> None:
+    """Makes the folders and the format page of an element where they are missing; durable on return."""
+    for folder in (layout.root, layout.files, layout.staging, layout.wal, layout.quarantine):
+        make_folders(folder)
+    place_format_page(layout)
 
 
 def place_format_page(layout: Layout) -> None:
@@ -174,7 +177,7 @@ def read_description(layout: Layout) -> ElementDescription:
     """What ``element.json`` says. Raises NotAnElement where it is missing, invalid or of another format."""
     try:
         with layout.description.open("rb") as file:
-            data = file.read(_MAX_DESCRIPTION_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise NotAnElement(layout.root, f"element.json cannot be read ({error.strerror})") from error
     try:
@@ -183,46 +186,40 @@ def read_description(layout: Layout) -> ElementDescription:
         raise NotAnElement(layout.root, f"element.json is not valid: {error}") from error
 
 
-def parse_description(data: bytes) -> ElementDescription:
-    """The description in ``element.json``. Raises DescriptionInvalid with the reason. Takes any bytes."""
-    if len(data) > _MAX_DESCRIPTION_BYTES:
-        raise DescriptionInvalid(f"it has more than {_MAX_DESCRIPTION_BYTES} bytes")
-    try:
-        members = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise DescriptionInvalid(f"it is not JSON ({error})") from error
-    if not isinstance(members, dict):
-        raise DescriptionInvalid("it is not a JSON object")
-    for name in ("format_version", "id", "mode", "retention", "created_at"):
-        if not isinstance(members.get(name), str) or not members[name]:
-            raise DescriptionInvalid(f"{name} is missing or not a string")
-    if members["format_version"].partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
-        version = members["format_version"]
-        raise DescriptionInvalid(f"format version {version} is not known to this program", version=version)
-    try:
-        created_at = datetime.fromisoformat(members.pop("created_at"))
-        mode, retention = Mode(members.pop("mode")), RetentionPolicy(members.pop("retention"))
-    except ValueError as error:
-        raise DescriptionInvalid(str(error)) from error
-    if created_at.tzinfo is None:
-        raise DescriptionInvalid("created_at has no zone")
-    version, element_id = members.pop("format_version"), members.pop("id")
-    return ElementDescription(element_id, mode, retention, created_at.astimezone(UTC), version, members)
+def _stranger(layout: Layout) -> str | None:
+    """Something that lies in a root without being of an element that is being made."""
+    if not layout.root.is_dir():
+        return None
+    ours = {layout.format_page.name, "files", "staging", "wal", "quarantine", "lost+found"}
+    for path in sorted(layout.root.iterdir()):
+        if path.name not in ours and not is_temporary(path.name):
+            return path.name
+    documents = (Path(folder) / name for folder, _, names in os.walk(layout.files) for name in names)
+    return next((str(path.relative_to(layout.root)) for path in documents), None)
 
 
-def _walk(folder: Path, relative: str, start: list[str]) -> Iterator[str]:
+def _walk(folder: str, relative: str, start: list[str]) -> Iterator[str]:
+    for entry, begin in _following(folder, start):
+        if begin is None:
+            yield f"{relative}/{entry.name.removesuffix(ATTRIBUTE_SUFFIX)}"
+        else:
+            yield from _walk(entry.path, f"{relative}/{entry.name}", begin)
+
+
+def _following(folder: str | Path, start: list[str]) -> Iterator[tuple["os.DirEntry[str]", list[str] | None]]:
+    """The attribute files and folders of a folder in order, from ``start`` on; where each folder begins."""
     try:
-        entries = sorted(folder.iterdir(), key=lambda path: path.name)
+        with os.scandir(folder) as scan:
+            entries = sorted(scan, key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return
+    first = start[0] if start else ""
     for entry in entries:
-        first = start[0] if start else ""
-        if entry.is_dir() and not entry.is_symlink():
+        if entry.is_dir(follow_symlinks=False):
             if entry.name >= first:
-                below = start[1:] if entry.name == first else []
-                yield from _walk(entry, f"{relative}/{entry.name}", below)
+                yield entry, (start[1:] if entry.name == first else [])
         elif _is_attribute_file(entry.name) and (not start or entry.name > attribute_name(first)):
-            yield f"{relative}/{entry.name.removesuffix(ATTRIBUTE_SUFFIX)}"
+            yield entry, None
 
 
 def _is_attribute_file(name: str) -> bool:

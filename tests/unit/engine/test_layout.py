@@ -1,14 +1,18 @@
 """The paths of an element, its description, and finding a document without a database."""
 
 import json
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from artstore.attributes import RetentionPolicy, folder_of, new_file_id, stored_name
+from artstore.engine.description import Adopted, is_sealed_description
 from artstore.engine.errors import NotAnElement
 from artstore.engine.layout import (
     DescriptionInvalid,
@@ -69,6 +73,12 @@ class TestCreateElement:
         with pytest.raises(NotAnElement, match=r"thesis\.doc"):
             create_element(tmp_path, "x", Mode.RW, NOW)
 
+    def test_refuses_documents_of_which_no_element_tells(self, layout: Layout) -> None:
+        path = store(layout, NOW)
+        layout.description.unlink()
+        with pytest.raises(NotAnElement, match=f"{re.escape(path)}.*artstore storage adopt"):
+            create_element(layout.root, "x", Mode.RW, NOW)
+
 
 class TestPlaceFormatPage:
     def test_writes_only_when_it_differs(self, layout: Layout) -> None:
@@ -80,12 +90,34 @@ class TestPlaceFormatPage:
         assert layout.format_page.stat().st_size > 3
 
 
+def members_of(layout: Layout) -> dict[str, Any]:
+    """What ``element.json`` says, but for its seal."""
+    members: dict[str, Any] = json.loads(layout.description.read_bytes())
+    del members["element_crc32"]
+    return members
+
+
 class TestDescription:
     def test_keeps_members_of_later_versions(self, layout: Layout) -> None:
-        members = json.loads(layout.description.read_bytes()) | {"format_version": "1.7", "later": [1]}
+        members = members_of(layout) | {"format_version": "1.7", "later": [1]}
         layout.description.write_text(json.dumps(members))
         write_description(layout, read_description(layout).with_mode(Mode.RO))
-        assert json.loads(layout.description.read_bytes()) == members | {"mode": "ro"}
+        assert members_of(layout) == members | {"mode": "ro"}
+
+    def test_knows_the_folders_of_adopted_documents(self, layout: Layout) -> None:
+        assert read_description(layout).folders == ("files",)
+        adopted = Adopted(("2024", "files", ".", "ä b"), 5, "0" * 64)
+        write_description(layout, replace(read_description(layout), adopted=adopted))
+        assert read_description(layout).adopted == adopted
+        assert read_description(layout).folders == ("files", "2024", ".", "ä b")
+
+    @given(st.data())
+    def test_any_changed_byte_is_seen(self, data: st.DataObject) -> None:
+        whole = ElementDescription("e", Mode.RW, RetentionPolicy.PERMANENT, NOW).to_bytes()
+        assert is_sealed_description(whole)
+        damaged = bytearray(whole)
+        damaged[data.draw(st.integers(0, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
+        assert not is_sealed_description(bytes(damaged))
 
     def test_missing(self, tmp_path: Path) -> None:
         with pytest.raises(NotAnElement, match="cannot be read"):
@@ -101,10 +133,17 @@ class TestDescription:
             ({"retention": "long"}, "long"),
             ({"created_at": "yesterday"}, "yesterday"),
             ({"created_at": "2026-11-23T12:01:02"}, "no zone"),
+            ({"adopted": 1}, "adopted has not folders"),
+            ({"adopted": {"folders": ["2024"], "documents": 1}}, "adopted has not folders"),
+            ({"adopted": {"folders": ["wal"], "documents": 1, "list_sha256": ""}}, "'wal' is no folder"),
+            ({"adopted": {"folders": ["a/b"], "documents": 1, "list_sha256": ""}}, "'a/b' is no folder"),
+            ({"adopted": {"folders": [".."], "documents": 1, "list_sha256": ""}}, "is no folder"),
+            ({"adopted": {"folders": [1], "documents": 1, "list_sha256": ""}}, "1 is no folder"),
+            ({"element_crc32": "00000000"}, "element_crc32 is not that of the file"),
         ],
     )
     def test_invalid(self, layout: Layout, change: dict[str, object], reason: str) -> None:
-        members = json.loads(layout.description.read_bytes()) | change
+        members = members_of(layout) | change
         layout.description.write_text(json.dumps(members))
         with pytest.raises(NotAnElement, match=reason):
             read_description(layout)
@@ -148,6 +187,23 @@ class TestAttributeFiles:
 
     def test_of_nothing_is_nothing(self, tmp_path: Path) -> None:
         assert list(Layout(tmp_path).attribute_files()) == []
+
+    def test_other_folders_hold_documents_where_the_element_says_so(self, layout: Layout) -> None:
+        for path in ("2024/b.txt", "2024/01/a.txt", "z.txt", "a.txt", "other/o.txt", "wal/w.txt"):
+            layout.attribute_file(path).parent.mkdir(parents=True, exist_ok=True)
+            layout.attribute_file(path).touch()
+            layout.document(path).touch()
+        own = store(layout, NOW)
+        assert list(layout.attribute_files()) == [own]
+        adopted = Layout(layout.root, ["files", ".", "2024"])
+        walked = ["2024/01/a.txt", "2024/b.txt", "a.txt", own, "z.txt"]
+        assert list(adopted.attribute_files()) == walked
+        for index, path in enumerate(walked):
+            assert list(adopted.attribute_files(after=path)) == walked[index + 1 :]
+        assert sorted(path for path, _ in adopted.root_files()) == [
+            *("a.txt", "a.txt.attr.json", "z.txt", "z.txt.attr.json")
+        ]
+        assert list(layout.root_files()) == []
 
 
 class TestSegments:

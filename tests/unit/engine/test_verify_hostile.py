@@ -156,6 +156,21 @@ class TestFlippedBytes:
             path.write_bytes(whole)
         assert codes(root) == set()
 
+    def test_one_anywhere_among_adopted_documents_is_found(self, tmp_path: Path) -> None:
+        root = tmp_path / "adopted"
+        shutil.copytree(FIXTURES / "clean_adopted", root)
+        chance = random.Random(2)
+        apart = {root / "FORMAT.md", *(root / "files").rglob("*"), *(root / "wal").rglob("*")}
+        for path in sorted(path for path in root.rglob("*") if path.is_file() and path not in apart):
+            whole = path.read_bytes()
+            for position in chance.sample(range(len(whole)), min(len(whole), 40)):
+                flipped = bytearray(whole)
+                flipped[position] ^= 1 << chance.randrange(8)
+                path.write_bytes(flipped)
+                assert codes(root), f"byte {position} of {path.name}"
+            path.write_bytes(whole)
+        assert codes(root) == set()
+
     def test_truncation_anywhere_is_found(self, root: Path) -> None:
         chance = random.Random(1)
         for path in [*root.glob("files/**/*.*"), *root.glob("wal/*.log")]:
@@ -167,7 +182,7 @@ class TestFlippedBytes:
         assert codes(root) == set()
 
 
-@pytest.mark.parametrize("name", ["clean", "clean_pending", "clean_version_1"])
+@pytest.mark.parametrize("name", ["clean", "clean_pending", "clean_adopted"])
 def test_random_damage_never_stops_a_verification(tmp_path: Path, name: str) -> None:
     chance = random.Random(name)
     for number in range(60):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from artstore.attributes import FileAttributes, folder_of, is_sealed, parse
 from artstore.engine import layout
+from artstore.engine.description import is_sealed_description
 from artstore.engine.log.checkpoint import decode_checkpoint
 from artstore.engine.verify import Rule, Severity, verify
 
@@ -22,6 +24,8 @@ CLEAN = [root for root in ELEMENTS if root.name.startswith("clean")]
 DAMAGED = [root for root in ELEMENTS if root not in CLEAN]
 UNREADABLE = "E005"
 """No file in a repository can be unreadable for everybody: strace makes reading it fail."""
+BACKSLASH = "N005"
+"""Not every disk that a repository is copied to can hold such a name: the test makes it."""
 
 
 def codes(root: Path) -> list[str]:
@@ -38,11 +42,14 @@ def tree(root: Path) -> dict[str, bytes]:
 
 class TestDamagedElements:
     @pytest.mark.parametrize("root", DAMAGED, ids=lambda root: root.name)
-    def test_break_exactly_their_rule(self, root: Path) -> None:
+    def test_break_exactly_their_rule(self, root: Path, tmp_path: Path) -> None:
         expected = root.name.partition("_")[0]
         if expected == UNREADABLE:
             assert codes(root) == []
             assert codes_where_a_document_cannot_be_read(root) == [expected]
+        elif expected == BACKSLASH:
+            assert codes(root) == []
+            assert codes_with_a_backslash_in_a_name(root, tmp_path / "copy") == [expected]
         else:
             assert codes(root) == [expected]
 
@@ -71,6 +78,14 @@ def codes_where_a_document_cannot_be_read(root: Path) -> list[str]:
     return done.stdout.split()
 
 
+def codes_with_a_backslash_in_a_name(root: Path, copy: Path) -> list[str]:
+    shutil.copytree(root, copy)
+    (letter,) = (copy / "files").rglob("letter*.txt")
+    for path in (letter, letter.with_name(f"{letter.name}.attr.json")):
+        path.rename(path.with_name(path.name.replace("letter", "le\\ter")))
+    return codes(copy)
+
+
 class TestCleanElements:
     @pytest.mark.parametrize("root", CLEAN, ids=lambda root: root.name)
     def test_give_no_finding(self, root: Path) -> None:
@@ -84,6 +99,7 @@ class TestCleanElements:
         counted = {name: (each.documents, each.bytes, each.pending) for name, each in reports.items()}
         assert counted == {
             "clean": (3, 66, 0),
+            "clean_adopted": (8, 116, 0),
             "clean_new": (0, 0, 0),
             "clean_offline": (2, 0, 0),
             "clean_pending": (4, 96, 5),
@@ -133,6 +149,14 @@ class TestFormatPage:
     def test_the_example_of_the_checkpoint_is_valid(self) -> None:
         checkpoint = decode_checkpoint(self.example(' "format": 1'))
         assert checkpoint.to_bytes() == self.example(' "format": 1')
+
+    def test_its_program_seals_the_description(self, tmp_path: Path) -> None:
+        (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+        path = tmp_path / "element.json"
+        path.write_bytes((FIXTURES / "E002_element_json_invalid/element.json").read_bytes())
+        assert not is_sealed_description(path.read_bytes())
+        subprocess.run([sys.executable, "-c", program, path], check=True)
+        assert is_sealed_description(path.read_bytes())
 
     def test_its_program_seals_an_attribute_file(self, tmp_path: Path) -> None:
         (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

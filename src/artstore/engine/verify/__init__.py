@@ -13,18 +13,23 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from artstore.engine.durable import is_temporary
-from artstore.engine.errors import Locked
-from artstore.engine.layout import (
+from artstore.engine.description import (
     FORMAT_VERSION,
+    MAX_BYTES,
+    OWN_FOLDERS,
+    ROOT,
     DescriptionInvalid,
     ElementDescription,
-    Layout,
     Mode,
+    is_sealed_description,
     parse_description,
 )
+from artstore.engine.durable import is_temporary
+from artstore.engine.errors import Locked
+from artstore.engine.layout import Layout
 from artstore.engine.verify.files import FilesCheck
 from artstore.engine.verify.log import LogCheck
+from artstore.engine.verify.origins import check_list
 from artstore.engine.verify.pending import PendingCheck
 from artstore.engine.verify.reading import fault_of, read_at_most
 from artstore.engine.verify.report import Finding, Notify, Progress, Report
@@ -32,7 +37,6 @@ from artstore.engine.verify.rules import Rule, Severity
 
 __all__ = ["Finding", "Notify", "Progress", "Report", "Rule", "Severity", "verify"]
 
-_MAX_DESCRIPTION_BYTES = 64 * 1024
 _MAX_PAGE_BYTES = 16
 
 
@@ -51,6 +55,8 @@ def verify(root: Path, *, progress: Notify | None = None) -> Report:
         description = _check_root(layout, report)
         if any(finding.rule is Rule.E003 for finding in report.findings):
             return report  # another format has other rules
+        if description is not None:
+            layout = Layout(root, description.folders)
         _check_inside(layout, report, description, progress)
     return report
 
@@ -62,8 +68,17 @@ def _check_inside(
     log.run()
     mode = log.pending.mode or (description.mode if description else None)
     counting = _Counting(log, progress)
-    files = FilesCheck(layout.root, report, log.pending, offline=mode is Mode.AR, advance=counting.advance)
-    files.run()
+    with contextlib.closing(check_list(layout, description, report)) as origins:
+        files = FilesCheck(
+            layout.root,
+            report,
+            log.pending,
+            folders=layout.folders,
+            origins=origins,
+            offline=mode is Mode.AR,
+            advance=counting.advance,
+        )
+        files.run()
     PendingCheck(layout, report, log.pending, offline=mode is Mode.AR, advance=counting.advance).run()
     report.pending = log.pending.records
     if mode is not Mode.AR and not report.damaged:
@@ -84,7 +99,9 @@ def _check_counts(log: LogCheck, files: FilesCheck, report: Report) -> None:
 
 
 def _check_root(layout: Layout, report: Report) -> ElementDescription | None:
-    folders = {path.name for path in (layout.files, layout.staging, layout.wal, layout.quarantine)}
+    description = _check_description(layout, report)
+    documents = set(description.folders if description else layout.folders)
+    folders = documents | OWN_FOLDERS
     try:
         with os.scandir(layout.root) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
@@ -94,12 +111,14 @@ def _check_root(layout: Layout, report: Report) -> ElementDescription | None:
     for entry in entries:
         if entry.name in folders and not entry.is_dir(follow_symlinks=False):
             report.add(Rule.O004, entry.name)
-        elif is_temporary(entry.name):
-            report.add(Rule.O002, entry.name)
-        elif entry.name not in {*folders, layout.description.name, layout.format_page.name, "lost+found"}:
-            report.add(Rule.O005, entry.name)
+        elif entry.name in folders or entry.name in layout.own_files:
+            continue
+        elif ROOT in documents and not entry.is_dir(follow_symlinks=False):
+            continue  # it may be of a document
+        else:
+            report.add(Rule.O002 if is_temporary(entry.name) else Rule.O005, entry.name)
     _check_format_page(layout, report)
-    return _check_description(layout, report)
+    return description
 
 
 def _check_format_page(layout: Layout, report: Report) -> None:
@@ -118,7 +137,11 @@ def _check_format_page(layout: Layout, report: Report) -> None:
 def _check_description(layout: Layout, report: Report) -> ElementDescription | None:
     name = layout.description.name
     try:
-        return parse_description(read_at_most(layout.description, _MAX_DESCRIPTION_BYTES + 1))
+        data = read_at_most(layout.description, MAX_BYTES + 1)
+        description = parse_description(data)
+        if not is_sealed_description(data):
+            report.add(Rule.E006, name)
+        return description
     except FileNotFoundError:
         report.add(Rule.E001, name)
     except OSError as error:

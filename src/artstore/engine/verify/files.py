@@ -1,10 +1,13 @@
-"""The rules of ``files/``: every document with its attributes, and nothing else."""
+"""The rules of the folders of documents: every document with its attributes, and nothing else."""
 
 import os
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
+
+import pydantic_core
 
 from artstore.attributes import (
     ATTRIBUTE_SUFFIX,
@@ -19,13 +22,22 @@ from artstore.attributes import (
     parse,
 )
 from artstore.attributes.seal import SEAL
+from artstore.engine.description import ROOT
 from artstore.engine.durable import is_temporary
+from artstore.engine.layout import Layout
 from artstore.engine.verify.log import Pending
+from artstore.engine.verify.origins import Origin, Origins
 from artstore.engine.verify.reading import check_bytes, fault_of, is_folder, read_at_most
 from artstore.engine.verify.report import Report
 from artstore.engine.verify.rules import Rule
 
-_RULE_OF_FIELD = {"": Rule.A001, "schema_version": Rule.A004, SEAL: Rule.A006}
+_RULE_OF_FIELD = {
+    "": Rule.A001,
+    "schema_version": Rule.A004,
+    SEAL: Rule.A006,
+    "storage_path": Rule.N005,
+    "storage_filename": Rule.N005,
+}
 
 
 @dataclass(slots=True)
@@ -41,7 +53,10 @@ class _Folder:
 
 
 class FilesCheck:
-    """Walks ``files/`` once. ``stored_bytes`` counts documents and attribute files as they lie there."""
+    """Walks folders of the root once; ``stored_bytes`` counts documents and attribute files as they lie.
+
+    ``.`` among ``folders`` is the root itself, without its folders and the element's own files.
+    """
 
     def __init__(
         self,
@@ -49,38 +64,44 @@ class FilesCheck:
         report: Report,
         pending: Pending,
         *,
+        folders: Iterable[str],
+        origins: Origins,
         offline: bool,
         advance: Callable[[int, int], None],
     ) -> None:
         self._root = root
         self._report = report
         self._pending = pending
+        self._folders = sorted(folders)
+        self._origins = origins
         self._offline = offline
         self._advance = advance
-        self._timeless_ids: set[UUID] = set()
+        self._adopted_ids: set[UUID] = set()
         self.documents = 0
         self.stored_bytes = 0
 
     def run(self) -> None:
-        waiting = ["files"] if is_folder(self._root / "files") else []
+        waiting = [folder for folder in reversed(self._folders) if is_folder(self._root / folder)]
         while waiting:
             folder = waiting.pop()
             entries = self._sort(folder)
             self._check_folder(folder, entries)
-            waiting.extend(f"{folder}/{name}" for name in sorted(entries.folders, reverse=True))
+            if folder != ROOT:
+                waiting.extend(_join(folder, name) for name in sorted(entries.folders, reverse=True))
 
     def _sort(self, folder: str) -> _Folder:
         entries = _Folder()
         try:
             with os.scandir(self._root / folder) as scan:
                 for entry in scan:
-                    self._sort_entry(folder, entry, entries)
+                    if folder != ROOT or entry.name not in Layout.own_files:
+                        self._sort_entry(folder, entry, entries)
         except OSError as error:
             self._report.add(*fault_of(error, folder))
         return entries
 
     def _sort_entry(self, folder: str, entry: "os.DirEntry[str]", entries: _Folder) -> None:
-        name, path = entry.name, f"{folder}/{entry.name}"
+        name, path = entry.name, _join(folder, entry.name)
         if entry.is_dir(follow_symlinks=False):
             entries.folders.append(name)
         elif not entry.is_file(follow_symlinks=False):
@@ -94,23 +115,25 @@ class FilesCheck:
             entries.others.add(name)
 
     def _check_folder(self, folder: str, entries: _Folder) -> None:
-        timed_ids: set[UUID] = set()
+        ids: set[UUID] = set()
         for stored in sorted(entries.attributes):
-            attributes = self._check_attributes(folder, stored, timed_ids)
+            attributes = self._check_attributes(_join(folder, stored), ids)
             if attributes is not None and stored not in entries.irregular:
-                self._check_bytes(f"{folder}/{stored}", attributes)
+                self._check_bytes(_join(folder, stored), attributes)
         described = set(entries.attributes)
         for name in sorted(entries.others - described):
-            path = f"{folder}/{name}"
+            path = _join(folder, name)
             if path not in self._pending.paths and attribute_name(name) not in entries.irregular:
                 # Desktops leave hidden files behind; no document that ArtStore stored is one.
                 self._report.add(Rule.O005 if name.startswith(".") else Rule.O001, path)
 
-    def _check_attributes(self, folder: str, stored: str, timed_ids: set[UUID]) -> FileAttributes | None:
-        """The valid attributes of a document whose bytes are to be checked."""
-        bytes_path = f"{folder}/{stored}"
-        path = attribute_name(bytes_path)
-        if bytes_path in self._pending.paths:
+    def _check_attributes(self, stored: str, ids: set[UUID]) -> FileAttributes | None:
+        """The valid attributes of a document whose bytes are to be checked.
+
+        ``ids`` are those of the folder: an id that carries its time can be twice in one hour folder only.
+        """
+        path = attribute_name(stored)
+        if stored in self._pending.paths:
             return None  # the file may be of before, of after, or half there; the log tells
         try:
             data = read_at_most(self._root / path, MAX_BYTES + 1)
@@ -119,38 +142,49 @@ class FilesCheck:
             return None
         self.documents += 1
         self.stored_bytes += len(data)
-        attributes = self._parse(path, data)
+        attributes = self._parse(path, stored, data)
         if attributes is not None:
-            if created_at_of(attributes.file_id) is not None and not is_sealed(data):
-                self._report.add(Rule.A006, path)
-            self._check_names(folder, stored, attributes)
-            ids = self._timeless_ids if created_at_of(attributes.file_id) is None else timed_ids
-            if attributes.file_id in ids:
+            origin = self._check_origin(stored, data, attributes)
+            known = self._adopted_ids if origin is Origin.ADOPTED else ids
+            if attributes.file_id in known:
                 self._report.add(Rule.A005, path, attributes.file_id)
-            ids.add(attributes.file_id)
+            known.add(attributes.file_id)
         return attributes
 
-    def _parse(self, path: str, data: bytes) -> FileAttributes | None:
+    def _parse(self, path: str, stored: str, data: bytes) -> FileAttributes | None:
         try:
-            return parse(data)
+            return parse(data, at=stored)
         except AttributesTooLarge:
             self._report.add(Rule.A002, path)
         except AttributesInvalid as error:
             self._report.add(_RULE_OF_FIELD.get(error.field, Rule.A003), path, error)
         return None
 
-    def _check_names(self, folder: str, stored: str, attributes: FileAttributes) -> None:
+    def _check_origin(self, stored: str, data: bytes, attributes: FileAttributes) -> Origin:
         """At most one finding: who renames or moves a document breaks several rules at once."""
-        path = f"{folder}/{stored}"
-        timed = created_at_of(attributes.file_id) is not None
-        if attributes.storage_filename != stored:
-            self._report.add(Rule.N001, path, f"the attributes name it {attributes.storage_filename}")
-        elif not _tells(attributes.storage_path, folder, stored, exact=timed):
-            self._report.add(Rule.N002, path, f"the attributes place it at {attributes.storage_path}")
-        elif timed and folder != f"files/{folder_of(attributes.file_id)}":
-            self._report.add(Rule.N003, path, f"its id places it in files/{folder_of(attributes.file_id)}")
-        elif timed and str(attributes.file_id) not in stored:
-            self._report.add(Rule.N004, path, f"its id is {attributes.file_id}")
+        origin = self._origins.of(stored, data, attributes)
+        match origin:
+            case Origin.UNSEALED:
+                self._report.add(Rule.A006, attribute_name(stored))
+            case Origin.CHANGED:
+                self._report.add(Rule.A007, attribute_name(stored))
+            case _:
+                self._check_names(stored, data, attributes.file_id, own=origin is Origin.OWN)
+        return origin
+
+    def _check_names(self, stored: str, data: bytes, file_id: UUID, *, own: bool) -> None:
+        folder, _, name = stored.rpartition("/")
+        members = pydantic_core.from_json(data)
+        told_name, told_path = members.get("storage_filename"), members.get("storage_path")
+        if told_name != name and (own or not _names(told_name, name)):
+            self._report.add(Rule.N001, stored, f"the attributes name it {told_name}")
+        elif is_sealed(data) and told_path != stored:
+            self._report.add(Rule.N002, stored, f"the attributes place it at {told_path}")
+        elif own and created_at_of(file_id) is not None:
+            if folder != f"files/{folder_of(file_id)}":
+                self._report.add(Rule.N003, stored, f"its id places it in files/{folder_of(file_id)}")
+            elif str(file_id) not in name:
+                self._report.add(Rule.N004, stored, f"its id is {file_id}")
 
     def _check_bytes(self, path: str, attributes: FileAttributes) -> None:
         self._report.documents += 1
@@ -167,13 +201,13 @@ class FilesCheck:
         self._advance(1, 0)
 
 
-def _tells(storage_path: str, folder: str, stored: str, *, exact: bool) -> bool:
-    """Whether ``storage_path`` tells where a document lies.
+def _join(folder: str, name: str) -> str:
+    return name if folder == ROOT else f"{folder}/{name}"
 
-    Archives of other makers, whose ids carry no time, may name the folder only, or begin below ``files``.
-    """
-    if exact:
-        return storage_path == f"{folder}/{stored}"
-    below = folder.removeprefix("files").lstrip("/")
-    places = {folder, below, f"{folder}/{stored}", f"{below}/{stored}".lstrip("/")}
-    return storage_path.rstrip("/") in places
+
+def _names(told: object, name: str) -> bool:
+    """Whether attributes of another maker name a file: with its folder, or in another form of Unicode."""
+    if told is None:
+        return True  # the name is where the attributes lie
+    bare = str(told).replace("\\", "/").rpartition("/")[2]
+    return unicodedata.normalize("NFC", bare) == unicodedata.normalize("NFC", name)

@@ -31,6 +31,21 @@ class Rule(Enum):
         "Check the disk and the permissions, then restore what is damaged from a backup.",
     )
 
+    E006 = (
+        "element.json has no checksum of its own",
+        "Check each of its members, then start the element, which adds it.",
+        Severity.WARNING,
+    )
+    E007 = (
+        "the list of adopted documents is missing",
+        "Restore adopted.jsonl from a backup, or stop the element and run `artstore storage adopt` again.",
+    )
+    E008 = (
+        "the list of adopted documents is damaged",
+        "Restore adopted.jsonl from a backup, or remove it, stop the element and run `artstore storage adopt`"
+        " again.",
+    )
+
     A001 = ("an attribute file is not a JSON object in UTF-8", "Restore it from a backup.")
     A002 = ("an attribute file has more than 4096 bytes", "Restore it from a backup, or shorten it by hand.")
     A003 = (
@@ -42,7 +57,12 @@ class Rule(Enum):
 
     A006 = (
         "an attribute file does not end with its own checksum, or with a wrong one",
-        "Restore it from a backup. If it was corrected by hand, compute the checksum anew.",
+        "Restore it from a backup. If it was corrected by hand, compute the checksum anew. If it came from"
+        " elsewhere, stop the element and run `artstore storage adopt`.",
+    )
+    A007 = (
+        "an attribute file is not the one that was adopted",
+        "Restore it from a backup.",
     )
 
     D001 = ("a document's bytes are missing", "Restore them from a backup.")
@@ -61,6 +81,11 @@ class Rule(Enum):
     N004 = (
         "a stored name does not hold the document's id",
         "Rename both files as this page tells and correct storage_filename and storage_path.",
+    )
+
+    N005 = (
+        "a name or a folder is not UTF-8 or holds a backslash, which attributes cannot tell",
+        "Rename it.",
     )
 
     O001 = (
