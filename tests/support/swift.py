@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import obstore
 import pytest
 from obstore.store import S3Store
 
+from artstore.engine.blobs.s3_options import S3Options
 from artstore.launcher.ports import Ports
 from artstore.launcher.process import Process, end, start_bound
 from tests.support import processes
@@ -35,6 +37,8 @@ ACCESS_KEY_ID, SECRET_ACCESS_KEY = "test:tester", "the-secret-of-tester"
 STRANGER_KEY_ID, STRANGER_SECRET = "test:stranger", "the-secret-of-stranger"
 """Known to the server, and allowed nothing."""
 REGION = "us-east-1"
+LIST_PAGE = 40
+"""So many objects are listed in one answer; AWS gives 1000."""
 
 _SWIFT = """\
 [swift-hash]
@@ -84,6 +88,7 @@ s3_acl = false
 check_bucket_owner = false
 location = {REGION}
 min_segment_size = 5242880
+max_bucket_listing = {LIST_PAGE}
 [filter:copy]
 use = egg:swift#copy
 [filter:slo]
@@ -141,6 +146,12 @@ class Swift:
             end(server, [(signal.SIGTERM, 5.0)])
         self._servers.clear()
         self._ports.close()
+
+    def options(self, bucket: str, **options: Any) -> S3Options:
+        """How an element reaches a bucket here."""
+        account = {"access_key_id": ACCESS_KEY_ID, "secret_access_key": SECRET_ACCESS_KEY}
+        place = {"bucket": bucket, "endpoint": self.endpoint, "region": REGION, "path_style": True}
+        return S3Options(**{**account, **place, **options})
 
     def make_bucket(self, name: str) -> str:
         """Returns the name."""

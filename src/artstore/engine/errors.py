@@ -8,6 +8,8 @@ EngineError                    (catch this for all of them)
 │   └── DiskFull               the disk under the element has none, whatever the element's own limit
 ├── TooLarge                   the document exceeds what one document may have
 ├── LogFull                    too much is accepted and not yet followed; transient
+├── StoreUnavailable           the object store that holds the documents cannot be used now; transient
+│   └── StoreRefuses           it will not serve until somebody changes something: bucket, rights, settings
 ├── Damaged                    what is on disk is not what was written
 ├── NotAnElement               the folder is not the root of an element, or of an unknown format
 ├── ElementMismatch            the element is not the one that the settings tell of
@@ -91,6 +93,20 @@ class LogFull(EngineError):
         )
         self.unfollowed = unfollowed
         self.limit = limit
+
+
+class StoreUnavailable(EngineError):
+    """``reason`` says why, without addresses, names or secrets."""
+
+    transient = True
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the object store cannot be used: {reason}")
+        self.reason = reason
+
+
+class StoreRefuses(StoreUnavailable):
+    transient = False
 
 
 class Damaged(EngineError):

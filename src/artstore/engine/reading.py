@@ -16,6 +16,7 @@ class Source(Protocol):
     """Where the bytes come from; see ``blobs.BlobReader``."""
 
     size: int
+    in_memory: bool
 
     def read_at(self, offset: int, length: int) -> bytes: ...
     def descriptor(self) -> int | None: ...
@@ -24,6 +25,8 @@ class Source(Protocol):
 
 class MemorySource:
     """The bytes of a small document, out of its log record."""
+
+    in_memory = True
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -53,7 +56,10 @@ class OpenDocument:
         self._threads = threads
 
     async def read(self, offset: int, length: int) -> bytes:
-        """The bytes from ``offset`` on, fewer than ``length`` only at the end. Raises Damaged, OSError."""
+        """The bytes from ``offset`` on, fewer than ``length`` only at the end.
+
+        Raises Damaged, StoreUnavailable, OSError.
+        """
         length = max(0, min(length, self.size - offset))
         data = self._in_memory(offset, length)
         if data is None:
@@ -79,10 +85,10 @@ class OpenDocument:
 
     def _in_memory(self, offset: int, length: int) -> bytes | None:
         """The bytes if they can be had without waiting for a disk."""
-        descriptor = self._source.descriptor()
-        if descriptor is None:
+        if self._source.in_memory:
             return self._source.read_at(offset, length)
-        if length > _AT_ONCE_BYTES:
+        descriptor = self._source.descriptor()
+        if descriptor is None or length > _AT_ONCE_BYTES:
             return None
         data = bytearray(length)
         try:

@@ -30,6 +30,8 @@ REFUSALS: dict[type[Exception], ProblemType] = {
     engine.DiskFull: ProblemType.INSUFFICIENT_STORAGE,
     engine.TooLarge: ProblemType.FILE_TOO_LARGE,
     engine.LogFull: ProblemType.LOG_FULL,
+    engine.StoreUnavailable: ProblemType.DEPENDENCY_UNAVAILABLE,
+    engine.StoreRefuses: ProblemType.DEPENDENCY_UNAVAILABLE,
     engine.Damaged: ProblemType.DOCUMENT_DAMAGED,
     engine.Closed: ProblemType.ELEMENT_UNAVAILABLE,
     engine.LogFailed: ProblemType.ELEMENT_UNAVAILABLE,

@@ -19,6 +19,8 @@ EXAMPLES: list[errors.EngineError] = [
     errors.DiskFull("write x"),
     errors.TooLarge(5),
     errors.LogFull(10, 5),
+    errors.StoreUnavailable("it cannot be reached"),
+    errors.StoreRefuses("the bucket does not exist"),
     errors.Damaged(ID, "its checksum differs"),
     errors.NotAnElement(Path("root"), "element.json is missing"),
     errors.ElementMismatch("the id", "a", "b"),

@@ -28,6 +28,8 @@ ERRORS: list[tuple[Exception, ProblemType]] = [
     (engine.DiskFull("write the log"), ProblemType.INSUFFICIENT_STORAGE),
     (engine.TooLarge(10), ProblemType.FILE_TOO_LARGE),
     (engine.LogFull(10, 5), ProblemType.LOG_FULL),
+    (engine.StoreUnavailable("it cannot be reached"), ProblemType.DEPENDENCY_UNAVAILABLE),
+    (engine.StoreRefuses("the bucket does not exist"), ProblemType.DEPENDENCY_UNAVAILABLE),
     (engine.Damaged(SECRET_PATH, "too short"), ProblemType.DOCUMENT_DAMAGED),
     (ChangesGone(Lsn(1), Lsn(5)), ProblemType.INTERNAL),
     (engine.NotAnElement(SECRET_PATH, "empty"), ProblemType.INTERNAL),

@@ -3,10 +3,11 @@
 import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from artstore.engine.blobs.contract import Abilities, BlobMissing
+from artstore.engine.blobs.contract import Abilities, BlobMissing, Entries
 from artstore.engine.durable import (
     TEMPORARY_PREFIX,
     disk_errors,
@@ -38,6 +39,9 @@ class LocalBlobs:
         self._written: list[str] = []
         self._token = secrets.token_hex(6)
         self._count = 0
+
+    def check(self) -> None:
+        self._root.stat()
 
     def put(self, path: str, data: bytes | memoryview) -> None:
         # As durable.write_behind, without its Path objects: two of these for each document make them half of
@@ -90,7 +94,7 @@ class LocalBlobs:
     def open(self, path: str) -> "LocalReader":
         try:
             return LocalReader(os.open(self._root / path, os.O_RDONLY | os.O_CLOEXEC))
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise BlobMissing(path) from None
 
     def read(self, path: str, limit: int) -> bytes:
@@ -100,16 +104,28 @@ class LocalBlobs:
         finally:
             reader.close()
 
+    def entries(self, folder: str) -> Entries:
+        found = Entries()
+        with (
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            os.scandir(self._root / folder) as scan,
+        ):
+            for entry in scan:
+                if entry.is_dir(follow_symlinks=False):
+                    found.folders.append(entry.name)
+                elif not is_temporary(entry.name):
+                    found.blobs.append(entry.name)
+        return found
+
     def names(self, folder: str) -> list[str]:
-        try:
-            with os.scandir(self._root / folder) as entries:
-                return [entry.name for entry in entries if not is_temporary(entry.name)]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        return self.entries(folder).blobs
 
     def walk(self, folder: str) -> Iterator[tuple[str, int]]:
-        with contextlib.suppress(FileNotFoundError), os.scandir(self._root / folder) as entries:
-            for entry in entries:
+        with (
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            os.scandir(self._root / folder) as scan,
+        ):
+            for entry in scan:
                 path = f"{folder}/{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
                     yield from self.walk(path)
@@ -125,6 +141,9 @@ class LocalBlobs:
         for name in left_over:
             remove_behind(self._root / folder / name)
         return len(left_over)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
     def _folder_of(self, path: str) -> str:
         """The folder that a blob goes into; it exists afterwards, durable after the next flush."""
@@ -142,9 +161,16 @@ class LocalBlobs:
 class LocalReader:
     """A file that is open: deleting its name does not disturb reading."""
 
+    in_memory = False
+
     def __init__(self, descriptor: int) -> None:
+        """Takes the descriptor over. Raises IsADirectoryError."""
+        found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            os.close(descriptor)
+            raise IsADirectoryError
         self._descriptor: int | None = descriptor
-        self.size = os.fstat(descriptor).st_size
+        self.size = found.st_size
 
     def read_at(self, offset: int, length: int) -> bytes:
         if self._descriptor is None:

@@ -16,21 +16,22 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import obstore
+from obstore import exceptions
+from obstore.store import S3Store
 
 from artstore.engine.blobs.contract import Abilities, BlobMissing, Entries
-from artstore.engine.blobs.s3_errors import translated
+from artstore.engine.blobs.s3_errors import is_empty_range, translated
 from artstore.engine.blobs.s3_options import S3Options
+from artstore.engine.blobs.s3_reader import WINDOW_BYTES, Fetched, S3Reader
 from artstore.engine.durable import remove_behind
 from artstore.engine.errors import StoreUnavailable
 
-_FIRST_BYTES = 64 * 1024
-"""Read when a blob is opened: most are had with one request."""
-_WINDOW_BYTES = 4 << 20
-"""Read at once by whoever reads on: a request costs many milliseconds, whatever its size."""
 _WRITERS = 8
 _LARGE_BYTES = 1 << 20
 _LARGE_AT_ONCE = 2
@@ -104,18 +105,18 @@ class S3Blobs:
     def flush(self) -> None:
         """Nothing: what was put is there."""
 
-    def open(self, path: str) -> "S3Reader":
+    def open(self, path: str) -> S3Reader:
         # Counted before it is looked for: a deletion sees the reader, or the reader the deletion.
         with self._guard:
             self._readers[path] += 1
         try:
-            return S3Reader(self, path)
+            return S3Reader(partial(self._fetch, path), partial(self._closed, path))
         except BaseException:
-            self.closed(path)
+            self._closed(path)
             raise
 
     def read(self, path: str, limit: int) -> bytes:
-        return self._fetch(path, 0, limit)[0]
+        return self._fetch(path, 0, limit).data
 
     def entries(self, folder: str) -> Entries:
         with translated():
@@ -148,53 +149,88 @@ class S3Blobs:
     def close(self) -> None:
         self._sweeper.shutdown(wait=True)
 
-    # For readers
-
-    def fetch(self, path: str, start: int, length: int) -> tuple[bytes, int, str | None]:
-        """Bytes from ``start`` on, the size of the blob, and what changes when it is replaced."""
-        return self._fetch(path, start, length)
-
-    def closed(self, path: str) -> None:
-        """A reader is done. Does not block."""
-        with self._guard:
-            self._readers[path] -= 1
-            if not self._readers[path]:
-                del self._readers[path]
-        if path in self._doomed:
-            with suppress(RuntimeError):  # the element is being closed: the next opening cleans
-                self._sweeper.submit(self._sweep, path)
-
     # Within
 
     def _put_large(self, path: str, file: BinaryIO, size: int) -> None:
-        part = max(self._options.multipart_bytes, -(-size // _MAX_PARTS))
         with translated():
             obstore.put(
                 self._writing,
                 path,
                 file,
                 use_multipart=size > self._options.multipart_bytes,
-                chunk_size=part,
+                chunk_size=max(self._options.multipart_bytes, -(-size // _MAX_PARTS)),
                 max_concurrency=_PARTS_AT_ONCE,
             )
         file.seek(0)
-        for start in range(0, size, _WINDOW_BYTES):
-            self._compare(path, start, file.read(_WINDOW_BYTES), size)
+        for start in range(0, size, WINDOW_BYTES):
+            self._compare(path, start, file.read(WINDOW_BYTES), size)
 
     def _compare(self, path: str, start: int, written: bytes | memoryview, size: int) -> None:
-        """What was written counts when it was read back."""
+        """Reads back a part of a blob that was written with ``size`` bytes."""
         try:
-            data, found, _ = self._fetch(path, start, len(written) + 1 if start + len(written) == size else len(written))
+            found = self._fetch(path, start, max(1, len(written)))
         except BlobMissing:
             raise StoreUnavailable("what was written is not there when it is read back") from None
-        if found != size or data != written:
+        if found.size != size or found.data != written:
             raise StoreUnavailable("what is read back differs from what was written")
 
-    def _fetch(self, path: str, start: int, length: int) -> tuple[bytes, int, str | None]:
-        try:
-            with translated(path):
-                found = obstore.get(self._reading, path, options={"range": (start, start + length)})
-                data = bytes(found.bytes())
-        except _EmptyRange:
-            ...
-        return data, found.meta["size"], found.meta["e_tag"]
+    def _fetch(self, path: str, start: int, length: int) -> Fetched:
+        with translated(path):
+            try:
+                answer = obstore.get(self._reading, path, options={"range": (start, start + length)})
+                return Fetched(bytes(answer.bytes()), answer.meta["size"], answer.meta["e_tag"])
+            except exceptions.BaseError as error:
+                if not is_empty_range(error):
+                    raise
+                meta = obstore.head(self._reading, path)
+                return Fetched(b"", meta["size"], meta["e_tag"])
+
+    def _remove(self, path: str) -> None:
+        with suppress(BlobMissing), translated(path):
+            obstore.delete(self._writing, path)
+
+    def _closed(self, path: str) -> None:
+        """A reader is done. Does not block."""
+        with self._guard:
+            self._readers[path] -= 1
+            if not self._readers[path]:
+                del self._readers[path]
+            is_doomed = path in self._doomed
+        if is_doomed:
+            with suppress(RuntimeError):  # the element is being closed; whoever opens it next cleans
+                self._sweeper.submit(self._sweep, path)
+
+    def _sweep(self, path: str) -> None:
+        """Deletes what was only waiting for its readers. Where that fails, the mark stays."""
+        with self._guard:
+            if self._readers[path] or path not in self._doomed:
+                return
+            self._doomed.discard(path)
+        self._remove(path)
+        self._remove(f"{_DELETING}/{path}")
+
+
+def _store(options: S3Options, seconds: float) -> S3Store:
+    return S3Store(
+        options.bucket,
+        prefix=options.prefix or None,
+        endpoint=options.endpoint,
+        region=options.region,
+        access_key_id=options.access_key_id,
+        secret_access_key=options.secret_access_key,
+        virtual_hosted_style_request=not options.path_style,
+        client_options={
+            "allow_http": (options.endpoint or "").startswith("http://"),
+            "connect_timeout": timedelta(seconds=options.connect_seconds),
+            "timeout": timedelta(seconds=seconds),
+        },
+        retry_config={
+            "max_retries": options.retries,
+            "retry_timeout": timedelta(seconds=options.retry_seconds),
+            "backoff": {
+                "init_backoff": timedelta(milliseconds=100),
+                "max_backoff": timedelta(seconds=3),
+                "base": 2,
+            },
+        },
+    )

@@ -21,7 +21,7 @@ _KIND = re.compile(r"kind: (Connect|Timeout)\b")
 _REFUSALS = {
     "NoSuchBucket": "the bucket does not exist; create it, or correct the setting",
     "InvalidBucketName": "the store takes no bucket of this name; correct the setting",
-    "AccessDenied": "access to the bucket is forbidden; allow the account to list, read, write and delete in it",
+    "AccessDenied": "the account may not use the bucket; let it list, read, write and delete there",
     "AllAccessDisabled": "access to the bucket is disabled; ask who runs the store",
     "AccountProblem": "there is a problem with the account; ask who runs the store",
     "InvalidAccessKeyId": "the access key is not known; correct the setting",
@@ -62,8 +62,11 @@ BY_CLASS: dict[type[Exception], tuple[type[StoreUnavailable], str]] = {
     obstore.JoinError: (StoreUnavailable, "the request was broken off"),
     obstore.GenericError: (StoreUnavailable, "the request failed"),
     obstore.BaseError: (StoreUnavailable, "the request failed"),
+    NotImplementedError: (StoreRefuses, _BY_STATUS[501]),
+    ValueError: (StoreRefuses, "a name cannot be a key"),
 }
-"""Every class of obstore's errors, for those that tell neither code nor status."""
+"""Every class of obstore's errors, and what else it raises, where neither code nor status is told."""
+_OTHERWISE = (StoreUnavailable, "the request failed")
 
 
 @contextmanager
@@ -92,17 +95,17 @@ def error_of(error: Exception, path: str | None) -> Exception:
         return BlobMissing(path)
     if code is not None or status:
         return _by_status(code, status)
+    return _without_answer(error)
+
+
+def _without_answer(error: Exception) -> StoreUnavailable:
     kind = _found(_KIND, error)
     if kind == "Connect":
         return StoreUnavailable("it cannot be reached; check the endpoint, the name service and the network")
     if kind == "Timeout":
         return StoreUnavailable("it did not answer in time")
-    if isinstance(error, obstore.BaseError):
-        made, reason = next(BY_CLASS[each] for each in type(error).__mro__ if each in BY_CLASS)
-        return made(reason)
-    if isinstance(error, ValueError):
-        return StoreRefuses("a name cannot be a key")
-    return StoreUnavailable("the request failed")
+    made, reason = next((BY_CLASS[each] for each in type(error).__mro__ if each in BY_CLASS), _OTHERWISE)
+    return made(reason)
 
 
 def _by_status(code: str | None, status: int) -> StoreUnavailable:
