@@ -29,16 +29,13 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
 
 @pytest.fixture
 async def account(system: RunningSystem) -> AsyncIterator[Account]:
-    account = await system.create_account()
-    yield account
-    await account.close()
+    yield await system.create_account()
+    await system.close_accounts()
 
 
 @pytest.fixture
-async def other_account(system: RunningSystem) -> AsyncIterator[Account]:
-    account = await system.create_account()
-    yield account
-    await account.close()
+async def other_account(system: RunningSystem) -> Account:
+    return await system.create_account()
 
 
 async def stored(account: Account, name: str, content: bytes) -> str:

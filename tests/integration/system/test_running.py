@@ -101,7 +101,6 @@ class TestPostgresAway:
         await own_system.start("postgres")
         await account.find("second", second["file_id"])
 
-
     async def test_catalog_that_lost_its_last_commits_catches_up(self, own_system: RunningSystem) -> None:
         """As after a failover to a standby that was behind."""
         account = await own_system.create_account()
@@ -109,9 +108,7 @@ class TestPostgresAway:
         await account.find("forgotten", stored["file_id"])
         with own_system.database() as connection:
             connection.execute("DELETE FROM query.catalog_files WHERE file_id = %s", (stored["file_id"],))
-            connection.execute(
-                "UPDATE query.catalog_positions SET lsn = lsn - 1 WHERE element_id = 'rw-01'"
-            )
+            connection.execute("UPDATE query.catalog_positions SET lsn = lsn - 1 WHERE element_id = 'rw-01'")
         await account.find("forgotten", stored["file_id"])
 
 
