@@ -68,8 +68,7 @@ class ProblemType(Enum):
     @classmethod
     def from_uri(cls, uri: str) -> "ProblemType | None":
         """The type that a ``type`` member names, or None for one that this version does not know."""
-        slug = uri.removeprefix(_PREFIX)
-        return next((kind for kind in cls if kind.slug == slug), None)
+        return next((kind for kind in cls if kind.uri == uri), None)
 
 
 class ProblemBody(BaseModel):
