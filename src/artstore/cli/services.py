@@ -1,9 +1,12 @@
-"""``artstore admin|storage|ingester|query serve``: shown in the help here, run by ``serve``."""
+"""``artstore admin|storage|ingester|query serve``: shown in the help here, run by ``serve``; and what else a
+service's group of commands has.
+"""
 
 from collections.abc import Callable
 
 import typer
 
+from artstore.cli import adopt
 from artstore.cli.serve import SERVICES, serve
 
 _TITLES = {
@@ -26,6 +29,8 @@ def register(app: typer.Typer) -> None:
             "serve",
             help=f"Run the service in the foreground until SIGTERM.\n\nExample: artstore {service} serve",
         )(_serving(service))
+        if service == "storage":
+            adopt.register(group)
         app.add_typer(group, name=service, rich_help_panel="Services")
 
 

@@ -8,7 +8,9 @@ import typer
 from artstore.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from artstore.engine.verify import Report
+    from collections.abc import Iterable
+
+    from artstore.engine.verify import Finding, Report
 
 
 def register(app: typer.Typer) -> None:
@@ -53,26 +55,43 @@ def _as_members(report: "Report") -> dict[str, object]:
         "documents": report.documents,
         "bytes": report.bytes,
         "pending": report.pending,
-        "findings": [
-            {
-                "code": finding.code,
-                "severity": finding.severity,
-                "path": finding.path,
-                "what": finding.what,
-                "advice": finding.advice,
-            }
-            for finding in report.findings
-        ],
+        "store": report.store,
+        "findings": finding_members(report.findings),
     }
+
+
+def finding_members(findings: "Iterable[Finding]") -> list[dict[str, object]]:
+    """Findings for programs."""
+    return [
+        {
+            "code": finding.code,
+            "severity": finding.severity,
+            "path": finding.path,
+            "what": finding.what,
+            "advice": finding.advice,
+        }
+        for finding in findings
+    ]
+
+
+def show_findings(findings: "Iterable[Finding]") -> None:
+    """Findings for people: where, what, and what to do."""
+    from artstore.cli.output import clean
+
+    for finding in findings:
+        print(f"{finding.code} {finding.severity}  {clean(finding.path)}")
+        print(f"      {clean(finding.what)}")
+        print(f"      {finding.advice}")
 
 
 def _show(report: "Report") -> None:
     from artstore.cli.output import clean, size_word
 
-    for finding in report.findings:
-        print(f"{finding.code} {finding.severity}  {clean(finding.path)}")
-        print(f"      {clean(finding.what)}")
-        print(f"      {finding.advice}")
+    show_findings(report.findings)
     pending = f", {report.pending} records of the log still to follow" if report.pending else ""
     verdict = "sound" if report.clean else f"{len(report.findings)} findings"
     print(f"{report.root}: {report.documents} documents, {size_word(report.bytes)}{pending}: {verdict}")
+    if report.store is not None:
+        place = ", ".join(f"{name} {value!r}" for name, value in report.store.items())
+        print(f"      NOT checked: its other documents, which lie elsewhere ({clean(place)}).")
+        print("      To check them, copy them into a copy of this folder: see docs/storage-on-s3.md.")

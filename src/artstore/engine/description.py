@@ -55,7 +55,7 @@ class Adopted:
     """What was here before the element was: documents of other software, left where they lie."""
 
     folders: tuple[str, ...]
-    """Names of the root's folders that hold them; ``.`` for the root itself, without its folders."""
+    """Names of the root's folders that hold them, beside ``files``; ``.`` for the root itself alone."""
     documents: int
     list_sha256: str
     """Of ``adopted.jsonl``, which names each of them."""
@@ -72,6 +72,8 @@ class ElementDescription:
     format_version: str = FORMAT_VERSION
     unknown: dict[str, Any] = field(default_factory=dict)
     adopted: Adopted | None = None
+    store: dict[str, str] | None = None
+    """Where the documents lie, if that is not the root; ``kind`` tells what kind of storage it is."""
 
     def with_mode(self, mode: Mode) -> "ElementDescription":
         return replace(self, mode=mode)
@@ -90,6 +92,8 @@ class ElementDescription:
             "retention": self.retention.value,
             "created_at": self.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         }
+        if self.store is not None:
+            members["store"] = self.store
         if self.adopted is not None:
             members["adopted"] = {
                 "folders": list(self.adopted.folders),
@@ -130,8 +134,9 @@ def parse_description(data: bytes) -> ElementDescription:
         raise DescriptionInvalid("created_at has no zone")
     version, element_id = members.pop("format_version"), members.pop("id")
     adopted = _adopted(members.pop("adopted")) if "adopted" in members else None
+    store = _store(members.pop("store")) if "store" in members else None
     return ElementDescription(
-        element_id, mode, retention, created_at.astimezone(UTC), version, members, adopted
+        element_id, mode, retention, created_at.astimezone(UTC), version, members, adopted, store
     )
 
 
@@ -145,6 +150,14 @@ def _members(data: bytes) -> dict[str, Any]:
     if not isinstance(members, dict):
         raise DescriptionInvalid("it is not a JSON object")
     return members
+
+
+def _store(told: object) -> dict[str, str]:
+    if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
+        raise DescriptionInvalid("store is not an object of strings")
+    if not told.get("kind"):
+        raise DescriptionInvalid("store has no kind")
+    return dict(told)
 
 
 def _adopted(told: object) -> Adopted:

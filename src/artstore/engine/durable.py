@@ -20,6 +20,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from artstore.engine.errors import DiskFull
 TEMPORARY_PREFIX = ".tmp-"
 """No stored name begins with a dot, so that what does can be removed by whoever opens the element."""
 
+_WRITTEN = re.compile(r"\.tmp-[0-9a-f]{16}")
 _WRITE_AT_ONCE = 8 * 1024 * 1024
 _FOLDER_FLUSH_UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -149,6 +151,11 @@ def temporary_beside(target: Path) -> Path:
 def is_temporary(name: str) -> bool:
     """Whether a name is one that a crash may have left and that may be removed."""
     return name.startswith(TEMPORARY_PREFIX)
+
+
+def is_written_temporary(name: str) -> bool:
+    """Whether a name is one that ``write_durably`` itself made up, and nobody else would."""
+    return _WRITTEN.fullmatch(name) is not None
 
 
 def _write(target: Path, data: bytes | Iterable[bytes | memoryview], *, flush: bool) -> int:

@@ -6,7 +6,6 @@ names are removed, because nobody was ever told of them; what is used follows fr
 records after it, or is counted by walking where the checkpoint or a part of the log is gone.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -15,13 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from artstore.attributes import ATTRIBUTE_SUFFIX
+from artstore.engine import store
 from artstore.engine.adopted import AdoptedList
 from artstore.engine.blobs import Blobs
 from artstore.engine.counting import Counting
-from artstore.engine.description import ROOT, is_sealed_description
+from artstore.engine.description import FILES, ROOT, is_sealed_description
 from artstore.engine.durable import is_temporary, make_folders, remove_behind
 from artstore.engine.effects import effect_of
-from artstore.engine.errors import ElementMismatch, Locked, NotAnElement
+from artstore.engine.errors import ElementMismatch, NotAnElement
 from artstore.engine.failpoints import hit
 from artstore.engine.followers import Position
 from artstore.engine.layout import (
@@ -33,7 +33,8 @@ from artstore.engine.layout import (
     read_description,
     write_description,
 )
-from artstore.engine.log.checkpoint import Checkpoint, CheckpointInvalid, decode_checkpoint
+from artstore.engine.locking import lock_element
+from artstore.engine.log.checkpoint import Checkpoint, CheckpointInvalid, decode_checkpoint, write_checkpoint
 from artstore.engine.log.findings import Finding, FindingKind
 from artstore.engine.log.header import element_digest
 from artstore.engine.log.log import Log
@@ -93,23 +94,29 @@ class OpenedElement:
 
 
 def open_element(root: Path, options: EngineOptions, blobs: Blobs) -> OpenedElement:
-    """Blocks. Raises NotAnElement, ElementMismatch, Locked, DiskFull, OSError."""
+    """Blocks. Raises NotAnElement, ElementMismatch, Locked, StoreUnavailable, DiskFull, OSError."""
     layout = Layout(root)
-    _check_identity(_describe(layout, options), options)
+    description = _describe(layout, options, blobs)
+    _check_identity(description, options)
+    store.check_kind(description, blobs)
     lock = _lock(layout)
     try:
+        store.check_there(layout, description, blobs)
         return _Opening(layout, options, blobs).run(lock)
     except BaseException:
         os.close(lock)
         raise
 
 
-def _describe(layout: Layout, options: EngineOptions) -> ElementDescription:
+def _describe(layout: Layout, options: EngineOptions, blobs: Blobs) -> ElementDescription:
     if layout.description.exists() or not options.create:
         return read_description(layout)
-    if options.element_id is None or options.mode is None:
+    element_id, mode = options.element_id, options.mode
+    if element_id is None or mode is None:
         raise NotAnElement(layout.root, "it has no element.json, and no id and mode for a new one were given")
-    return create_element(layout.root, options.element_id, options.mode, datetime.now(UTC))
+    if blobs.abilities.place is not None:
+        return store.create_apart(layout, element_id, mode, blobs, take_over=options.take_over)
+    return create_element(layout.root, element_id, mode, datetime.now(UTC))
 
 
 def _check_identity(description: ElementDescription, options: EngineOptions) -> None:
@@ -118,15 +125,9 @@ def _check_identity(description: ElementDescription, options: EngineOptions) -> 
 
 
 def _lock(layout: Layout) -> int:
-    for folder in (layout.files, layout.staging, layout.wal, layout.quarantine):
+    for folder in (layout.staging, layout.wal, layout.quarantine):
         make_folders(folder)
-    descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise Locked(layout.root) from error
-    return descriptor
+    return lock_element(layout)
 
 
 class _Opening:
@@ -160,6 +161,7 @@ class _Opening:
         removed = self._clean_staging()
         self._clean_left_overs()
         hit("recovery.cleaned")
+        self._description = store.publish(layout, self._description, self._blobs)
         used_bytes, documents, counted = self._totals()
         lsn = max(self._files_lsn, Lsn(found.segments[0].first_lsn - 1) if found.segments else found.last_lsn)
         log = Log(layout.wal, element, found.segments, found.last_lsn, self._options.segment_bytes)
@@ -200,13 +202,20 @@ class _Opening:
             if checkpoint.element_id != self._description.id:
                 raise CheckpointInvalid(f"it belongs to the element {checkpoint.element_id}")
         except FileNotFoundError:
-            if self._layout.segments() or any(self._walk()):
-                detail = "it is not there; the files are counted instead"
-                self._findings.append(Finding(FindingKind.CHECKPOINT_MISSING, name, detail))
+            if not self._layout.segments() and not any(self._walk()):
+                return self._first_checkpoint()
+            detail = "it is not there; the files are counted instead"
+            self._findings.append(Finding(FindingKind.CHECKPOINT_MISSING, name, detail))
             return None
         except CheckpointInvalid as error:
             self._findings.append(Finding(FindingKind.CHECKPOINT_DAMAGED, name, str(error)))
             return None
+        return checkpoint
+
+    def _first_checkpoint(self) -> Checkpoint:
+        """Before there is anything that it could be missed for."""
+        checkpoint = Checkpoint(self._description.id, Lsn(0), Lsn(0), 0, 0, closed=False)
+        write_checkpoint(self._layout.checkpoint, checkpoint)
         return checkpoint
 
     def _take(self, record: Record) -> None:
@@ -248,7 +257,7 @@ class _Opening:
         return len(strangers)
 
     def _clean_left_overs(self) -> None:
-        for folder in {path.rpartition("/")[0] for path in self._sizes}:
+        for folder in {FILES, *(path.rpartition("/")[0] for path in self._sizes)}:
             self._blobs.clean(folder)
         for folder_path in (self._layout.root, self._layout.wal, self._layout.quarantine):
             _remove_temporary(folder_path.iterdir())

@@ -53,7 +53,7 @@ class _Folder:
 
 
 class FilesCheck:
-    """Walks folders of the root once; ``stored_bytes`` counts documents and attribute files as they lie.
+    """Walks folders of the root once.
 
     ``.`` among ``folders`` is the root itself, without its folders and the element's own files.
     """
@@ -78,7 +78,10 @@ class FilesCheck:
         self._advance = advance
         self._adopted_ids: set[UUID] = set()
         self.documents = 0
+        self.sound = 0
+        """Documents without any finding."""
         self.stored_bytes = 0
+        """Of documents and attribute files as they lie there."""
 
     def run(self) -> None:
         waiting = [folder for folder in reversed(self._folders) if is_folder(self._root / folder)]
@@ -117,9 +120,13 @@ class FilesCheck:
     def _check_folder(self, folder: str, entries: _Folder) -> None:
         ids: set[UUID] = set()
         for stored in sorted(entries.attributes):
+            found = len(self._report.findings)
             attributes = self._check_attributes(_join(folder, stored), ids)
             if attributes is not None and stored not in entries.irregular:
                 self._check_bytes(_join(folder, stored), attributes)
+            elif stored in entries.others and _join(folder, stored) not in self._pending.paths:
+                self.stored_bytes += (self._root / folder / stored).lstat().st_size
+            self.sound += len(self._report.findings) == found
         described = set(entries.attributes)
         for name in sorted(entries.others - described):
             path = _join(folder, name)

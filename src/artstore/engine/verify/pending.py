@@ -20,12 +20,15 @@ class PendingCheck:
         pending: Pending,
         *,
         offline: bool,
+        apart: bool,
         advance: Callable[[int, int], None],
     ) -> None:
+        """``apart``: the documents are not in the root, so that what is not here may be there."""
         self._layout = layout
         self._report = report
         self._pending = pending
         self._offline = offline
+        self._apart = apart
         self._advance = advance
 
     def run(self) -> None:
@@ -39,11 +42,11 @@ class PendingCheck:
             if path in self._pending.staged:
                 staged = f"staging/{self._pending.staged[path]}"
                 # The follower moves the bytes, so that they are in one place or in the other.
-                if not self._found((staged, path), attributes):
+                if not self._found((staged, path), attributes) and not self._apart:
                     self._report.add(Rule.W010, staged, f"of {path}")
             self._count(attributes)
         for path, attributes in self._pending.updates.items():
-            if not self._found((path,), attributes) and not self._offline:
+            if not self._found((path,), attributes) and not (self._offline or self._apart):
                 self._report.add(Rule.D001, path)
             self._count(attributes)
 

@@ -64,6 +64,8 @@ class Report:
     """Of the documents as they lie on disk, without their attributes."""
     pending: int = 0
     """Records of the log that are durable and not yet in ``files/``."""
+    store: dict[str, str] | None = None
+    """Where documents lie that were not checked, because they are not in the root; as ``element.json`` says."""
 
     @property
     def clean(self) -> bool:
