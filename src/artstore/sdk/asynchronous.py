@@ -10,14 +10,16 @@ from urllib.parse import quote
 from uuid import UUID
 
 import httpx
+from pydantic import ValidationError
 
 from artstore.attributes import RetentionPolicy
 from artstore.sdk import downloads, uploads
 from artstore.sdk.downloads import DocumentStream
+from artstore.sdk.errors import Rejected
 from artstore.sdk.profile import Profile
 from artstore.sdk.progress import Progress
 from artstore.sdk.retries import Retries
-from artstore.sdk.sources import Content
+from artstore.sdk.sources import Content, unicode_text
 from artstore.sdk.tokens import Tokens
 from artstore.sdk.transport import DEFAULT_TIMEOUT, Transport, new_http_client
 from artstore.version import __version__
@@ -106,7 +108,7 @@ class AsyncClient:
         cursor: str | None = None
         while left is None or left > 0:
             params: dict[str, str | int] = {
-                "q": q,
+                "q": unicode_text(q),
                 "limit": PAGE_SIZE if left is None else min(left, PAGE_SIZE),
             }
             if cursor is not None:
@@ -149,9 +151,13 @@ class AsyncClient:
 
     async def create_account(self, name: str, role: Role | str = Role.USER) -> CreatedServiceAccount:
         """Makes a service account. Its ``client_secret`` is shown this once. Raises Conflict for a known
-        name.
+        name, Rejected for one that no account can have.
         """
-        account = NewServiceAccount(name=name, role=Role(role))
+        try:
+            account = NewServiceAccount.model_validate({"name": name, "role": role})
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise Rejected(f"no account can have the {wrong['loc'][0]} {name!r}: {wrong['msg']}") from error
         return await self._transport.post(self._accounts_url, account, CreatedServiceAccount)
 
     async def list_accounts(self) -> AsyncIterator[ServiceAccount]:
@@ -199,4 +205,4 @@ class AsyncClient:
         return f"{self.profile.admin_url}/api/v1/service-accounts"
 
     def _file_url(self, file_id: FileId) -> str:
-        return f"{self.profile.query_url}/api/v1/files/{quote(str(file_id), safe='')}"
+        return f"{self.profile.query_url}/api/v1/files/{quote(str(file_id), safe='', errors='replace')}"

@@ -50,9 +50,14 @@ def upload_form(
         fields.append(("description", description))
     if custom_attributes is not None:
         fields.append(("custom_attributes", json.dumps(custom_attributes, ensure_ascii=False)))
-    fields += [("tags", tag) for tag in tags or ()]
+    if tags:
+        # One JSON array: in a field of its own a tag with a comma would be read as two.
+        fields.append(("tags", json.dumps(list(tags), ensure_ascii=False)))
     boundary = f"artstore-{secrets.token_hex(16)}"
-    parts = [_part(boundary, f'name="{name}"') + value.encode() for name, value in fields]
+    # Text that is no Unicode is sent as it is: the service refuses it, naming the field.
+    parts = [
+        _part(boundary, f'name="{name}"') + value.encode("utf-8", "surrogatepass") for name, value in fields
+    ]
     file_part = _part(boundary, f'name="file"; {_filename(filename)}', content_type)
     return Form(
         content_type=f"multipart/form-data; boundary={boundary}",

@@ -42,4 +42,7 @@ class Profile:
         names = [each.name for each in fields(cls)]
         if missing := [name for name in names if not isinstance(values.get(name), str) or not values[name]]:
             raise BadProfile(f"the profile {file} lacks {', '.join(missing)}")
+        for name in names:
+            if name.endswith("_url") and not values[name].startswith(("http://", "https://")):
+                raise BadProfile(f"{name} in the profile {file} does not begin with http:// or https://")
         return cls(**{name: values[name].rstrip("/") for name in names})

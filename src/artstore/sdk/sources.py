@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from io import SEEK_END, BytesIO
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 
 import anyio.to_thread
@@ -71,20 +72,25 @@ def source_of(content: Content) -> Source:
         path = Path(content)
         file = path.open("rb")
         # The size of the open file, not of the path: they may name different files by now.
-        return Source(_text(path.name), os.fstat(file.fileno()).st_size, file, 0, True)
+        found = os.fstat(file.fileno())
+        regular = S_ISREG(found.st_mode)  # a pipe (`put <(tar c …)`) has a size of 0, and more to give
+        own = unicode_text(path.name)
+        return Source(own, found.st_size if regular else None, file, 0 if regular else None, True)
     start = _position(content)
     size = None
     if start is not None:
         size = content.seek(0, SEEK_END) - start
         content.seek(start)
     name = getattr(content, "name", None)
-    return Source(_text(Path(name).name) if isinstance(name, str) else None, size, content, start, False)
+    return Source(
+        unicode_text(Path(name).name) if isinstance(name, str) else None, size, content, start, False
+    )
 
 
 def _position(file: BinaryIO) -> int | None:
     return file.tell() if file.seekable() else None
 
 
-def _text(name: str) -> str:
-    """A file name as Unicode text; bytes of it that are no UTF-8 become question marks."""
-    return os.fsencode(name).decode("utf-8", "replace").replace("\ufffd", "?")
+def unicode_text(text: str) -> str:
+    """A file name without what is no Unicode: each byte of it that is no UTF-8 becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")

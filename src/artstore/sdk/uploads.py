@@ -11,7 +11,7 @@ from artstore.sdk.answers import read_answer
 from artstore.sdk.errors import Damaged
 from artstore.sdk.form import upload_form
 from artstore.sdk.progress import Progress
-from artstore.sdk.sources import Content, source_of
+from artstore.sdk.sources import Content, source_of, unicode_text
 from artstore.sdk.transport import Transport
 from artstore.wire.documents import Document
 
@@ -34,6 +34,7 @@ async def upload(
         name = filename or source.name
         if name is None:
             raise ValueError("content without a name needs a filename")
+        name = unicode_text(name)
         form = upload_form(
             name,
             content_type=content_type or mimetypes.guess_type(name)[0],

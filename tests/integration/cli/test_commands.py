@@ -100,6 +100,11 @@ class TestPut:
         (line,) = Run(profile, "put", note).text.splitlines()
         assert line.endswith(note.name)
 
+    def test_a_tag_is_one_whatever_is_in_it(self, profile: Path, note: Path) -> None:
+        tags = ["Smith, John", "[draft", *map(str, range(40))]
+        document = store(profile, note, *(word for tag in tags for word in ("--tag", tag)))
+        assert document["tags"] == tags
+
     def test_folders_and_what_fails_in_them(self, profile: Path, tmp_path: Path) -> None:
         (tmp_path / "in" / "side").mkdir(parents=True)
         for name in ("one.txt", "side/two.txt", "side/three.txt"):
@@ -146,6 +151,25 @@ class TestPut:
         run = Run(profile, "put", note, "--attr", "long=" + "x" * 5000)
         assert run.code == 7
         assert "4096" in run.errors
+
+
+NO_UTF8 = "\udcff"
+"""As Python has the byte 0xFF of a command line."""
+
+
+class TestWordsThatAreNoUnicode:
+    def test_a_name(self, profile: Path, note: Path) -> None:
+        assert store(profile, note, "--name", f"a{NO_UTF8}.txt")["original_filename"] == "a?.txt"
+
+    @pytest.mark.parametrize("option", ["--description=", "--attr=a=", '--attr=a:="x', "--tag="])
+    def test_an_attribute(self, profile: Path, note: Path, option: str) -> None:
+        quote = '"' if ":=" in option else ""
+        assert Run(profile, "put", note, option + NO_UTF8 + quote).code == 7
+
+    def test_elsewhere(self, profile: Path) -> None:
+        assert Run(profile, "search", f"elephants{NO_UTF8}").code == 4
+        assert Run(profile, "info", NO_UTF8).code == 4
+        assert Run(profile, "account", "create", f"a{NO_UTF8}").code == 7
 
 
 class TestGet:
@@ -199,6 +223,7 @@ class TestAccess:
         created = Run(profile, "account", "create", "reader", "--role", "readonly", "--json").results[0]
         assert created["role"] == "READONLY"
         assert Run(profile, "account", "create", "reader").code == 7
+        assert "name" in Run(profile, "account", "create", "").errors
         listed = Run(profile, "account", "list", "--json").results
         assert "reader" in {account["name"] for account in listed}
         assert all("client_secret" not in account for account in listed)

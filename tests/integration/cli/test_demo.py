@@ -22,6 +22,7 @@ def folder(tmp_path: Path) -> Path:
     (folder / "south" / "отчёт (1).txt").write_text("south", encoding="utf-8")
     (folder / ("long " * 40 + ".txt")).write_text("long", encoding="utf-8")
     (folder / "100% «sure» & a_b-c 报告.bin").write_bytes(bytes(range(256)) * 1000)
+    (folder / "no\udcff utf-8.txt").write_text("name", encoding="utf-8")
     (folder / "empty.txt").touch()
     return folder
 
@@ -34,7 +35,7 @@ def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
 def test_a_folder_of_mine(folder: Path, tmp_path: Path) -> None:
     finished = run(folder, "--data", tmp_path / "data", "--no-large-file")
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert "All 4 documents" in finished.stdout
+    assert "All 5 documents" in finished.stdout
     assert "empty.txt" in finished.stdout
     stored = list((tmp_path / "data" / "elements").rglob("*.bin"))
     assert len(stored) == 1

@@ -58,3 +58,9 @@ def test_what_is_missing_is_named(file: Path) -> None:
     file.write_text(json.dumps({**MEMBERS, "query_url": ""}), encoding="utf-8")
     with pytest.raises(BadProfile, match="lacks query_url"):
         Profile.load(file)
+
+
+def test_what_is_no_address_is_named(file: Path) -> None:
+    file.write_text(json.dumps({**MEMBERS, "query_url": "127.0.0.1:3"}), encoding="utf-8")
+    with pytest.raises(BadProfile, match=r"query_url .* http://"):
+        Profile.load(file)

@@ -62,6 +62,17 @@ async def test_a_pipe_has_no_size_and_cannot_be_read_again() -> None:
         assert (await read(source))[0] == b"through a pipe"
 
 
+async def test_a_pipe_by_its_path() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"through a pipe")
+    os.close(writing)
+    source = source_of(f"/dev/fd/{reading}")
+    assert (source.size, source.replayable) == (None, False)
+    assert (await read(source))[0] == b"through a pipe"
+    source.close()
+    os.close(reading)
+
+
 async def test_what_grows_is_read_to_its_first_size(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"first")
