@@ -30,12 +30,18 @@ BOUNDARY = "frontier"
 
 
 class RunningSystem:
-    """The whole system in a folder of its own, on free ports."""
+    """The whole system in a folder of its own, on free ports; ``make`` may give one of fewer parts."""
 
-    def __init__(self, folder: Path, settings: SystemSettings) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: SystemSettings,
+        *,
+        make: Callable[[Path, SystemSettings], System] = System,
+    ) -> None:
         self.folder = folder
         self._settings = settings
-        self._system = System(folder, settings)
+        self._system = make(folder, settings)
         self._accounts: list[Account] = []
 
     def launch(self) -> None:

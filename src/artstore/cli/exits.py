@@ -52,6 +52,7 @@ def _code_of_sdk_error(error: Exception) -> int | None:
         (errors.AccessRefused, REFUSED),
         (errors.Unavailable, UNAVAILABLE),
         (errors.NoRoom, UNAVAILABLE),
+        (errors.Offline, UNAVAILABLE),
         (errors.Rejected, REJECTED),
         (errors.Conflict, REJECTED),
         (errors.BadProfile, USAGE),

@@ -44,7 +44,7 @@ _FIXED = ("file_id", "original_filename", "storage_filename", "storage_path", "f
           "stored_checksum")  # fmt: skip
 """Members that an update cannot change: they describe the bytes, which never change."""
 _CHANGES_BYTES = 16 << 20
-_LATER = {Mode.RW: {Mode.RO}, Mode.RO: {Mode.AR}}
+_LATER = {Mode.RW: frozenset({Mode.RO}), Mode.RO: frozenset({Mode.AR})}
 
 
 class Engine:
@@ -154,14 +154,18 @@ class Engine:
             await self._submit(update, effect_on(update, changed))
             return changed
 
-    async def delete(self, file_id: FileId) -> None:
+    async def delete(
+        self, file_id: FileId, *, check: Callable[[FileAttributes], None] = lambda _: None
+    ) -> None:
         """Removes a document; readers that have it open finish undisturbed.
 
-        Raises NotFound, ModeForbids, LogFull.
+        ``check`` sees the attributes that go, and keeps them by raising. Raises NotFound, ModeForbids,
+        LogFull.
         """
         self._demand("delete documents", Mode.EDIT)
         async with self._locks.of(file_id):
             written, found = await self._documents.attributes(file_id)
+            check(found)
             freed = found.size_on_disk + len(written)
             delete = Delete(file_id, freed, microseconds(datetime.now(UTC)), found.storage_path)
             self._demand("delete documents", Mode.EDIT)
@@ -175,9 +179,14 @@ class Engine:
         self._demand(f"become '{mode}'", *Mode)
         if mode is self.element.mode:
             return
-        if mode not in _LATER.get(self.element.mode, set()):
+        if mode not in self.next_modes:
             raise ModeForbids(self.element.mode, f"become '{mode}'")
         await self._change_mode(mode)
+
+    @property
+    def next_modes(self) -> frozenset[Mode]:
+        """What ``set_mode`` takes now, beside the mode that there is."""
+        return _LATER.get(self.element.mode, frozenset())
 
     # Reading
 

@@ -9,6 +9,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from artstore.sdk.errors import ArtStoreError, ServiceFailed, Unavailable, error_of_answer
+from artstore.wire.problems import PROBLEM_JSON
 
 Answer = TypeVar("Answer", bound=BaseModel)
 _MAX_ERROR_BYTES = 1024 * 1024
@@ -42,6 +43,11 @@ async def read_answer(response: httpx.Response, answer: type[Answer]) -> Answer:
         return answer.model_validate_json(body)
     except ValidationError as error:
         raise ServiceFailed(f"{response.url} answered something that is no {answer.__name__}") from error
+
+
+def is_problem(response: httpx.Response) -> bool:
+    """Whether the body tells of a problem: also with status 202, for bytes that are offline."""
+    return bool(response.headers.get("Content-Type", "").startswith(PROBLEM_JSON))
 
 
 async def error_of(response: httpx.Response) -> ArtStoreError:

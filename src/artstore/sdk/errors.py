@@ -8,6 +8,7 @@ ArtStoreError
 │   ├── Unauthenticated
 │   └── Forbidden
 ├── NotFound           there is no such thing, or it is not yours to see
+├── Offline            the bytes are in an archive; its administrator must bring them back first
 ├── Conflict           it does not fit what exists, or the mode of the element
 ├── NoRoom             no element has room for the document
 ├── Unavailable        a service cannot be reached, or cannot serve now; ``retry_after`` where it said when
@@ -78,6 +79,10 @@ class NotFound(ArtStoreError):
     """There is no such document, account or element, or it is not this account's to see."""
 
 
+class Offline(ArtStoreError):
+    """The document is there, its bytes are offline: ``problem`` tells how to ask for them."""
+
+
 class Conflict(ArtStoreError):
     """The request does not fit what exists: a name that is taken, a mode that forbids it."""
 
@@ -115,6 +120,7 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.INSUFFICIENT_SCOPE: Forbidden,
     ProblemType.CONFLICT: Conflict,
     ProblemType.PRECONDITION_FAILED: Conflict,
+    ProblemType.PRECONDITION_REQUIRED: Rejected,
     ProblemType.BROKEN_MULTIPART: Rejected,
     ProblemType.FILE_MISSING: Rejected,
     ProblemType.FILE_EMPTY: Rejected,
@@ -125,6 +131,7 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.FIELD_ORDER: Rejected,
     ProblemType.INSUFFICIENT_STORAGE: NoRoom,
     ProblemType.MODE_FORBIDS: Conflict,
+    ProblemType.DOCUMENT_OFFLINE: Offline,
     ProblemType.DOCUMENT_DAMAGED: Damaged,
     ProblemType.RANGE_NOT_SATISFIABLE: Rejected,
     ProblemType.NO_ELEMENT_AVAILABLE: Unavailable,

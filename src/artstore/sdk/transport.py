@@ -7,7 +7,7 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel
 
-from artstore.sdk.answers import error_of, read_answer, translated
+from artstore.sdk.answers import error_of, is_problem, read_answer, translated
 from artstore.sdk.errors import Unauthenticated, Unavailable
 from artstore.sdk.retries import Retries
 from artstore.sdk.tokens import Tokens
@@ -118,7 +118,7 @@ class Transport:
         with translated(str(request.url)):
             response = await self._http.send(request, stream=True)
             try:
-                if not response.is_success:
+                if not response.is_success or is_problem(response):
                     raise await error_of(response)
                 if whole:
                     await response.aread()

@@ -16,7 +16,9 @@ from artstore.kernel.problems import problem_response
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.storage.element.endpoints import element_router
+from artstore.storage.element.mode_change import mode_router
 from artstore.storage.files import operations
+from artstore.storage.files.changes import MAX_PATCH_BYTES, Changes
 from artstore.storage.files.document import Documents
 from artstore.storage.files.download import Downloads
 from artstore.storage.files.listing import Listing, listing_router
@@ -78,17 +80,29 @@ def compose(settings: StorageSettings) -> FastAPI:
 
 
 def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads) -> None:
-    documents, downloads = Documents(element), Downloads(element)
-    read, write = Scope.FILES_READ, Scope.FILES_WRITE
+    documents, downloads, changes = Documents(element), Downloads(element), Changes(element)
+    read, write, delete = Scope.FILES_READ, Scope.FILES_WRITE, Scope.FILES_DELETE
     hot: list[tuple[str, Any, list[str], Scope, dict[str, Any]]] = [
         ("/api/v1/files/upload", uploads.endpoint, ["POST"], write, operations.UPLOAD),
         ("/api/v1/files/{file_id}", documents.endpoint, ["GET"], read, operations.DOCUMENT),
+        ("/api/v1/files/{file_id}", changes.delete, ["DELETE"], delete, operations.DELETE),
+        ("/api/v1/files/{file_id}/metadata", documents.endpoint, ["GET"], read, operations.DOCUMENT),
         ("/api/v1/files/{file_id}/download", downloads.endpoint, ["GET", "HEAD"], read, operations.DOWNLOAD),
     ]
     for path, endpoint, methods, scope, operation in hot:
         hot_route(app, path, endpoint, methods=methods, scope=scope, operation=operation)
+    hot_route(
+        app,
+        "/api/v1/files/{file_id}/metadata",
+        changes.update,
+        methods=["PATCH"],
+        scope=write,
+        operation=operations.UPDATE,
+        max_body_bytes=MAX_PATCH_BYTES,
+    )
     app.include_router(listing_router(Listing(element)))
     app.include_router(element_router(element))
+    app.include_router(mode_router(element))
 
 
 async def _on_refused(request: Request, error: Exception) -> Response:

@@ -14,6 +14,15 @@ UPLOADS = Counter(
     "Uploads by their end: stored, client_gone, failed, or the slug of the problem that refused them",
     ("outcome",),
 )
+CHANGES = Counter(
+    "artstore_storage_changes",
+    "Updates of attributes, deletions and changes of the mode by their end: done, client_gone, failed, or the"
+    " slug of the problem that refused them",
+    ("operation", "outcome"),
+)
+OFFLINE = Counter(
+    "artstore_storage_offline_downloads", "Downloads answered with 202 because the bytes are offline"
+)
 BYTES_IN = Counter("artstore_storage_stored_bytes", "Bytes of documents that were stored")
 BYTES_OUT = Counter("artstore_storage_sent_bytes", "Bytes of documents that were sent")
 

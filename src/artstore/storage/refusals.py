@@ -1,14 +1,16 @@
 """One table from what the engine, the attributes and the index refuse to what a client is told (RFC 9457)."""
 
 from http import HTTPStatus
+from typing import Any
 
 from artstore.attributes import AttributesError, AttributesInvalid, AttributesTooLarge, FilenameInvalid
-from artstore.engine import ChangesGone
+from artstore.engine import ChangesGone, Mode
 from artstore.engine import errors as engine
 from artstore.kernel.logging import get_logger
 from artstore.kernel.multipart import BrokenForm, FieldTooLarge, NotAForm
 from artstore.kernel.problems import Problem
 from artstore.kernel.streaming import UnsatisfiableRange
+from artstore.storage.element.modes import ALLOWED
 from artstore.storage.index.reader import IndexUnavailable
 from artstore.wire.problems import ProblemType
 
@@ -75,7 +77,8 @@ def refusal_of(error: Exception) -> Problem:
         headers["Content-Range"] = error.content_range
     if kind.status == 503:
         headers["Retry-After"] = "2"
-    return Problem(kind, _OWN_WORDS.get(kind) or _words(error), field=_field(error), headers=headers)
+    words = _OWN_WORDS.get(kind) or _words(error)
+    return Problem(kind, words, field=_field(error), headers=headers, **_members(error))
 
 
 def document_not_found() -> Problem:
@@ -95,12 +98,23 @@ def _field(error: Exception) -> str | None:
             return None
 
 
+def _members(error: Exception) -> dict[str, Any]:
+    """What programs want to know beside the sentence."""
+    match error:
+        case engine.ModeForbids():
+            return {"mode": error.mode, "allowed": ALLOWED[Mode(error.mode)]}
+        case _:
+            return {}
+
+
 def _words(error: Exception) -> str:
     match error:
         case FilenameInvalid():
             text = error.reason
         case AttributesInvalid(field=field) if field:
             text = f"the attribute {field!r} {error.reason}"
+        case engine.ModeForbids():
+            text = f"{error}: it allows to {', '.join(ALLOWED[Mode(error.mode)])}"
         case _:
             text = str(error)
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -31,6 +31,7 @@ class ProblemType(Enum):
     INSUFFICIENT_SCOPE = ("insufficient-scope", 403, "The access token lacks a needed scope")
     CONFLICT = ("conflict", 409, "The request conflicts with what exists")
     PRECONDITION_FAILED = ("precondition-failed", 412, "The resource is not in the state that was asked for")
+    PRECONDITION_REQUIRED = ("precondition-required", 428, "The request must say which state it changes")
 
     # Uploads
     BROKEN_MULTIPART = ("broken-multipart", 400, "The multipart body cannot be read")
@@ -45,6 +46,8 @@ class ProblemType(Enum):
     # Storage
     INSUFFICIENT_STORAGE = ("insufficient-storage", 507, "No storage element has room for the file")
     MODE_FORBIDS = ("mode-forbids", 409, "The mode of the storage element forbids this operation")
+    # No error, but no bytes either; RFC 9457 leaves the status free.
+    DOCUMENT_OFFLINE = ("document-offline", 202, "The bytes of the document are offline")
     DOCUMENT_DAMAGED = ("document-damaged", 500, "The stored bytes do not match their attributes")
     RANGE_NOT_SATISFIABLE = ("range-not-satisfiable", 416, "The range lies outside the document")
 

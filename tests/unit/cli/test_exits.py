@@ -26,6 +26,7 @@ def test_codes_are_unique_and_explained() -> None:
         (errors.NotFound("sentence"), exits.NOT_FOUND),
         (errors.Conflict("sentence"), exits.REJECTED),
         (errors.NoRoom("sentence"), exits.UNAVAILABLE),
+        (errors.Offline("sentence"), exits.UNAVAILABLE),
         (errors.Unavailable("sentence"), exits.UNAVAILABLE),
         (errors.TooManyRequests("sentence"), exits.UNAVAILABLE),
         (errors.Damaged("sentence"), exits.FAILED),

@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from artstore.wire.elements import ElementAnnouncement
+from artstore.storage.element.modes import Operation
+from artstore.wire.elements import ElementAnnouncement, Mode
 
 
 class ElementInfo(ElementAnnouncement):
@@ -27,6 +28,19 @@ class CapacityReport(BaseModel):
     free_bytes: int
     """What a new document can still take: room of the element and of its disk, less reservations."""
     documents: int
+
+
+class WantedMode(BaseModel):
+    mode: Mode
+
+
+class ModeReport(BaseModel):
+    element_id: str
+    mode: Mode
+    allowed: list[Operation]
+    """What can be done with documents."""
+    next_modes: list[Mode]
+    """What a request can change the mode to."""
 
 
 class FollowerReport(BaseModel):

@@ -1,12 +1,16 @@
 """``GET /api/v1/files/{file_id}``: the attributes of one document, also while the index is away."""
 
+from uuid import UUID
+
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artstore.attributes import FileAttributes, FileId
+from artstore.engine import Engine
 from artstore.kernel.access import Principal
 from artstore.storage.documents import document_json
-from artstore.storage.files.download import document_id, visible_attributes
 from artstore.storage.files.headers import matches, revision_tag
+from artstore.storage.refusals import document_not_found
 from artstore.storage.running import RunningElement
 
 
@@ -18,8 +22,36 @@ class Documents:
 
     async def endpoint(self, request: Request, principal: Principal) -> Response:
         attributes = await visible_attributes(self._element.engine, document_id(request), principal)
-        headers = {"ETag": revision_tag(attributes), "Cache-Control": "private, no-cache"}
+        response = attributes_response(attributes)
         none_match = request.headers.get("if-none-match")
-        if none_match is not None and matches(none_match, headers["ETag"]):
+        if none_match is not None and matches(none_match, response.headers["ETag"]):
+            headers = {name: response.headers[name] for name in ("ETag", "Cache-Control")}
             return Response(status_code=304, headers=headers)
-        return Response(document_json(attributes), media_type="application/json", headers=headers)
+        return response
+
+
+def document_id(request: Request) -> FileId:
+    """The id in the path. One that is no UUID names no document."""
+    try:
+        return FileId(UUID(request.path_params["file_id"]))
+    except ValueError:
+        raise document_not_found() from None
+
+
+async def visible_attributes(engine: Engine, file_id: FileId, principal: Principal) -> FileAttributes:
+    """The attributes of a document of the caller. Another's is not found, like one that is not there."""
+    attributes = await engine.attributes(file_id)
+    demand_visible(attributes, principal)
+    return attributes
+
+
+def demand_visible(attributes: FileAttributes, principal: Principal) -> None:
+    """Raises Problem NOT_FOUND for another's document."""
+    if not principal.may_see(attributes.created_by_id):
+        raise document_not_found()
+
+
+def attributes_response(attributes: FileAttributes) -> Response:
+    """The document, with the revision that a change of it must name."""
+    headers = {"ETag": revision_tag(attributes), "Cache-Control": "private, no-cache"}
+    return Response(document_json(attributes), media_type="application/json", headers=headers)

@@ -1,20 +1,20 @@
 """``GET`` and ``HEAD /api/v1/files/{file_id}/download``: the bytes of a document, or one range of them."""
 
-from uuid import UUID
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.attributes import FileAttributes, FileId
-from artstore.engine import Damaged, Engine, OpenDocument
+from artstore.engine import Damaged, ModeForbids, OpenDocument
 from artstore.kernel.access import Principal
+from artstore.kernel.problems import Problem, problem_response
 from artstore.kernel.streaming import RangeSpec, parse_range
 from artstore.storage import metrics
 from artstore.storage.files import headers as fields
+from artstore.storage.files.document import demand_visible, document_id, visible_attributes
 from artstore.storage.files.sending import PIECE_BYTES, DocumentResponse
-from artstore.storage.refusals import document_not_found
 from artstore.storage.running import RunningElement
 from artstore.wire.headers import REPR_DIGEST
+from artstore.wire.problems import ProblemType
 
 
 class Downloads:
@@ -24,7 +24,10 @@ class Downloads:
         self._element = element
 
     async def endpoint(self, request: Request, principal: Principal) -> Response:
-        document = await self._open_visible(document_id(request), principal)
+        try:
+            document = await self._open_visible(document_id(request), principal)
+        except ModeForbids:
+            return await self._answer_offline(request, principal)
         try:
             response = await _answer(request, document)
         except BaseException:
@@ -40,26 +43,23 @@ class Downloads:
         except Damaged:
             await visible_attributes(self._element.engine, file_id, principal)
             raise
-        if not principal.may_see(document.attributes.created_by_id):
+        try:
+            demand_visible(document.attributes, principal)
+        except Problem:
             await document.close()
-            raise document_not_found()
+            raise
         return document
 
-
-def document_id(request: Request) -> FileId:
-    """The id in the path. One that is no UUID names no document."""
-    try:
-        return FileId(UUID(request.path_params["file_id"]))
-    except ValueError:
-        raise document_not_found() from None
-
-
-async def visible_attributes(engine: Engine, file_id: FileId, principal: Principal) -> FileAttributes:
-    """The attributes of a document of the caller. Another's is not found, like one that is not there."""
-    attributes = await engine.attributes(file_id)
-    if not principal.may_see(attributes.created_by_id):
-        raise document_not_found()
-    return attributes
+    async def _answer_offline(self, request: Request, principal: Principal) -> Response:
+        """The element keeps attributes only: 202 with what to do for the bytes."""
+        engine = self._element.engine
+        attributes = await visible_attributes(engine, document_id(request), principal)
+        if _is_unchanged(request, attributes):
+            return Response(status_code=304, headers=_validators(attributes))
+        metrics.OFFLINE.inc()
+        if request.method == "HEAD":
+            return Response(status_code=202, headers={"Cache-Control": "no-store"})
+        return problem_response(_offline(attributes, engine.element.id))
 
 
 async def _answer(request: Request, document: OpenDocument) -> Response:
@@ -77,6 +77,21 @@ async def _answer(request: Request, document: OpenDocument) -> Response:
     content = await document.read(part.start, part.length)
     metrics.BYTES_OUT.inc(len(content))
     return Response(content, status, headers)
+
+
+def _offline(attributes: FileAttributes, element_id: str) -> Problem:
+    return Problem(
+        ProblemType.DOCUMENT_OFFLINE,
+        f"The storage element {element_id!r} is an archive: it has the attributes of this document, its bytes"
+        f" are offline. Ask the administrator of the element to restore document {attributes.file_id}; once"
+        " it is back, this address answers with the bytes again.",
+        headers={"Cache-Control": "no-store"},
+        file_id=str(attributes.file_id),
+        element_id=element_id,
+        original_filename=attributes.original_filename,
+        file_size=attributes.file_size,
+        checksum=attributes.checksum,
+    )
 
 
 def _is_unchanged(request: Request, attributes: FileAttributes) -> bool:

@@ -15,6 +15,7 @@ from artstore.engine import Draft
 from artstore.kernel.access import Principal
 from artstore.kernel.multipart import Field, FileStart
 from artstore.kernel.problems import Problem
+from artstore.storage.files.strict_json import parse_json
 from artstore.wire.problems import ProblemType
 
 FILE_PART = "file"
@@ -128,12 +129,7 @@ class UploadForm:
                 self._tags.append(tag)
 
     def _take_custom_attributes(self, text: str) -> None:
-        try:
-            value = json.loads(text, object_pairs_hook=_unambiguous, parse_constant=_no_constant)
-        except RecursionError:
-            raise AttributesInvalid("custom_attributes", "is nested too deep") from None
-        except ValueError as error:
-            raise AttributesInvalid("custom_attributes", f"is not JSON: {error}") from error
+        value = parse_json(text, "custom_attributes")
         if not isinstance(value, dict):
             raise AttributesInvalid("custom_attributes", 'must be a JSON object, such as {"year": 2026}')
         self._count(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
@@ -172,17 +168,6 @@ def _content_type(given: str | None) -> str | None:
     if len(text) > 255 or not _MEDIA_TYPE.fullmatch(text):
         _refuse(FILE_PART, "has a Content-Type that is not a media type, such as application/pdf")
     return text
-
-
-def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("an object has the same key twice")
-    return members
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")
 
 
 def _refuse(field: str, reason: str) -> NoReturn:

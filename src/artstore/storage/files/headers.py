@@ -50,6 +50,11 @@ def matches(header: str, tag: str) -> bool:
     return header.strip() == "*" or any(found[1] == tag for found in _TAG.findall(header))
 
 
+def strong_tags(header: str) -> list[str]:
+    """The tags of an ``If-Match`` that can match at all: weak ones never do (RFC 9110 §13.1.1)."""
+    return [tag for weak, tag in _TAG.findall(header) if not weak]
+
+
 def is_unmodified(header: str, since: datetime) -> bool:
     """Whether an ``If-Modified-Since`` is not before ``since``. A malformed date is ignored (§13.1.3)."""
     at = _date(header)

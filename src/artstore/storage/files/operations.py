@@ -2,22 +2,9 @@
 
 from typing import Any
 
+from artstore.storage.problem_answers import problems
 from artstore.wire.documents import Document
-from artstore.wire.problems import PROBLEM_JSON, ProblemType
-
-
-def _problems(*kinds: ProblemType) -> dict[str, Any]:
-    """The refusals of an operation by status, each with the slugs of its types."""
-    by_status: dict[str, list[str]] = {}
-    for kind in kinds:
-        by_status.setdefault(str(kind.status), []).append(kind.slug)
-    return {
-        status: {
-            "description": "Refused: " + ", ".join(slugs),
-            "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        for status, slugs in by_status.items()
-    }
+from artstore.wire.problems import ProblemType
 
 
 def _header(description: str) -> dict[str, Any]:
@@ -31,6 +18,12 @@ _FILE_ID = {
     "in": "path",
     "required": True,
     "schema": {"type": "string", "format": "uuid"},
+}
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "The revisions that the caller knows: the ETag of the attributes",
+    "schema": {"type": "string", "examples": ['"0123456789abcdef0123456789abcdef"']},
 }
 _RETENTION = {"type": "string", "enum": ["temporary", "permanent"]}
 
@@ -79,7 +72,7 @@ UPLOAD: dict[str, Any] = {
             },
             "content": _DOCUMENT,
         },
-        **_problems(
+        **problems(
             ProblemType.BROKEN_MULTIPART,
             ProblemType.FILE_MISSING,
             ProblemType.FILE_EMPTY,
@@ -110,7 +103,78 @@ DOCUMENT: dict[str, Any] = {
             "content": _DOCUMENT,
         },
         "304": {"description": "Not changed since the revision in If-None-Match"},
-        **_problems(ProblemType.NOT_FOUND),
+        **problems(ProblemType.NOT_FOUND),
+    },
+}
+
+_PATCH = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "description": {"type": ["string", "null"]},
+        "version": {"type": ["string", "null"]},
+        "tags": {"type": ["array", "null"], "items": {"type": "string"}},
+        "custom_attributes": {
+            "type": ["object", "null"],
+            "description": "Merged into those that are there; a member that is null is removed",
+        },
+    },
+}
+
+UPDATE: dict[str, Any] = {
+    "summary": "Change attributes",
+    "description": "A JSON merge patch (RFC 7396): members that are given replace those that are there, null"
+    " removes, objects in `custom_attributes` are merged. `If-Match` must name the revision that is to be"
+    " changed: after somebody else's change in between the answer is 412, and nothing is changed.",
+    "tags": ["files"],
+    "parameters": [_FILE_ID, _IF_MATCH | {"required": True}],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/merge-patch+json": {"schema": _PATCH},
+            "application/json": {"schema": _PATCH},
+        },
+    },
+    "responses": {
+        "200": {
+            "description": "The attributes after the change",
+            "headers": {"ETag": _header("The new revision of the attributes")},
+            "content": _DOCUMENT,
+        },
+        **problems(
+            ProblemType.INVALID_REQUEST,
+            ProblemType.NOT_FOUND,
+            ProblemType.MODE_FORBIDS,
+            ProblemType.PRECONDITION_FAILED,
+            ProblemType.REQUEST_TOO_LARGE,
+            ProblemType.UNSUPPORTED_MEDIA_TYPE,
+            ProblemType.INVALID_PARAMETER,
+            ProblemType.INVALID_ATTRIBUTES,
+            ProblemType.ATTRIBUTES_TOO_LARGE,
+            ProblemType.PRECONDITION_REQUIRED,
+            ProblemType.LOG_FULL,
+            ProblemType.ELEMENT_UNAVAILABLE,
+            ProblemType.INSUFFICIENT_STORAGE,
+        ),
+    },
+}
+
+DELETE: dict[str, Any] = {
+    "summary": "Delete a document",
+    "description": "In elements of mode `edit` only. Downloads that have begun are sent to their end. Durable"
+    " when 204 is answered; deleting again is answered with 404.",
+    "tags": ["files"],
+    "parameters": [_FILE_ID, _IF_MATCH | {"required": False}],
+    "responses": {
+        "204": {"description": "The document is gone"},
+        **problems(
+            ProblemType.NOT_FOUND,
+            ProblemType.MODE_FORBIDS,
+            ProblemType.PRECONDITION_FAILED,
+            ProblemType.LOG_FULL,
+            ProblemType.ELEMENT_UNAVAILABLE,
+            ProblemType.INSUFFICIENT_STORAGE,
+        ),
     },
 }
 
@@ -143,6 +207,11 @@ DOWNLOAD: dict[str, Any] = {
             "content": _BYTES,
         },
         "304": {"description": "The client has the bytes already"},
-        **_problems(ProblemType.NOT_FOUND, ProblemType.RANGE_NOT_SATISFIABLE, ProblemType.DOCUMENT_DAMAGED),
+        **problems(
+            ProblemType.DOCUMENT_OFFLINE,
+            ProblemType.NOT_FOUND,
+            ProblemType.RANGE_NOT_SATISFIABLE,
+            ProblemType.DOCUMENT_DAMAGED,
+        ),
     },
 }

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import aclosing
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.attributes import FileAttributes
@@ -15,12 +15,11 @@ from artstore.storage import metrics
 from artstore.storage.documents import document_json
 from artstore.storage.files.form import FILE_PART, UploadForm
 from artstore.storage.files.headers import revision_tag
-from artstore.storage.refusals import REFUSED_CLASSES, refusal_of
+from artstore.storage.outcomes import counted
 from artstore.storage.running import RunningElement
 from artstore.wire.headers import EXPECTED_SIZE
 from artstore.wire.problems import ProblemType
 
-_STORED = metrics.UPLOADS.labels("stored")
 _FORM_ALLOWANCE = 2 * 1024 * 1024
 """What a form may bring beside the file: headers, boundaries and fields, all bounded by the parser."""
 
@@ -35,22 +34,8 @@ class Uploads:
         self._commits: set[asyncio.Task[FileAttributes]] = set()
 
     async def endpoint(self, request: Request, principal: Principal) -> Response:
-        try:
+        with counted(metrics.UPLOADS, "stored"):
             attributes = await self._receive(request, principal)
-        except ClientDisconnect:
-            metrics.UPLOADS.labels("client_gone").inc()
-            raise
-        except Problem as problem:
-            metrics.UPLOADS.labels(problem.kind.slug).inc()
-            raise
-        except REFUSED_CLASSES as error:
-            refusal = refusal_of(error)
-            metrics.UPLOADS.labels(refusal.kind.slug).inc()
-            raise refusal from error
-        except Exception:
-            metrics.UPLOADS.labels("failed").inc()
-            raise
-        _STORED.inc()
         metrics.BYTES_IN.inc(attributes.file_size)
         return Response(
             document_json(attributes),
