@@ -28,6 +28,9 @@ from artstore.engine.errors import (
     NotAnElement,
     NotFound,
     RevisionMismatch,
+    StoreMismatch,
+    StoreRefuses,
+    StoreUnavailable,
     TooLarge,
 )
 from artstore.engine.layout import ElementDescription, Mode
@@ -70,6 +73,9 @@ __all__ = [
     "OpenDocument",
     "RecoveryReport",
     "RevisionMismatch",
+    "StoreMismatch",
+    "StoreRefuses",
+    "StoreUnavailable",
     "TooLarge",
     "Upload",
     "revision_of",

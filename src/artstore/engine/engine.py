@@ -36,6 +36,7 @@ from artstore.engine.options import EngineOptions
 from artstore.engine.reading import OpenDocument
 from artstore.engine.scanning import Scan
 from artstore.engine.status import LogStatus
+from artstore.engine.store import publish
 from artstore.engine.submitting import Submitting
 from artstore.engine.upload import Upload
 
@@ -90,13 +91,26 @@ class Engine:
         )
 
     @classmethod
-    async def open(cls, root: Path, options: EngineOptions, *, locate: Locate | None = None) -> "Engine":
+    async def open(
+        cls,
+        root: Path,
+        options: EngineOptions,
+        *,
+        locate: Locate | None = None,
+        blobs: Blobs | None = None,
+    ) -> "Engine":
         """Recovers the element at ``root`` and starts it; creates one if ``options.create``.
 
-        Raises NotAnElement, ElementMismatch, Locked, DiskFull, OSError.
+        ``blobs`` keeps the documents: by default the root itself, otherwise the log and uploads under way
+        are all that the root holds. The engine closes it, also when this fails. Raises NotAnElement,
+        ElementMismatch, Locked, StoreUnavailable, DiskFull, OSError.
         """
-        blobs = LocalBlobs(root)
-        opened = await asyncio.to_thread(open_element, root, options, blobs)
+        blobs = LocalBlobs(root) if blobs is None else blobs
+        try:
+            opened = await asyncio.to_thread(open_element, root, options, blobs)
+        except BaseException:
+            await asyncio.to_thread(blobs.close)
+            raise
         engine = cls(opened, options, blobs, locate)
         try:
             await engine._start()
@@ -262,6 +276,11 @@ class Engine:
     def status(self) -> LogStatus:
         return self._submitting.status(self.recovery)
 
+    async def check_files(self) -> None:
+        """Returns if the place of the documents can be reached. Raises StoreUnavailable, OSError."""
+        self._demand("be checked", *Mode)
+        await asyncio.wrap_future(self._threads.submit(self._blobs.check))
+
     # Within
 
     async def _start(self) -> None:
@@ -360,7 +379,9 @@ class Engine:
         self._filed.reach(through)
 
     def _write_mode(self, mode: str) -> None:
-        write_description(self._layout, self._opened.description.with_mode(Mode(mode)))
+        description = self._opened.description.with_mode(Mode(mode))
+        write_description(self._layout, description)
+        publish(self._layout, description, self._blobs)
 
     def _end(self) -> None:
         """The last steps of closing, after every thread ended."""
@@ -370,6 +391,7 @@ class Engine:
                 self._checkpoint(self._files.position, closed=True)
         finally:
             self._threads.shutdown(wait=True)
+            self._blobs.close()
             if self._opened.adopted is not None:
                 self._opened.adopted.close()
             os.close(self._opened.lock)

@@ -13,6 +13,7 @@ EngineError                    (catch this for all of them)
 ├── Damaged                    what is on disk is not what was written
 ├── NotAnElement               the folder is not the root of an element, or of an unknown format
 ├── ElementMismatch            the element is not the one that the settings tell of
+│   └── StoreMismatch          the documents in the store are not those of the element
 ├── Locked                     another process has the element open
 └── Closed                     the engine is closed; transient
     └── LogFailed              the log cannot be written until the element is started again
@@ -134,6 +135,17 @@ class ElementMismatch(EngineError):
         self.what = what
         self.configured = configured
         self.found = found
+
+
+class StoreMismatch(ElementMismatch):
+    """``found``: what is there instead."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        super().__init__("the element", expected, found)
+        self.args = (
+            f"the documents of '{expected}' should be in the store, and there is {found}:"
+            " correct the bucket or the prefix",
+        )
 
 
 class Locked(EngineError):

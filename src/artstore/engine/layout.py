@@ -20,6 +20,7 @@ from artstore.engine.durable import is_temporary, make_folders, write_durably
 from artstore.engine.errors import NotAnElement
 
 __all__ = [
+    "FORMAT_PAGE",
     "DescriptionInvalid",
     "ElementDescription",
     "Layout",
@@ -35,7 +36,7 @@ __all__ = [
     "write_description",
 ]
 
-_FORMAT_PAGE = Path(__file__).with_name("FORMAT.md")
+FORMAT_PAGE = Path(__file__).with_name("FORMAT.md")
 
 
 class Layout:
@@ -156,14 +157,20 @@ def describe(
 
 def make_root(layout: Layout) -> None:
     """Makes the folders and the format page of an element where they are missing; durable on return."""
-    for folder in (layout.root, layout.files, layout.staging, layout.wal, layout.quarantine):
+    make_folders(layout.files)
+    make_root_without_files(layout)
+
+
+def make_root_without_files(layout: Layout) -> None:
+    """The same for an element whose documents lie elsewhere."""
+    for folder in (layout.root, layout.staging, layout.wal, layout.quarantine):
         make_folders(folder)
     place_format_page(layout)
 
 
 def place_format_page(layout: Layout) -> None:
     """Puts the copy of FORMAT.md into the root, unless the same one is there."""
-    page = _FORMAT_PAGE.read_bytes()
+    page = FORMAT_PAGE.read_bytes()
     if not layout.format_page.is_file() or layout.format_page.read_bytes() != page:
         write_durably(layout.format_page, page)
 

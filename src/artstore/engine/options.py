@@ -22,6 +22,9 @@ class EngineOptions:
     """Gives an existing element ``mode``, whatever it has: the only way back from ``ro`` and ``ar``."""
     create: bool = True
     """Whether an empty or missing root becomes an element."""
+    take_over: bool = False
+    """Lets an empty root take over documents that a store holds already: their root, with the log, is lost.
+    What was acknowledged and had not come to the store yet is lost with it."""
     capacity_bytes: int | None = None
     """What documents with their attributes may take; None: what the disk has."""
     keep_free_bytes: int = 128 * _MIB

@@ -14,6 +14,7 @@ from artstore.engine.documents import Documents
 from artstore.engine.errors import Damaged, NotFound
 from artstore.engine.layout import Layout
 from artstore.engine.unfollowed import Overlay
+from artstore.engine.walking import attribute_files
 
 _T = TypeVar("_T")
 _AT_ONCE = 256
@@ -51,10 +52,10 @@ class Scan:
         paths = self._paths(after)
         while limit is None or given < limit:
             count = _AT_ONCE if limit is None else min(_AT_ONCE, limit - given)
-            batch = await self._run(self._read_batch, paths, count)
-            if batch is None:
+            taken = await self._run(_take, paths, count)
+            if not taken:
                 return
-            for found in batch:
+            for found in await self._read_all(taken):
                 attributes = found if isinstance(found, FileAttributes) else await self._look(found)
                 if attributes is not None:
                     given += 1
@@ -66,7 +67,7 @@ class Scan:
             sorted((p for p in self._unfollowed if after is None or _key(p) > _key(after)), key=_key)
         )
         waiting = next(pending, None)
-        for path in self._layout.attribute_files(after):
+        for path in attribute_files(self._layout, self._blobs, after):
             while waiting is not None and _key(waiting) < _key(path):
                 yield waiting
                 waiting = next(pending, None)
@@ -77,11 +78,19 @@ class Scan:
             yield waiting
             yield from pending
 
-    def _read_batch(self, paths: Iterator[str], count: int) -> list[FileAttributes | FileId] | None:
-        """Attributes from the files; the id alone of what the overlay must be asked for; None at the end."""
+    async def _read_all(self, paths: list[str]) -> list[FileAttributes | FileId]:
+        """In their order, by as many threads as the storage gains by."""
+        share = -(-len(paths) // self._blobs.abilities.readers)
+        shares = [paths[start : start + share] for start in range(0, len(paths), share)]
+        return [found for part in await asyncio.gather(*map(self._read_share, shares)) for found in part]
+
+    async def _read_share(self, paths: list[str]) -> list[FileAttributes | FileId]:
+        return await self._run(self._read_batch, paths)
+
+    def _read_batch(self, paths: list[str]) -> list[FileAttributes | FileId]:
+        """Attributes from the files; the id alone of what the overlay must be asked for."""
         found: list[FileAttributes | FileId] = []
-        taken = list(islice(paths, count))
-        for path in taken:
+        for path in paths:
             file_id = self._unfollowed.get(path)
             if file_id is not None:
                 found.append(file_id)
@@ -92,7 +101,7 @@ class Scan:
                 continue  # deleted meanwhile
             except AttributesError as error:
                 self._damaged(Damaged(attribute_name(path), str(error)))
-        return found if taken else None
+        return found
 
     async def _look(self, file_id: FileId) -> FileAttributes | None:
         try:
@@ -107,6 +116,10 @@ class Scan:
         return await asyncio.wrap_future(self._threads.submit(call, *arguments))
 
 
+def _take(paths: Iterator[str], count: int) -> list[str]:
+    return list(islice(paths, count))
+
+
 def _key(storage_path: str) -> list[str]:
-    """The order in which ``Layout.attribute_files`` walks."""
+    """The order in which ``attribute_files`` walks."""
     return attribute_name(storage_path).split("/")

@@ -42,6 +42,7 @@ REFUSALS: dict[type[Exception], ProblemType] = {
     # These stop the start of a service; over HTTP they can only be a mistake.
     engine.NotAnElement: ProblemType.INTERNAL,
     engine.ElementMismatch: ProblemType.INTERNAL,
+    engine.StoreMismatch: ProblemType.INTERNAL,
     engine.Locked: ProblemType.INTERNAL,
     engine.EngineError: ProblemType.INTERNAL,
     FilenameInvalid: ProblemType.INVALID_FILENAME,

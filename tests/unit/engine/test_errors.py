@@ -24,6 +24,7 @@ EXAMPLES: list[errors.EngineError] = [
     errors.Damaged(ID, "its checksum differs"),
     errors.NotAnElement(Path("root"), "element.json is missing"),
     errors.ElementMismatch("the id", "a", "b"),
+    errors.StoreMismatch("a", "nothing"),
     errors.Locked(Path("root")),
     errors.Closed(),
     errors.LogFailed("EIO"),

@@ -34,6 +34,7 @@ ERRORS: list[tuple[Exception, ProblemType]] = [
     (ChangesGone(Lsn(1), Lsn(5)), ProblemType.INTERNAL),
     (engine.NotAnElement(SECRET_PATH, "empty"), ProblemType.INTERNAL),
     (engine.ElementMismatch("mode", "rw", "ro"), ProblemType.INTERNAL),
+    (engine.StoreMismatch("rw-01", "nothing"), ProblemType.INTERNAL),
     (engine.Locked(SECRET_PATH), ProblemType.INTERNAL),
     (engine.Closed(), ProblemType.ELEMENT_UNAVAILABLE),
     (engine.LogFailed(f"EIO on {SECRET_PATH}"), ProblemType.ELEMENT_UNAVAILABLE),

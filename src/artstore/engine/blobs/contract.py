@@ -26,6 +26,8 @@ class Abilities:
     """A reader that is open goes on when the blob is deleted."""
     writers: int = 1
     """From so many threads blobs may be put and deleted at once, never two of them with the same path."""
+    readers: int = 1
+    """So many small blobs are read in about the time of one, by as many threads."""
     place: Mapping[str, str] | None = None
     """Where blobs lie, if that is not the element's root, in the words of ``element.json``. The root then
     has no ``files/``, and whoever finds the blobs finds ``element.json`` and ``FORMAT.md`` beside them."""

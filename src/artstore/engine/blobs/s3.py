@@ -16,66 +16,61 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-import obstore
-from obstore import exceptions
-from obstore.store import S3Store
-
 from artstore.engine.blobs.contract import Abilities, BlobMissing, Entries
-from artstore.engine.blobs.s3_errors import is_empty_range, translated
+from artstore.engine.blobs.s3_objects import Objects, S3Objects
 from artstore.engine.blobs.s3_options import S3Options
-from artstore.engine.blobs.s3_reader import WINDOW_BYTES, Fetched, S3Reader
+from artstore.engine.blobs.s3_reader import WINDOW_BYTES, S3Reader
 from artstore.engine.durable import remove_behind
 from artstore.engine.errors import StoreUnavailable
 
-_WRITERS = 8
+_AT_ONCE = 8
 _LARGE_BYTES = 1 << 20
 _LARGE_AT_ONCE = 2
-_PARTS_AT_ONCE = 2
-"""Bounds what writing has in memory: two documents of two parts, and one small document for each writer."""
-_MAX_PARTS = 9000
-"""S3 takes 10,000."""
+"""Bounds what writing has in memory: the parts of two documents, and one small document for each writer."""
 _DELETING = "deleting"
 
 
 class S3Blobs:
     """See the module. Raises StoreUnavailable for what may pass, StoreRefuses for what people must repair."""
 
-    def __init__(self, options: S3Options) -> None:
+    def __init__(self, options: S3Options, objects: Objects | None = None) -> None:
         """Asks nobody anything: the store need not be there yet."""
-        self._options = options
         self.abilities = Abilities(
-            moves_staged=False, flushes=False, survives_delete=True, writers=_WRITERS, place=options.place
+            moves_staged=False,
+            flushes=False,
+            survives_delete=True,
+            writers=_AT_ONCE,
+            readers=_AT_ONCE,
+            place=options.place,
         )
-        self._reading = _store(options, options.read_seconds)
-        self._writing = _store(options, options.write_seconds)
+        self._objects = objects or S3Objects(options)
         self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
         self._guard = threading.Lock()
         self._readers: Counter[str] = Counter()
         self._doomed: set[str] = set()
+        """What is deleted when its readers have closed."""
         self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="artstore-s3")
 
     def __repr__(self) -> str:
-        return f"S3Blobs({self._options.bucket!r}, {self._options.prefix!r})"
+        return f"S3Blobs({self.abilities.place})"
 
     def check(self) -> None:
         with suppress(BlobMissing):
-            self._fetch("element.json", 0, 1)
+            self._objects.get("element.json", 0, 1)
 
     def put(self, path: str, data: bytes | memoryview) -> None:
-        with translated():
-            obstore.put(self._writing, path, data, use_multipart=False)
+        self._objects.put(path, data)
         self._compare(path, 0, data, len(data))
 
     def put_staged(self, path: str, staged: Path) -> None:
         try:
             file = staged.open("rb")
         except FileNotFoundError:
-            self._fetch(path, 0, 1)  # raises BlobMissing
+            self._objects.get(path, 0, 1)  # raises BlobMissing
             return
         with file:
             size = os.fstat(file.fileno()).st_size
@@ -88,7 +83,7 @@ class S3Blobs:
 
     def delete(self, path: str) -> bool:
         try:
-            self._fetch(path, 0, 1)
+            self._objects.get(path, 0, 1)
         except BlobMissing:
             return False
         with self._guard:
@@ -110,34 +105,22 @@ class S3Blobs:
         with self._guard:
             self._readers[path] += 1
         try:
-            return S3Reader(partial(self._fetch, path), partial(self._closed, path))
+            return S3Reader(partial(self._objects.get, path), partial(self._closed, path))
         except BaseException:
             self._closed(path)
             raise
 
     def read(self, path: str, limit: int) -> bytes:
-        return self._fetch(path, 0, limit).data
+        return self._objects.get(path, 0, limit).data
 
     def entries(self, folder: str) -> Entries:
-        with translated():
-            found = obstore.list_with_delimiter(self._reading, folder)
-        return Entries(
-            folders=[path.rpartition("/")[2] for path in found["common_prefixes"]],
-            blobs=[meta["path"].rpartition("/")[2] for meta in found["objects"]],
-        )
+        return self._objects.folder(folder)
 
     def names(self, folder: str) -> list[str]:
         return self.entries(folder).blobs
 
     def walk(self, folder: str) -> Iterator[tuple[str, int]]:
-        pages = obstore.list(self._reading, folder, chunk_size=1000)
-        while True:
-            with translated():
-                page = next(pages, None)
-            if page is None:
-                return
-            for meta in page:
-                yield meta["path"], meta["size"]
+        return self._objects.below(folder)
 
     def clean(self, folder: str) -> int:
         marks = [path for path, _ in self.walk(f"{_DELETING}/{folder}")]
@@ -149,18 +132,8 @@ class S3Blobs:
     def close(self) -> None:
         self._sweeper.shutdown(wait=True)
 
-    # Within
-
     def _put_large(self, path: str, file: BinaryIO, size: int) -> None:
-        with translated():
-            obstore.put(
-                self._writing,
-                path,
-                file,
-                use_multipart=size > self._options.multipart_bytes,
-                chunk_size=max(self._options.multipart_bytes, -(-size // _MAX_PARTS)),
-                max_concurrency=_PARTS_AT_ONCE,
-            )
+        self._objects.put_file(path, file, size)
         file.seek(0)
         for start in range(0, size, WINDOW_BYTES):
             self._compare(path, start, file.read(WINDOW_BYTES), size)
@@ -168,26 +141,15 @@ class S3Blobs:
     def _compare(self, path: str, start: int, written: bytes | memoryview, size: int) -> None:
         """Reads back a part of a blob that was written with ``size`` bytes."""
         try:
-            found = self._fetch(path, start, max(1, len(written)))
+            found = self._objects.get(path, start, len(written))
         except BlobMissing:
             raise StoreUnavailable("what was written is not there when it is read back") from None
         if found.size != size or found.data != written:
             raise StoreUnavailable("what is read back differs from what was written")
 
-    def _fetch(self, path: str, start: int, length: int) -> Fetched:
-        with translated(path):
-            try:
-                answer = obstore.get(self._reading, path, options={"range": (start, start + length)})
-                return Fetched(bytes(answer.bytes()), answer.meta["size"], answer.meta["e_tag"])
-            except exceptions.BaseError as error:
-                if not is_empty_range(error):
-                    raise
-                meta = obstore.head(self._reading, path)
-                return Fetched(b"", meta["size"], meta["e_tag"])
-
     def _remove(self, path: str) -> None:
-        with suppress(BlobMissing), translated(path):
-            obstore.delete(self._writing, path)
+        with suppress(BlobMissing):
+            self._objects.delete(path)
 
     def _closed(self, path: str) -> None:
         """A reader is done. Does not block."""
@@ -208,29 +170,3 @@ class S3Blobs:
             self._doomed.discard(path)
         self._remove(path)
         self._remove(f"{_DELETING}/{path}")
-
-
-def _store(options: S3Options, seconds: float) -> S3Store:
-    return S3Store(
-        options.bucket,
-        prefix=options.prefix or None,
-        endpoint=options.endpoint,
-        region=options.region,
-        access_key_id=options.access_key_id,
-        secret_access_key=options.secret_access_key,
-        virtual_hosted_style_request=not options.path_style,
-        client_options={
-            "allow_http": (options.endpoint or "").startswith("http://"),
-            "connect_timeout": timedelta(seconds=options.connect_seconds),
-            "timeout": timedelta(seconds=seconds),
-        },
-        retry_config={
-            "max_retries": options.retries,
-            "retry_timeout": timedelta(seconds=options.retry_seconds),
-            "backoff": {
-                "init_backoff": timedelta(milliseconds=100),
-                "max_backoff": timedelta(seconds=3),
-                "base": 2,
-            },
-        },
-    )

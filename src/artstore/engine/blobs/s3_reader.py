@@ -2,25 +2,14 @@
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from artstore.engine.blobs.contract import BlobMissing
+from artstore.engine.blobs.s3_objects import Fetched
 
 FIRST_BYTES = 64 * 1024
 """Read when a blob is opened: most are had with that one request."""
 WINDOW_BYTES = 4 << 20
 """Read at once by whoever reads on: a request takes its time, whatever its size."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A part of a blob."""
-
-    data: bytes
-    size: int
-    """Of the whole blob."""
-    version: str | None
-    """Changes when the blob is replaced; None where the store does not tell."""
 
 
 class S3Reader:

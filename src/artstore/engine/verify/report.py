@@ -65,7 +65,7 @@ class Report:
     pending: int = 0
     """Records of the log that are durable and not yet in ``files/``."""
     store: dict[str, str] | None = None
-    """Where documents lie that were not checked, because they are not in the root; as ``element.json`` says."""
+    """Where documents lie that were not checked, for they are not in the root; as ``element.json`` says."""
 
     @property
     def clean(self) -> bool:
