@@ -37,7 +37,7 @@ class StorageSettings(ServiceSettings):
     Two elements with one prefix: the second says so and stays without an index."""
     database_url: SecretStr
     """PostgreSQL, ``postgresql://…``; holds the index only. While it is away the element serves on."""
-    inline_limit: Annotated[int, Field(ge=0, le=16 * 1024**2)] = 64 * 1024
+    inline_limit: Annotated[int, Field(ge=0, le=8 * 1024**2)] = 64 * 1024
     """Documents up to this size travel in the log record and cost no flush of their own; each byte of them is
     written twice. 0 stages every document."""
     max_file_bytes: Annotated[int, Field(gt=0)] = 10 * GIB
