@@ -1,43 +1,21 @@
 """The rules of the folders of documents: every document with its attributes, and nothing else."""
 
 import os
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-import pydantic_core
-
-from artstore.attributes import (
-    ATTRIBUTE_SUFFIX,
-    MAX_BYTES,
-    AttributesInvalid,
-    AttributesTooLarge,
-    FileAttributes,
-    attribute_name,
-    created_at_of,
-    folder_of,
-    is_sealed,
-    parse,
-)
-from artstore.attributes.seal import SEAL
+from artstore.attributes import ATTRIBUTE_SUFFIX, MAX_BYTES, FileAttributes, attribute_name
 from artstore.engine.description import ROOT
 from artstore.engine.durable import is_temporary
 from artstore.engine.layout import Layout
+from artstore.engine.verify.attributes import AttributeCheck
 from artstore.engine.verify.log import Pending
 from artstore.engine.verify.origins import Origin, Origins
 from artstore.engine.verify.reading import check_bytes, fault_of, is_folder, read_at_most
 from artstore.engine.verify.report import Report
 from artstore.engine.verify.rules import Rule
-
-_RULE_OF_FIELD = {
-    "": Rule.A001,
-    "schema_version": Rule.A004,
-    SEAL: Rule.A006,
-    "storage_path": Rule.N005,
-    "storage_filename": Rule.N005,
-}
 
 
 @dataclass(slots=True)
@@ -73,7 +51,7 @@ class FilesCheck:
         self._report = report
         self._pending = pending
         self._folders = sorted(folders)
-        self._origins = origins
+        self._attributes = AttributeCheck(origins, report.add)
         self._offline = offline
         self._advance = advance
         self._adopted_ids: set[UUID] = set()
@@ -149,49 +127,15 @@ class FilesCheck:
             return None
         self.documents += 1
         self.stored_bytes += len(data)
-        attributes = self._parse(path, stored, data)
-        if attributes is not None:
-            origin = self._check_origin(stored, data, attributes)
-            known = self._adopted_ids if origin is Origin.ADOPTED else ids
-            if attributes.file_id in known:
-                self._report.add(Rule.A005, path, attributes.file_id)
-            known.add(attributes.file_id)
+        checked = self._attributes.check(stored, data)
+        if checked is None:
+            return None
+        attributes, origin = checked
+        known = self._adopted_ids if origin is Origin.ADOPTED else ids
+        if attributes.file_id in known:
+            self._report.add(Rule.A005, path, attributes.file_id)
+        known.add(attributes.file_id)
         return attributes
-
-    def _parse(self, path: str, stored: str, data: bytes) -> FileAttributes | None:
-        try:
-            return parse(data, at=stored)
-        except AttributesTooLarge:
-            self._report.add(Rule.A002, path)
-        except AttributesInvalid as error:
-            self._report.add(_RULE_OF_FIELD.get(error.field, Rule.A003), path, error)
-        return None
-
-    def _check_origin(self, stored: str, data: bytes, attributes: FileAttributes) -> Origin:
-        """At most one finding: who renames or moves a document breaks several rules at once."""
-        origin = self._origins.of(stored, data, attributes)
-        match origin:
-            case Origin.UNSEALED:
-                self._report.add(Rule.A006, attribute_name(stored))
-            case Origin.CHANGED:
-                self._report.add(Rule.A007, attribute_name(stored))
-            case _:
-                self._check_names(stored, data, attributes.file_id, own=origin is Origin.OWN)
-        return origin
-
-    def _check_names(self, stored: str, data: bytes, file_id: UUID, *, own: bool) -> None:
-        folder, _, name = stored.rpartition("/")
-        members = pydantic_core.from_json(data)
-        told_name, told_path = members.get("storage_filename"), members.get("storage_path")
-        if told_name != name and (own or not _names(told_name, name)):
-            self._report.add(Rule.N001, stored, f"the attributes name it {told_name}")
-        elif is_sealed(data) and told_path != stored:
-            self._report.add(Rule.N002, stored, f"the attributes place it at {told_path}")
-        elif own and created_at_of(file_id) is not None:
-            if folder != f"files/{folder_of(file_id)}":
-                self._report.add(Rule.N003, stored, f"its id places it in files/{folder_of(file_id)}")
-            elif str(file_id) not in name:
-                self._report.add(Rule.N004, stored, f"its id is {file_id}")
 
     def _check_bytes(self, path: str, attributes: FileAttributes) -> None:
         self._report.documents += 1
@@ -210,11 +154,3 @@ class FilesCheck:
 
 def _join(folder: str, name: str) -> str:
     return name if folder == ROOT else f"{folder}/{name}"
-
-
-def _names(told: object, name: str) -> bool:
-    """Whether attributes of another maker name a file: with its folder, or in another form of Unicode."""
-    if told is None:
-        return True  # the name is where the attributes lie
-    bare = str(told).replace("\\", "/").rpartition("/")[2]
-    return unicodedata.normalize("NFC", bare) == unicodedata.normalize("NFC", name)
