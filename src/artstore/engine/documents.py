@@ -6,10 +6,13 @@ something gone therefore looks again.
 """
 
 import asyncio
+import re
+import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 from artstore.attributes import (
     ATTRIBUTE_SUFFIX,
@@ -36,25 +39,32 @@ Locate = Callable[[FileId], Awaitable[str | None]]
 _T = TypeVar("_T")
 _LOOKS = 20
 _REMEMBERED = 1 << 16
+_ID_IN_NAME = re.compile(r"_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
 
 
 class Places:
-    """Remembers where the latest documents lie; a wrong memory is found out by whoever looks there."""
+    """Remembers where the latest documents lie; a wrong memory is found out by whoever looks there.
+
+    For any thread.
+    """
 
     def __init__(self) -> None:
         self._paths: dict[FileId, str] = {}
+        self._guard = threading.Lock()
 
     def get(self, file_id: FileId) -> str | None:
         return self._paths.get(file_id)
 
     def remember(self, file_id: FileId, storage_path: str) -> None:
-        self._paths.pop(file_id, None)
-        self._paths[file_id] = storage_path
-        if len(self._paths) > _REMEMBERED:
-            del self._paths[next(iter(self._paths))]
+        with self._guard:
+            self._paths.pop(file_id, None)
+            self._paths[file_id] = storage_path
+            if len(self._paths) > _REMEMBERED:
+                del self._paths[next(iter(self._paths))]
 
     def forget(self, file_id: FileId) -> None:
-        self._paths.pop(file_id, None)
+        with self._guard:
+            self._paths.pop(file_id, None)
 
 
 class Documents:
@@ -173,10 +183,16 @@ class Documents:
         except ValueError:
             return None
         wanted = str(file_id)
-        for name in self._blobs.names(folder):
-            if wanted in name and name.endswith(ATTRIBUTE_SUFFIX):
-                return f"{folder}/{name.removesuffix(ATTRIBUTE_SUFFIX)}"
-        return None
+        names = [name for name in self._blobs.names(folder) if name.endswith(ATTRIBUTE_SUFFIX)]
+        found = next((name for name in names if wanted in name), None)
+        if found is None:
+            return None
+        # Documents of one hour are asked for together, by whoever checks or exports them while the index is
+        # away: what was read for one is remembered for all.
+        for name in names[:_REMEMBERED]:
+            if ids := _ID_IN_NAME.findall(name):
+                self.places.remember(FileId(UUID(ids[-1])), f"{folder}/{name.removesuffix(ATTRIBUTE_SUFFIX)}")
+        return f"{folder}/{found.removesuffix(ATTRIBUTE_SUFFIX)}"
 
     def _find_adopted(self, file_id: FileId) -> str | None:
         for document in self._adopted.find(file_id) if self._adopted is not None else ():

@@ -165,7 +165,7 @@ class _Reading:
     def _judge_end(self, pieces: list[_Piece]) -> None:
         known = self._checkpoint
         if not pieces:
-            if known is not None:
+            if known is not None and known.last_lsn > 0:
                 detail = f"there is no segment, though records up to {known.last_lsn} were written"
                 self._find(FindingKind.SHORT_LOG, self._folder, detail)
             return
