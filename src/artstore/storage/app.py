@@ -1,6 +1,6 @@
 """The composition root of the Storage Element service: the only module that knows all its parts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artstore.engine.blobs import Blobs
 from artstore.kernel.access import JwksClient, TokenVerifier
 from artstore.kernel.app import create_app as create_service
 from artstore.kernel.app import hot_route
@@ -23,7 +24,7 @@ from artstore.storage.files.document import Documents
 from artstore.storage.files.download import Downloads
 from artstore.storage.files.listing import Listing, listing_router
 from artstore.storage.files.upload import Uploads
-from artstore.storage.health import FollowerDependency, LogDependency
+from artstore.storage.health import FollowerDependency, LogDependency, StoreDependency
 from artstore.storage.refusals import REFUSED_CLASSES, refusal_of
 from artstore.storage.running import RunningElement
 from artstore.storage.settings import StorageSettings
@@ -43,7 +44,9 @@ def compose(settings: StorageSettings) -> FastAPI:
     name = f"artstore-storage-{settings.element_id}"
     database = Database(settings.database_url, application_name=name, pool_size=5)
     redis = connect(settings.redis_url, client_name=name)
-    element = RunningElement(settings, database, redis)
+    make_blobs = _object_store(settings)
+    element = RunningElement(settings, database, redis, make_blobs)
+    store = StoreDependency(lambda: element.engine, lambda: element.is_open)
     uploads = Uploads(element, max_file_bytes=settings.max_file_bytes, idle_seconds=settings.idle_seconds)
 
     @asynccontextmanager
@@ -65,6 +68,7 @@ def compose(settings: StorageSettings) -> FastAPI:
         version=__version__,
         verifier=TokenVerifier(JwksClient(settings.admin_url), settings.issuer),
         dependencies=[
+            *([store] if make_blobs is not None else []),
             LogDependency(lambda: element.engine),
             database.dependency(essential=False),
             RedisDependency(redis),
@@ -77,6 +81,16 @@ def compose(settings: StorageSettings) -> FastAPI:
         app.add_exception_handler(refused, _on_refused)
     _add_routes(app, element, uploads)
     return app
+
+
+def _object_store(settings: StorageSettings) -> Callable[[], Blobs] | None:
+    """Makes the storage of documents that do not lie in the root."""
+    options = settings.s3_options()
+    if options is None:
+        return None
+    from artstore.engine.blobs.s3 import S3Blobs
+
+    return lambda: S3Blobs(options)
 
 
 def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads) -> None:

@@ -1,12 +1,18 @@
 """Whether the element is well: for its announcement, and for ``/health/ready``."""
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from artstore.engine import Engine
+from artstore.engine import Engine, StoreUnavailable
 from artstore.kernel.dependencies import DependencyDown
 from artstore.storage.following import LogFollower
 from artstore.wire.elements import ElementHealth
+
+_T = TypeVar("_T")
+_FRESH_SECONDS = 2.0
 
 
 def health_of(engine: Engine, followers: Sequence[LogFollower], max_backlog_bytes: int) -> ElementHealth:
@@ -27,7 +33,7 @@ class FollowerDependency:
     essential: bool = False
 
     async def check(self) -> None:
-        away = self.follower().status.away
+        away = _part(self.follower).status.away
         if away is not None:
             raise DependencyDown(away)
 
@@ -41,6 +47,50 @@ class LogDependency:
     essential: bool = False
 
     async def check(self) -> None:
-        failed = self.engine().status().failed
+        failed = _part(self.engine).status().failed
         if failed is not None:
             raise DependencyDown(failed)
+
+
+class StoreDependency:
+    """The object store with the documents. It is essential until the element is open.
+
+    After that uploads go on without it, for as long as the log has room, and so do reads of what it has not.
+    """
+
+    name = "store"
+
+    def __init__(self, engine: Callable[[], Engine], is_open: Callable[[], bool]) -> None:
+        self._engine = engine
+        self._is_open = is_open
+        self._asking: asyncio.Task[str | None] | None = None
+        self._asked_at = float("-inf")
+
+    @property
+    def essential(self) -> bool:
+        return not self._is_open()
+
+    async def check(self) -> None:
+        # A store that does not answer keeps a thread waiting: one at a time, whoever asks.
+        if self._asking is None or (
+            self._asking.done() and time.monotonic() - self._asked_at > _FRESH_SECONDS
+        ):
+            self._asked_at = time.monotonic()
+            self._asking = asyncio.create_task(self._ask(), name="ask the store")
+        reason = await asyncio.shield(self._asking)
+        if reason is not None:
+            raise DependencyDown(reason)
+
+    async def _ask(self) -> str | None:
+        try:
+            await self._engine().check_files()
+        except StoreUnavailable as error:
+            return error.reason
+        return None
+
+
+def _part(part: Callable[[], _T]) -> _T:
+    try:
+        return part()
+    except StoreUnavailable:
+        raise DependencyDown("the element waits for its object store to be opened") from None

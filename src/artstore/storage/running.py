@@ -1,7 +1,9 @@
 """The element as it runs in this process: the engine, what follows its log, what makes it known."""
 
 import asyncio
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -10,8 +12,9 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from artstore.attributes import FileId
-from artstore.engine import Engine, EngineOptions
+from artstore.engine import Engine, EngineError, EngineOptions, StoreRefuses, StoreUnavailable
 from artstore.engine import Mode as EngineMode
+from artstore.engine.blobs import Blobs
 from artstore.kernel.background import Background
 from artstore.kernel.database import Database, migrate
 from artstore.kernel.logging import get_logger
@@ -30,24 +33,45 @@ from artstore.storage.metrics import ElementCollector
 from artstore.storage.settings import StorageSettings
 
 _LOCATE_SECONDS = 1.0
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 15.0
+_THREADS_FOR_STORE = 32
+"""A read from an object store waits for the network most of its time."""
 _MIGRATIONS = Path(__file__).parent / "index" / "migrations"
 _log = get_logger(__name__)
 
 
-class RunningElement:
-    """Made with the application, started and stopped with it. The parts exist from ``start`` on, not before.
-
-    Neither PostgreSQL nor Redis need to be there: what needs them keeps trying beside the service.
-    """
+@dataclass(frozen=True)
+class _Parts:
+    """What there is of an element once it is open."""
 
     engine: Engine
     announcer: Announcer
     rebuild: Rebuild
     index_follower: LogFollower
     events_follower: LogFollower
+    collector: ElementCollector
 
-    def __init__(self, settings: StorageSettings, database: Database, redis: Redis) -> None:
+
+class RunningElement:
+    """Made with the application, started and stopped with it.
+
+    Neither PostgreSQL nor Redis need to be there: what needs them keeps trying beside the service. Documents
+    that lie in an object store do: until it can be used, the parts of the element raise StoreUnavailable.
+    ``make_blobs`` is called for every attempt to open; None: documents lie in the root.
+    """
+
+    def __init__(
+        self,
+        settings: StorageSettings,
+        database: Database,
+        redis: Redis,
+        make_blobs: Callable[[], Blobs] | None = None,
+    ) -> None:
         self._settings = settings
+        self._make_blobs = make_blobs
+        self._parts: _Parts | None = None
+        self._waits_for: StoreUnavailable = StoreUnavailable("it was not asked yet")
         self._database = database
         self._redis = redis
         self._tables = index_tables(settings.table_prefix)
@@ -56,28 +80,88 @@ class RunningElement:
         self.index = IndexReader(database, self._repository)
 
     @property
+    def is_open(self) -> bool:
+        return self._parts is not None
+
+    @property
+    def engine(self) -> Engine:
+        return self._opened().engine
+
+    @property
+    def announcer(self) -> Announcer:
+        return self._opened().announcer
+
+    @property
+    def rebuild(self) -> Rebuild:
+        return self._opened().rebuild
+
+    @property
+    def index_follower(self) -> LogFollower:
+        return self._opened().index_follower
+
+    @property
+    def events_follower(self) -> LogFollower:
+        return self._opened().events_follower
+
+    @property
     def followers(self) -> Sequence[LogFollower]:
         return (self.index_follower, self.events_follower)
 
     async def start(self) -> None:
-        """Opens the root, which recovers it; then everything else begins. Raises EngineError."""
-        self.engine = await self._open_engine()
+        """Opens the root, which recovers it; then everything else begins. Raises EngineError.
+
+        Where an object store cannot be used now, opening is tried again beside the service.
+        """
         try:
-            self._compose()
-        except BaseException:
-            await self.engine.close()
-            raise
-        for follower in self.followers:
-            self._background.start(follower.name, follower.run)
-        self._background.start("announce", self.announcer.run)
+            await self._open()
+        except StoreUnavailable as error:
+            self._wait_for(error)
+            self._background.start("open", self._open_when_possible)
 
     async def stop(self) -> None:
         await self._background.stop()
-        REGISTRY.unregister(self._collector)
-        await self.engine.close()
+        if self._parts is not None:
+            REGISTRY.unregister(self._parts.collector)
+            await self._parts.engine.close()
+
+    def _opened(self) -> _Parts:
+        if self._parts is None:
+            raise type(self._waits_for)(self._waits_for.reason)
+        return self._parts
+
+    async def _open_when_possible(self) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while not self.is_open:
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            try:
+                await self._open()
+            except StoreUnavailable as error:
+                self._wait_for(error)
+            except EngineError as error:
+                # At the start this would have ended the process; now somebody reads the health of it.
+                self._wait_for(StoreRefuses(str(error)))
+
+    def _wait_for(self, error: StoreUnavailable) -> None:
+        if str(error) != str(self._waits_for):
+            _log.warning("the element cannot be opened yet", reason=error.reason)
+        self._waits_for = error
+
+    async def _open(self) -> None:
+        engine = await self._open_engine()
+        try:
+            parts = self._compose(engine)
+        except BaseException:
+            await engine.close()
+            raise
+        self._parts = parts
+        for follower in self.followers:
+            self._background.start(follower.name, follower.run)
+        self._background.start("announce", parts.announcer.run)
 
     async def _open_engine(self) -> Engine:
         settings = self._settings
+        blobs = self._make_blobs() if self._make_blobs is not None else None
         options = EngineOptions(
             element_id=settings.element_id,
             mode=EngineMode(settings.mode.value),
@@ -88,13 +172,15 @@ class RunningElement:
             max_backlog_bytes=settings.max_backlog_bytes,
             followers=(IndexTarget.name, EventsTarget.name),
             close_seconds=CLOSE_SECONDS / 2,
+            take_over=settings.s3_take_over,
+            threads=EngineOptions.threads if blobs is None else _THREADS_FOR_STORE,
         )
-        engine = await Engine.open(settings.root, options, locate=self._locate)
+        engine = await Engine.open(settings.root, options, locate=self._locate, blobs=blobs)
         _log.info("the element is open", element_id=engine.element.id, **vars(engine.recovery))
         return engine
 
-    def _compose(self) -> None:
-        settings, engine = self._settings, self.engine
+    def _compose(self, engine: Engine) -> _Parts:
+        settings = self._settings
         migrate_index = partial(
             migrate,
             settings.database_url,
@@ -104,17 +190,19 @@ class RunningElement:
             attributes={"prefix": self._tables.prefix},
         )
         index_target = IndexTarget(engine, self._database, self._repository, migrate_index)
-        self.rebuild = index_target.rebuild
-        self.index_follower = LogFollower(engine, index_target)
         stream = EventStream(self._redis, settings.element_id)
-        self.events_follower = LogFollower(engine, EventsTarget(engine, stream))
+        followers = (
+            LogFollower(engine, index_target),
+            LogFollower(engine, EventsTarget(engine, stream)),
+        )
         identity = Identity(
             url=settings.public_url, max_file_bytes=settings.max_file_bytes, started_at=datetime.now(UTC)
         )
-        health = partial(health_of, engine, self.followers, settings.max_backlog_bytes)
-        self.announcer = Announcer(engine, self._redis, identity, health)
-        self._collector = ElementCollector(engine, self.followers)
-        REGISTRY.register(self._collector)
+        health = partial(health_of, engine, followers, settings.max_backlog_bytes)
+        announcer = Announcer(engine, self._redis, identity, health)
+        collector = ElementCollector(engine, followers)
+        REGISTRY.register(collector)
+        return _Parts(engine, announcer, index_target.rebuild, *followers, collector)
 
     async def _locate(self, file_id: FileId) -> str | None:
         """For the engine, which does without it: whatever makes this slow must not make a download slow."""

@@ -6,15 +6,15 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from artstore.kernel.settings import ServiceSettings
 from artstore.storage.index.prefix import check_prefix, prefix_of
+from artstore.storage.object_store import ObjectStoreSettings
 from artstore.wire.elements import Mode
 
 GIB = 1024**3
 
 
-class StorageSettings(ServiceSettings):
-    """One process serves one element. Sizes are bytes."""
+class StorageSettings(ObjectStoreSettings):
+    """One process serves one element. Sizes are bytes. See also ``object_store``."""
 
     model_config = SettingsConfigDict(env_prefix="ARTSTORE_STORAGE_")
 
@@ -22,7 +22,8 @@ class StorageSettings(ServiceSettings):
     """Name of the element in the whole system. It stands in the element's root: a root with another name is
     refused at start, so that two elements never take each other's folder."""
     root: Path
-    """Folder of the element; made when it does not exist. Back it up, move it, mount it: all is in it."""
+    """Folder of the element; made when it does not exist. Back it up, move it, mount it: all is in it, unless
+    the documents lie in a bucket."""
     mode: Mode
     """``edit``, ``rw``, ``ro`` or ``ar``: given to a new element. An existing one keeps its own, and another
     one here stops the start: a mode is changed by a request, not by a slip in a file."""
@@ -31,7 +32,7 @@ class StorageSettings(ServiceSettings):
     for one start."""
     capacity_bytes: Annotated[int | None, Field(gt=0)] = None
     """Most that documents with their attributes may take. Default: what the disk has. More than the disk has
-    does no harm: the free room told is never more than the disk's."""
+    does no harm: the free room told is never more than the disk's. Needed where documents lie in a bucket."""
     table_prefix: str = ""
     """Begins the names of this element's tables in the schema ``storage``. Default: made of ``element_id``.
     Two elements with one prefix: the second says so and stays without an index."""

@@ -15,7 +15,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, kw_only=True)
 class S3Options:
-    """Raises ValueError for what cannot work. Neither ``repr`` nor ``place`` shows the secret."""
+    """Raises ValueError for what cannot work. Neither ``repr`` nor ``place`` shows the credentials."""
 
     bucket: str
     prefix: str = ""
@@ -23,7 +23,7 @@ class S3Options:
     endpoint: str | None = None
     """``http://`` or ``https://`` and the host of an S3-compatible store; None for AWS."""
     region: str = "us-east-1"
-    access_key_id: str
+    access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
     path_style: bool = False
     """The bucket in the path of each request (``host/bucket/key``), not in the host (``bucket.host/key``)."""
