@@ -44,7 +44,8 @@ class StagingFile:
         await self._settle()
         self._send()
         await self._settle()
-        await asyncio.wrap_future(self._threads.submit(self._flush))
+        self._underway = self._threads.submit(self._flush)
+        await self._settle()
         hit("upload.staged")
         return self._digest.hexdigest()
 
@@ -58,9 +59,15 @@ class StagingFile:
         await asyncio.wrap_future(self._threads.submit(self._remove))
 
     async def _settle(self) -> None:
-        underway, self._underway = self._underway, None
-        if underway is not None:
+        if (underway := self._underway) is None:
+            return
+        try:
             await asyncio.wrap_future(underway)
+        finally:
+            # A thread goes on when whoever waits for it is cancelled: ``discard`` must wait for it then, for
+            # a descriptor that is closed under it may be that of another document by the time it writes.
+            if underway.done():
+                self._underway = None
 
     def _send(self) -> None:
         chunks, self._gathered, self._gathered_bytes = self._gathered, [], 0
