@@ -43,7 +43,7 @@ def test_every_class_of_the_sdk_is_told_apart_on_purpose() -> None:
     """A new class below ArtStoreError falls to FAILED unless it is thought of here."""
     known = {
         *("BadProfile", "Rejected", "AccessRefused", "NotFound", "Conflict", "NoRoom", "Unavailable"),
-        *("Damaged", "ServiceFailed"),
+        *("Damaged", "Offline", "ServiceFailed"),
     }
     assert {child.__name__ for child in errors.ArtStoreError.__subclasses__()} == known
 
