@@ -76,6 +76,10 @@ class RunningSystem:
         assert pid is not None, f"{name} does not run"
         return pid
 
+    def part(self, name: str) -> object:
+        """The process called ``name``, as its launcher knows it."""
+        return self._system.parts[name].part
+
     async def start(self, name: str) -> None:
         await asyncio.to_thread(self._system.parts[name].start)
 

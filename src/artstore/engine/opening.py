@@ -248,6 +248,8 @@ class _Opening:
     def _check_mode(self) -> None:
         wanted, found = self._options.mode, self._description.mode
         if wanted is not None and wanted is not found and not self._options.confirm_mode:
+            # What the log told of the mode, so that whoever looks there to correct the settings finds it.
+            write_description(self._layout, read_description(self._layout).with_mode(found))
             raise ElementMismatch("the mode", wanted, found)
 
     def _clean_staging(self) -> int:

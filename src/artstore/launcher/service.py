@@ -3,7 +3,7 @@
 import http.client
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from artstore.launcher.errors import CannotStart, PortTaken
@@ -20,7 +20,10 @@ PORT_TAKEN_EXIT = 3
 
 
 class Service:
-    """A service process. ``folder`` is its working folder and of nobody else, by which it is found again."""
+    """A service process. ``folder`` is its working folder and of nobody else, by which it is found again.
+
+    ``environment`` is asked at each start: an element may have another mode by then.
+    """
 
     def __init__(
         self,
@@ -29,7 +32,7 @@ class Service:
         *,
         host: str,
         port: int,
-        environment: Mapping[str, str],
+        environment: Callable[[], Mapping[str, str]],
         folder: Path,
         log: Path,
     ) -> None:
@@ -38,7 +41,7 @@ class Service:
         self.port = port
         self.log = log
         self._arguments = [sys.executable, "-m", "artstore", command, "serve"]
-        self._environment = dict(environment)
+        self._environment = environment
         self._folder = folder
         self._process: Process | None = None
 
@@ -66,7 +69,7 @@ class Service:
             self._arguments,
             log=self.log,
             end_with=signal.SIGTERM,
-            env=self._environment,
+            env=self._environment(),
             cwd=self._folder,
         )
         try:

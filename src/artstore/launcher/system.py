@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -209,7 +210,7 @@ class System:
             environment.command(name),
             host=self.settings.host,
             port=int(environment.url(name).rpartition(":")[2]),
-            environment=environment.of(name),
+            environment=partial(environment.of, name),
             folder=self.folder.run(name),
             log=self.folder.log(name),
         )

@@ -12,7 +12,14 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from artstore.attributes import FileId
-from artstore.engine import Engine, EngineError, EngineOptions, StoreRefuses, StoreUnavailable
+from artstore.engine import (
+    ElementMismatch,
+    Engine,
+    EngineError,
+    EngineOptions,
+    StoreRefuses,
+    StoreUnavailable,
+)
 from artstore.engine import Mode as EngineMode
 from artstore.engine.blobs import Blobs
 from artstore.kernel.background import Background
@@ -175,7 +182,10 @@ class RunningElement:
             take_over=settings.s3_take_over,
             threads=EngineOptions.threads if blobs is None else _THREADS_FOR_STORE,
         )
-        engine = await Engine.open(settings.root, options, locate=self._locate, blobs=blobs)
+        try:
+            engine = await Engine.open(settings.root, options, locate=self._locate, blobs=blobs)
+        except ElementMismatch as error:
+            raise RuntimeError(_explained(error)) from error
         _log.info("the element is open", element_id=engine.element.id, **vars(engine.recovery))
         return engine
 
@@ -210,3 +220,13 @@ class RunningElement:
             return None
         async with asyncio.timeout(_LOCATE_SECONDS):
             return await self.index.storage_path(file_id)
+
+
+def _explained(error: ElementMismatch) -> str:
+    """The mismatch with the settings that end it, for the person who starts the service."""
+    if error.what != "the mode":
+        return str(error)
+    return (
+        f"{error}. To go on in the mode that it has, set ARTSTORE_STORAGE_MODE={error.found}. To give it the"
+        f" mode '{error.configured}', start it once with ARTSTORE_STORAGE_CONFIRM_MODE=true"
+    )

@@ -141,12 +141,13 @@ def _starter(folder: Path) -> Iterator[StartAdmin]:
         told = {
             f"ARTSTORE_ADMIN_{name.upper()}": value for name, value in values.items() if value is not None
         }
+        variables = {**os.environ, **told, **(environment or {})}
         service = Service(
             name,
             "admin",
             host="127.0.0.1",
             port=port,
-            environment={**os.environ, **told, **(environment or {})},
+            environment=lambda: variables,
             folder=folder / name,
             log=folder / f"{name}.log",
         )
