@@ -248,8 +248,10 @@ class _Opening:
     def _check_mode(self) -> None:
         wanted, found = self._options.mode, self._description.mode
         if wanted is not None and wanted is not found and not self._options.confirm_mode:
-            # What the log told of the mode, so that whoever looks there to correct the settings finds it.
-            write_description(self._layout, read_description(self._layout).with_mode(found))
+            described = read_description(self._layout)
+            if described.mode is not found:
+                # The log knew better: whoever looks there to correct the settings finds the truth.
+                write_description(self._layout, described.with_mode(found))
             raise ElementMismatch("the mode", wanted, found)
 
     def _clean_staging(self) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from artstore.engine import (
     RevisionMismatch,
     revision_of,
 )
+from artstore.engine.layout import Layout, read_description
 from tests.support.engines import describe, draft_of, fetch, store
 from tests.unit.engine.conftest import OpenElement
 
@@ -212,13 +214,14 @@ class TestMode:
         assert engine.element.mode is before
         assert engine.last_lsn == 0
 
-    async def test_is_remembered_and_compared(self, open_element: OpenElement) -> None:
+    async def test_is_remembered_and_compared(self, open_element: OpenElement, root: Path) -> None:
         engine = await open_element(mode=Mode.RW, follow_seconds=60.0, close_seconds=0.0)
         await engine.set_mode(Mode.RO)
         for _ in range(2):  # out of the log, then out of element.json
             await engine.close()
             with pytest.raises(ElementMismatch, match="mode"):
                 await open_element(mode=Mode.RW)
+            assert read_description(Layout(root)).mode is Mode.RO
             engine = await open_element(mode=Mode.RO)
             assert engine.element.mode is Mode.RO
             await engine.filed(engine.last_lsn)
