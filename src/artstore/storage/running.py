@@ -185,7 +185,8 @@ class RunningElement:
         try:
             engine = await Engine.open(settings.root, options, locate=self._locate, blobs=blobs)
         except ElementMismatch as error:
-            raise RuntimeError(_explained(error)) from error
+            error.args = (_explained(error),)
+            raise
         _log.info("the element is open", element_id=engine.element.id, **vars(engine.recovery))
         return engine
 
