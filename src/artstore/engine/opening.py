@@ -19,7 +19,7 @@ from artstore.engine.adopted import AdoptedList
 from artstore.engine.blobs import Blobs
 from artstore.engine.counting import Counting
 from artstore.engine.description import FILES, ROOT, is_sealed_description
-from artstore.engine.durable import is_temporary, make_folders, remove_behind
+from artstore.engine.durable import is_temporary, make_folders, move_durably, remove_behind
 from artstore.engine.effects import effect_of
 from artstore.engine.errors import ElementMismatch, NotAnElement
 from artstore.engine.failpoints import hit
@@ -255,10 +255,15 @@ class _Opening:
             raise ElementMismatch("the mode", wanted, found)
 
     def _clean_staging(self) -> int:
+        """Removes what no record names, unless a record that was lost may have named it."""
         strangers = [path for path in self._layout.staging.iterdir() if path.name not in self._staged]
+        loss = any(finding.kind.is_loss for finding in self._findings)
         for path in strangers:
-            remove_behind(path)
-        return len(strangers)
+            if loss:
+                move_durably(path, self._layout.quarantine / f"staging-{path.name}")
+            else:
+                remove_behind(path)
+        return 0 if loss else len(strangers)
 
     def _clean_left_overs(self) -> None:
         for folder in {FILES, *(path.rpartition("/")[0] for path in self._sizes)}:

@@ -1,4 +1,4 @@
-"""A staging file whose caller gives up in the middle."""
+"""What becomes of the bytes of large documents when something is cut short."""
 
 import asyncio
 import os
@@ -11,6 +11,8 @@ import pytest
 from artstore.engine import staging
 from artstore.engine.durable import write_all
 from artstore.engine.staging import GATHER_BYTES, StagingFile
+from tests.support.engines import store
+from tests.unit.engine.conftest import OpenElement
 
 
 @pytest.mark.parametrize("step", ["write", "flush"])
@@ -53,3 +55,24 @@ async def test_discard_waits_for_a_thread_whose_caller_was_cancelled(
         await discarding
     assert len(met) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_bytes_that_a_damaged_record_may_have_named_are_kept(
+    open_element: OpenElement, root: Path, damages: None
+) -> None:
+    """They are all that is left of a document that was acknowledged."""
+    engine = await open_element(inline_limit=100, follow_seconds=60.0, close_seconds=0.0)
+    await store(engine, b"large" * 100)
+    await store(engine, b"small")
+    await engine.close()
+    (segment,) = [path for path in (root / "wal").glob("*.log") if b"large" not in path.read_bytes()]
+    log = bytearray(segment.read_bytes())
+    log[log.index(b'"file_id"')] ^= 1
+    segment.write_bytes(log)
+    (staged,) = (root / "staging").iterdir()
+
+    engine = await open_element()
+
+    assert engine.recovery.loss
+    assert list((root / "staging").iterdir()) == []
+    assert (root / "quarantine" / f"staging-{staged.name}").read_bytes() == b"large" * 100
