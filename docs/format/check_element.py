@@ -43,9 +43,9 @@ if "adopted" in element:
     lines = [json.loads(line) for line in (root / "adopted.jsonl").read_bytes().splitlines()]
     adopted = {line["path"]: int(line["crc32"], 16) for line in lines}
 folders = sorted({"files", *element.get("adopted", {"folders": []})["folders"]})
-paths = [path for folder in folders for path in (root / folder).glob("*" if folder == "." else "**/*")]
+paths = {path for folder in folders for path in (root / folder).glob("*" if folder == "." else "**/*")}
 for path in (path for path in sorted(paths) if path.is_file()):
-    found, beside = [], path.with_name(path.name + ".attr.json").exists()
+    found, beside = [], path.with_name(path.name + ".attr.json") in paths
     own = path.parent == root and path.name in ("element.json", "FORMAT.md", "adopted.jsonl")
     try:
         if path.name.endswith(".attr.json"):

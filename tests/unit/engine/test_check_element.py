@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from artstore.engine import Engine
+from tests.support.engines import options_of, store
+
 REPOSITORY = Path(__file__).parents[3]
 PROGRAM = REPOSITORY / "docs" / "format" / "check_element.py"
 FIXTURES = REPOSITORY / "tests" / "fixtures" / "format"
@@ -51,6 +54,13 @@ def test_leaves_some_to_the_other_checker(code: str) -> None:
 @pytest.mark.parametrize("name", ["clean", "clean_new", "clean_offline", "clean_version_1", "clean_adopted"])
 def test_finds_nothing_in_a_clean_element(name: str) -> None:
     assert check(FIXTURES / name) == ([], False, 0)
+
+
+async def test_names_as_long_as_a_file_system_takes(tmp_path: Path) -> None:
+    engine = await Engine.open(tmp_path / "element", options_of())
+    await store(engine, name="n" * 255)
+    await engine.close()
+    assert check(tmp_path / "element") == ([], False, 0)
 
 
 def test_tells_that_the_log_holds_more() -> None:
