@@ -37,7 +37,7 @@ def verify(
         try:
             report = check(root)
         except Locked as error:
-            say(f"{root}: {error}; stop the service first")
+            say(f"{root}: {error}")
             raise typer.Exit(exits.CANNOT_START) from error
         found = found or not report.clean
         if as_json:
