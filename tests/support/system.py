@@ -207,7 +207,7 @@ class Account:
         self.system = system
         self.name = name
         self.token = ""
-        self._credentials = (client_id, client_secret)
+        self.credentials = (client_id, client_secret)
         self.http = httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=200))
 
     @asynccontextmanager
@@ -224,7 +224,7 @@ class Account:
                 answer = await self.http.post(
                     f"{self.system.admin_url}/api/v1/auth/token",
                     data={"grant_type": "client_credentials"},
-                    auth=self._credentials,
+                    auth=self.credentials,
                 )
             except httpx.TransportError:
                 return False
