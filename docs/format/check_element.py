@@ -62,6 +62,8 @@ for segment in (root / "wal").glob("*.log"):  # a record begins with its length,
         newest, at = max(newest, int.from_bytes(data[at + 8 : at + 16], "little")), at + 8 + length
 if (root / "wal/checkpoint.json").exists():
     followed = json.loads((root / "wal/checkpoint.json").read_bytes())["files_lsn"]
+if not (root / "files").exists() and "store" in json.loads((root / "element.json").read_bytes()):
+    print("note: the documents lie in an object store and were not checked; see FORMAT.md, section 2")
 if newest > followed:
     print("note: wal/ holds changes that files/ has not yet; start the element, or read FORMAT.md, section 6")
 sys.exit(wrong > 0)

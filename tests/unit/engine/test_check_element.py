@@ -56,6 +56,12 @@ def test_finds_nothing_in_a_clean_element(name: str) -> None:
     assert check(FIXTURES / name) == ([], False, 0)
 
 
+def test_tells_that_the_documents_lie_elsewhere() -> None:
+    command = [sys.executable, "-S", "-I", PROGRAM, FIXTURES / "clean_store"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "note: the documents lie in an object store and were not checked" in done.stdout
+
+
 async def test_names_as_long_as_a_file_system_takes(tmp_path: Path) -> None:
     engine = await Engine.open(tmp_path / "element", options_of())
     await store(engine, name="n" * 255)

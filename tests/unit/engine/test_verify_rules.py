@@ -103,8 +103,14 @@ class TestCleanElements:
             "clean_new": (0, 0, 0),
             "clean_offline": (2, 0, 0),
             "clean_pending": (4, 96, 5),
+            "clean_store": (2, 52, 2),
             "clean_version_1": (3, 30, 0),
         }
+
+    def test_documents_elsewhere_are_told_of(self) -> None:
+        told = {root.name: verify(root).store for root in CLEAN}
+        assert told.pop("clean_store") == {"kind": "s3", "bucket": "archives", "prefix": "elements/fixture"}
+        assert set(told.values()) == {None}
 
     def test_verification_changes_nothing(self) -> None:
         before = tree(FIXTURES)
