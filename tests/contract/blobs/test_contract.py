@@ -89,6 +89,7 @@ class TestPutStaged:
         content = os.urandom(size)
         staged = stage(content)
         blobs.put_staged(PATH, staged)
+        blobs.flush()
         assert not staged.exists()
         assert content_of(blobs, PATH) == content
         assert dict(blobs.walk("files")) == {PATH: size}

@@ -80,7 +80,7 @@ class Blobs(Protocol):
         """Puts bytes under a path. May be repeated."""
 
     def put_staged(self, path: str, staged: Path) -> None:
-        """Puts the bytes of a flushed local file under a path; the file is gone afterwards.
+        """Puts the bytes of a flushed local file under a path; the file is gone after the next ``flush``.
 
         May be repeated: where the file is gone and the path is there, it was done before. Raises BlobMissing
         where neither is there.

@@ -1,10 +1,12 @@
 """Blobs on a local disk."""
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from artstore.engine.blobs.contract import Abilities, BlobMissing, Entries
@@ -16,7 +18,6 @@ from artstore.engine.durable import (
     flush_folder,
     is_temporary,
     make_folders,
-    move_behind,
     remove_behind,
     write_all,
 )
@@ -24,10 +25,15 @@ from artstore.engine.durable import (
 _FEW = 4
 """Up to so many changed files are flushed one by one; for more, one flush of the file system is cheaper."""
 _MAX_KNOWN_FOLDERS = 4096
+_NO_LINKS = {errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 
 
 class LocalBlobs:
-    """Blobs as plain files below ``root``, which is on one file system with the staging folder."""
+    """Blobs as plain files below ``root``, which is on one file system with the staging folder.
+
+    A staged file is linked to its place and loses its first name only after the next flush: if it were
+    renamed, a power cut might leave it in neither of the two folders, of which one may have been flushed.
+    """
 
     abilities = Abilities(moves_staged=True, flushes=True, survives_delete=True)
 
@@ -37,6 +43,10 @@ class LocalBlobs:
         self._known_folders: set[str] = set()
         self._changed_folders: set[str] = set()
         self._written: list[str] = []
+        self._placed: list[Path] = []
+        """Staged files that have their new name too."""
+        self._guard = threading.Lock()
+        self._flushing = threading.Lock()
         self._token = secrets.token_hex(6)
         self._count = 0
 
@@ -47,8 +57,7 @@ class LocalBlobs:
         # As durable.write_behind, without its Path objects: two of these for each document make them half of
         # what following costs.
         folder = self._folder_of(path)
-        self._count += 1
-        temporary = f"{folder}/{TEMPORARY_PREFIX}{self._token}{self._count}"
+        temporary = self._temporary_in(folder)
         target = f"{self._prefix}{path}"
         with disk_errors(f"write {path}"):
             try:
@@ -59,31 +68,56 @@ class LocalBlobs:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary)  # noqa: PTH108 - see above
                 raise
-        self._written.append(target)
+        with self._guard:
+            self._written.append(target)
 
     def put_staged(self, path: str, staged: Path) -> None:
-        self._folder_of(path)
+        folder = self._folder_of(path)
         target = self._root / path
         try:
-            move_behind(staged, target)
+            with disk_errors(f"place {path}"):
+                if not (target.exists() and target.samefile(staged)):
+                    self._link(staged, target, folder)
         except FileNotFoundError:
             if not target.exists():
                 raise BlobMissing(path) from None
-        self._changed_folders.add(str(staged.parent))
+            return
+        with self._guard:
+            self._placed.append(staged)
+
+    def _link(self, staged: Path, target: Path, folder: str) -> None:
+        temporary = Path(self._temporary_in(folder))
+        try:
+            temporary.hardlink_to(staged)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            staged.rename(target)  # atomic on every file system that has no hard links and a journal
+            return
+        temporary.rename(target)
 
     def delete(self, path: str) -> bool:
         target = self._root / path
         removed = remove_behind(target)
         if removed:
-            self._changed_folders.add(str(target.parent))
+            with self._guard:
+                self._changed_folders.add(str(target.parent))
         return removed
 
     def flush(self) -> None:
-        written, self._written = self._written, []
-        folders, self._changed_folders = self._changed_folders, set()
-        if len(written) + len(folders) > _FEW:
-            flush_filesystem(self._root)
-            return
+        with self._flushing:  # whoever comes second must not return before what the first one took is flushed
+            with self._guard:
+                written, self._written = self._written, []
+                placed, self._placed = self._placed, []
+                folders, self._changed_folders = self._changed_folders, set()
+            if len(written) + len(folders) > _FEW:
+                flush_filesystem(self._root)
+            else:
+                self._flush_each(written, folders)
+            for staged in placed:
+                remove_behind(staged)
+
+    def _flush_each(self, written: Iterable[str], folders: Iterable[str]) -> None:
         for path in written:
             with contextlib.suppress(FileNotFoundError):  # it was deleted again
                 flush_file(Path(path))
@@ -148,14 +182,19 @@ class LocalBlobs:
     def _folder_of(self, path: str) -> str:
         """The folder that a blob goes into; it exists afterwards, durable after the next flush."""
         folder = f"{self._prefix}{path.rpartition('/')[0]}"
-        if folder not in self._known_folders:
-            made = make_folders(Path(folder), flush=False)
-            self._changed_folders.update(str(each.parent) for each in made)
+        made = make_folders(Path(folder), flush=False) if folder not in self._known_folders else ()
+        with self._guard:
             if len(self._known_folders) >= _MAX_KNOWN_FOLDERS:
                 self._known_folders.clear()
             self._known_folders.add(folder)
-        self._changed_folders.add(folder)
+            self._changed_folders.update(str(each.parent) for each in made)
+            self._changed_folders.add(folder)
         return folder
+
+    def _temporary_in(self, folder: str) -> str:
+        with self._guard:
+            self._count += 1
+            return f"{folder}/{TEMPORARY_PREFIX}{self._token}{self._count}"
 
 
 class LocalReader:

@@ -10,7 +10,9 @@ class FindingKind(StrEnum):
     """``is_loss`` tells which of them mean that something acknowledged may be gone or wrong."""
 
     TORN_TAIL = "torn-tail"
-    """The last batch was not wholly written when all stopped; nobody was told of it."""
+    """The last batch was not wholly written when all stopped; nobody was told of it.
+
+    Damage to the last batch alone, after a crash, looks the same: hence the copy in the quarantine."""
     DAMAGED_RECORD = "damaged-record"
     """Bytes between records are not one; the records behind them were kept."""
     DAMAGED_HEADER = "damaged-header"

@@ -33,8 +33,6 @@ class Segment:
         self.header = header
         self.end = end
         """Where the next record will begin, in bytes."""
-        self.damaged = False
-        """Whether recovery found a place in it that cannot be read."""
         self._offsets = array("Q")
         self._descriptor = descriptor
         self._guard = threading.Lock()

@@ -127,7 +127,7 @@ class TestTornTail:
 
     def test_of_a_batch_that_was_written_out_of_order(self, folder: Path) -> None:
         """The disk may write the second record of a batch before the first: what is whole is kept."""
-        write_log(folder, LETTERS, segment_bytes=4096, close=False)
+        write_log(folder, LETTERS[:4], segment_bytes=4096, close=False)
         (path,) = segments(folder)
         start = HEADER_BYTES + 4 * RECORD
         data = bytearray(path.read_bytes())
@@ -136,11 +136,24 @@ class TestTornTail:
 
         texts, log = recovered(folder)
 
-        assert texts == {1: "a", 2: "b", 3: "c", 4: "d", 6: "f", 7: "g"}
-        assert {finding.kind for finding in log.findings} == {
-            FindingKind.DAMAGED_RECORD,
-            FindingKind.MISSING_RECORDS,
-        }
+        assert texts == {1: "a", 2: "b", 3: "c", 4: "d", 6: "f"}
+        (finding,) = log.findings
+        assert (finding.kind, finding.first_lsn, finding.last_lsn) == (FindingKind.TORN_TAIL, 5, 5)
+        assert finding.kept_as is not None
+        assert (folder.parent / finding.kept_as).read_bytes() == path.read_bytes().rstrip(b"\0")
+        for _ in range(2):  # it does not become damage when the log goes on behind it
+            outcome = recover(folder, folder.parent / "quarantine", ELEMENT, None, lambda _: None)
+            again = Log(folder, ELEMENT, outcome.segments, outcome.last_lsn, 4096)
+            again.begin_segment()
+            again.append([body("x")])
+            again.close()
+            assert [found.kind for found in outcome.findings] == [FindingKind.TORN_TAIL]
+        assert kinds(folder, lsn=6, last=8, closed=True) == [FindingKind.TORN_TAIL]
+
+    def test_of_a_batch_that_was_durable_is_damage(self, folder: Path) -> None:
+        write_log(folder, LETTERS[:4], segment_bytes=4096, close=False)
+        flip(segments(folder)[0], HEADER_BYTES + 4 * RECORD + 20)
+        assert kinds(folder, lsn=0, last=6) == [FindingKind.DAMAGED_RECORD, FindingKind.MISSING_RECORDS]
 
     def test_that_the_checkpoint_knows_as_durable_is_damage(self, folder: Path) -> None:
         write_log(folder, LETTERS, segment_bytes=4096, close=False)
