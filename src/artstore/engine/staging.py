@@ -84,8 +84,8 @@ class StagingFile:
 
     def _flush(self) -> None:
         assert self._descriptor is not None, "a document that is staged has bytes"
-        hit("upload.before_staging_flush")
         with disk_errors("flush the document"):
+            hit("upload.before_staging_flush")
             os.fdatasync(self._descriptor)
             self._close()
             flush_folder(self.path.parent)

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from artstore.engine.durable import remove_behind
+from artstore.engine.durable import disk_errors, remove_behind
 from artstore.engine.errors import DiskFull, EngineError, LogFailed
 from artstore.engine.failpoints import hit
 from artstore.engine.log.header import HEADER_BYTES, SegmentHeader
@@ -81,7 +81,8 @@ class Log:
         """Begins the segment that the next batch goes into; durable on return. Raises DiskFull, OSError."""
         first_lsn = Lsn(self._durable + 1)
         prepared = self._take_prepared()
-        hit("segment.before_header")
+        with disk_errors("begin a segment of the log"):
+            hit("segment.before_header")
         header = SegmentHeader.fresh(first_lsn, self._element, prepared.stat().st_size)
         segment = create_segment(self._folder / f"{first_lsn:020d}.log", header, prepared)
         hit("segment.created")
@@ -113,13 +114,13 @@ class Log:
             raise self._failed(error) from error
         first = Lsn(self._durable + 1)
         buffers, offsets = _encode(bodies, first, segment)
-        hit("log.before_write")
         try:
+            hit("log.before_write")
             segment.append(buffers, size)
         except OSError as error:
             raise self._cut_back(segment, error, flushing=False) from error
-        hit("log.before_flush")
         try:
+            hit("log.before_flush")
             segment.flush()
         except OSError as error:
             raise self._cut_back(segment, error, flushing=True) from error
