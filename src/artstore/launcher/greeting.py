@@ -2,8 +2,12 @@
 
 import base64
 import json
+import shlex
+import shutil
+import sys
 import urllib.parse
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 from artstore.launcher.errors import CannotStart
@@ -17,6 +21,7 @@ def greeting(system: System, seconds: float) -> str:
     token = fresh_token(system)
     profile = system.profile
     elements = "\n".join(_element_line(system, element.element_id) for element in system.settings.elements)
+    path, program = shlex.quote(str(system.folder.profile)), _program()
     return f"""\
 ArtStore is ready after {seconds:.1f} s.
 
@@ -38,9 +43,16 @@ ID=$(curl -sS -H "Authorization: Bearer $TOKEN" -F description='A trial' -F file
 curl -sS -H "Authorization: Bearer $TOKEN" -G --data-urlencode 'q=trial' {profile.query_url}/api/v1/search
 curl -sS -H "Authorization: Bearer $TOKEN" -o copy.txt {profile.query_url}/api/v1/files/$ID/download
 
-Or: export ARTSTORE_PROFILE={system.folder.profile}; artstore put first.txt; artstore search first
+Or: export ARTSTORE_PROFILE={path}; {program} put first.txt; {program} search first
 
 Ctrl-C stops everything."""
+
+
+def _program() -> str:
+    """What a shell finds the command line by: its name where that is enough, else its file beside Python."""
+    if shutil.which("artstore") is not None:
+        return "artstore"
+    return shlex.quote(str(Path(sys.executable).with_name("artstore")))
 
 
 def _element_line(system: System, name: str) -> str:
