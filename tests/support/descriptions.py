@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,9 @@ def application(service: str) -> FastAPI:
     return made
 
 
+@cache
 def description(service: str) -> dict[str, Any]:
-    """What the service answers at ``/openapi.json``."""
+    """What the service answers at ``/openapi.json``; not to be changed."""
     described: dict[str, Any] = application(service).openapi()
     return described
 
