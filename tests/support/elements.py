@@ -116,12 +116,15 @@ class AtElement:
                 return float(value)
         return 0.0
 
+    async def index_lag(self) -> float:
+        """Changes that the index has not taken."""
+        return await self.metric("artstore_storage_follower_lag", follower="index")
+
     async def index_has_all(self) -> None:
         """Until the index has everything that the log has."""
 
         async def caught_up() -> bool:
-            log = await self.told("wal")
-            return bool(log["followers"]["index"]["lag"] == 0)
+            return await self.index_lag() == 0
 
         await eventually(caught_up, "the index does not catch up")
 

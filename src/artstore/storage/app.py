@@ -25,6 +25,7 @@ from artstore.storage.files.download import Downloads
 from artstore.storage.files.listing import Listing, listing_router
 from artstore.storage.files.upload import Uploads
 from artstore.storage.health import FollowerDependency, LogDependency, StoreDependency
+from artstore.storage.index.endpoints import index_router
 from artstore.storage.refusals import REFUSED_CLASSES, refusal_of
 from artstore.storage.running import RunningElement
 from artstore.storage.settings import StorageSettings
@@ -117,6 +118,7 @@ def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads) -> None
     app.include_router(listing_router(Listing(element)))
     app.include_router(element_router(element))
     app.include_router(mode_router(element))
+    app.include_router(index_router(element))
 
 
 async def _on_refused(request: Request, error: Exception) -> Response:

@@ -8,6 +8,7 @@ tries again with a growing, jittered pause, and catches up. Taking a change twic
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,12 +54,15 @@ class Target(Protocol):
         ...
 
 
+STARTING = "starting"
+
+
 @dataclass
 class FollowerStatus:
     """``position``: every change up to this LSN was taken. ``away``: why not at work now, or None."""
 
     position: int = 0
-    away: str | None = "starting"
+    away: str | None = STARTING
 
 
 class LogFollower:
@@ -76,6 +80,13 @@ class LogFollower:
     def lag(self) -> int:
         """Changes that are durable in the log and not yet with the target."""
         return max(0, self._log.last_lsn - self.status.position)
+
+    async def at_work(self, seconds: float) -> bool:
+        """Wait until the first attempt to begin has ended, for ``seconds`` at most; whether it is at work."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._moved:
+                await self._moved.wait_for(lambda: self.status.away != STARTING)
+        return self.status.away is None
 
     async def reached(self, lsn: int, seconds: float) -> bool:
         """Wait until the target took everything up to ``lsn``; False after ``seconds``."""
@@ -95,19 +106,20 @@ class LogFollower:
                 while True:
                     await self._follow()
             except TargetAway as reason:
-                self._set_away(str(reason))
+                await self._set_away(str(reason))
             except Exception as error:
-                self._set_away(f"failed: {type(error).__name__}")
+                await self._set_away(f"failed: {type(error).__name__}")
                 raise
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(_LONGEST_PAUSE_SECONDS, pause * 2)
 
     async def _open(self) -> None:
         position = await self._target.open()
-        await self._moved_to(position)
         if self.status.away is not None:
+            self.status.position = position
             _log.info("a follower is at work", follower=self.name, position=position, lag=self.lag)
             self.status.away = None
+        await self._moved_to(position)
 
     async def _follow(self) -> None:
         try:
@@ -133,7 +145,9 @@ class LogFollower:
         async with self._moved:
             self._moved.notify_all()
 
-    def _set_away(self, reason: str) -> None:
+    async def _set_away(self, reason: str) -> None:
         if self.status.away != reason:
             _log.warning("a follower is away", follower=self.name, reason=reason, lag=self.lag)
         self.status.away = reason
+        async with self._moved:
+            self._moved.notify_all()

@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from artstore.engine import Engine
 from artstore.storage.following import LogFollower
+from artstore.storage.index.rebuild import Rebuild
 
 UPLOADS = Counter(
     "artstore_storage_uploads",
@@ -30,9 +31,10 @@ BYTES_OUT = Counter("artstore_storage_sent_bytes", "Bytes of documents that were
 class ElementCollector(Collector):
     """Reads the state of the element when it is asked for, so that nobody has to keep gauges up to date."""
 
-    def __init__(self, engine: Engine, followers: Iterable[LogFollower]) -> None:
+    def __init__(self, engine: Engine, followers: Iterable[LogFollower], rebuild: Rebuild) -> None:
         self._engine = engine
         self._followers = tuple(followers)
+        self._rebuild = rebuild
 
     def describe(self) -> Iterable[Metric]:
         return ()  # registering asks for names; the state is not to be read for that
@@ -50,6 +52,13 @@ class ElementCollector(Collector):
         yield _gauge("log_bytes", "Bytes of the log on disk", status.bytes)
         yield CounterMetricFamily(
             "artstore_storage_log_flushes", "Times the log was flushed to disk", status.flushes
+        )
+        rebuilt = self._rebuild.progress
+        yield _gauge("index_rebuild_running", "1 while the index is being rebuilt", self._rebuild.is_running)
+        yield _gauge(
+            "index_rebuild_documents",
+            "Documents that the rebuild of the index under way, or the last one, has written",
+            rebuilt.documents if rebuilt is not None else 0,
         )
         lag = GaugeMetricFamily(
             "artstore_storage_follower_lag", "Changes that a follower has not taken", labels=["follower"]

@@ -31,11 +31,13 @@ from artstore.storage.events.follower import EventsTarget
 from artstore.storage.events.stream import EventStream
 from artstore.storage.following import LogFollower
 from artstore.storage.health import health_of
+from artstore.storage.index.beyond import BeyondIndex
 from artstore.storage.index.follower import IndexTarget
 from artstore.storage.index.reader import IndexReader
 from artstore.storage.index.rebuild import Rebuild
 from artstore.storage.index.repository import IndexRepository
 from artstore.storage.index.tables import SCHEMA, index_tables
+from artstore.storage.index.writer import IndexWriter
 from artstore.storage.metrics import ElementCollector
 from artstore.storage.settings import StorageSettings
 
@@ -55,6 +57,7 @@ class _Parts:
     engine: Engine
     announcer: Announcer
     rebuild: Rebuild
+    beyond_index: BeyondIndex
     index_follower: LogFollower
     events_follower: LogFollower
     collector: ElementCollector
@@ -101,6 +104,10 @@ class RunningElement:
     @property
     def rebuild(self) -> Rebuild:
         return self._opened().rebuild
+
+    @property
+    def beyond_index(self) -> BeyondIndex:
+        return self._opened().beyond_index
 
     @property
     def index_follower(self) -> LogFollower:
@@ -164,6 +171,7 @@ class RunningElement:
         self._parts = parts
         for follower in self.followers:
             self._background.start(follower.name, follower.run)
+        self._background.start("index rebuild", parts.rebuild.run)
         self._background.start("announce", parts.announcer.run)
 
     async def _open_engine(self) -> Engine:
@@ -200,10 +208,11 @@ class RunningElement:
             version_table=self._tables.version_table,
             attributes={"prefix": self._tables.prefix},
         )
-        index_target = IndexTarget(engine, self._database, self._repository, migrate_index)
+        writer = IndexWriter(engine, self._database, self._repository)
+        rebuild = Rebuild(engine, writer)
         stream = EventStream(self._redis, settings.element_id)
         followers = (
-            LogFollower(engine, index_target),
+            LogFollower(engine, IndexTarget(engine, writer, rebuild, migrate_index)),
             LogFollower(engine, EventsTarget(engine, stream)),
         )
         identity = Identity(
@@ -211,9 +220,9 @@ class RunningElement:
         )
         health = partial(health_of, engine, followers, settings.max_backlog_bytes)
         announcer = Announcer(engine, self._redis, identity, health)
-        collector = ElementCollector(engine, followers)
+        collector = ElementCollector(engine, followers, rebuild)
         REGISTRY.register(collector)
-        return _Parts(engine, announcer, index_target.rebuild, *followers, collector)
+        return _Parts(engine, announcer, rebuild, BeyondIndex(engine, followers[0]), *followers, collector)
 
     async def _locate(self, file_id: FileId) -> str | None:
         """For the engine, which does without it: whatever makes this slow must not make a download slow."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from artstore.attributes import FileAttributes, FileId, new_file_id
+from artstore.attributes import FileAttributes, FileId, created_at_of, new_file_id
 from artstore.engine import Change, ChangeKind, Lsn, Mode
 from artstore.storage.documents import document_json, event_json, public_fields
 from artstore.storage.index.batch import batch_of, batch_of_scan
@@ -107,14 +107,19 @@ class TestBatch:
         assert written is not None
         assert json.loads(written)["description"] == "new"
 
-    def test_a_deletion_keeps_nothing_but_the_owner(self) -> None:
+    def test_a_deletion_keeps_nothing_but_owner_and_time(self) -> None:
         of = attributes()
         batch = batch_of(
             [change(1, ChangeKind.PUT, of.file_id, of), change(2, ChangeKind.DELETE, of.file_id)]
         )
         row = batch.rows[of.file_id]
-        assert (row.lsn, row.created_by_id) == (2, "owner")
-        assert (row.attributes, row.storage_path, row.created_at) == (None, None, None)
+        assert (row.lsn, row.created_by_id, row.created_at) == (2, "owner", AT)
+        assert (row.attributes, row.storage_path) == (None, None)
+
+    def test_a_deletion_alone_has_the_time_of_its_id(self) -> None:
+        gone = new_file_id(AT)
+        row = batch_of([change(1, ChangeKind.DELETE, gone)]).rows[gone]
+        assert (row.created_at, row.created_by_id) == (created_at_of(gone), None)
 
     def test_json_names_the_columns(self) -> None:
         of = attributes(storage_path='files/a"b.pdf', storage_filename='a"b.pdf')

@@ -116,6 +116,18 @@ async def test_an_unexpected_error_is_told_and_ends_the_run() -> None:
     assert follower.status.away == "failed: ValueError"
 
 
+async def test_the_first_attempt_can_be_waited_for() -> None:
+    log, target = MemoryLog(), MemoryTarget(TargetAway("no answer"))
+    follower = LogFollower(log, target)
+    assert not await follower.at_work(0.01)
+    async with running(follower):
+        assert not await follower.at_work(5)
+        assert follower.status.away == "no answer"
+        await log.grow(1)
+        assert await follower.reached(1, 5)
+        assert await follower.at_work(0)
+
+
 async def test_waiting_for_what_does_not_come_ends() -> None:
     follower = LogFollower(MemoryLog(), MemoryTarget())
     assert not await follower.reached(1, 0.01)

@@ -46,7 +46,6 @@ def element_router(element: RunningElement) -> APIRouter:
                 name: FollowerReport(position=told.position, lag=told.lag, away=away.get(name))
                 for name, told in status.followers.items()
             },
-            index_rebuild_documents=element.rebuild.documents,
             recovery=dataclasses.asdict(status.recovery),
         )
 

@@ -60,7 +60,5 @@ class LogReport(BaseModel):
     segments: int
     bytes: int
     followers: dict[str, FollowerReport]
-    index_rebuild_documents: int | None = None
-    """How many documents a running rebuild of the index has written."""
     recovery: dict[str, Any]
     """What the last start found and did."""

@@ -6,44 +6,47 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
+from artstore.attributes.schema import Time
 from artstore.kernel.access import Principal, Requires
 from artstore.storage.documents import public_fields
 from artstore.storage.files.cursors import ChangeCursor, TimeCursor, decode_cursor, invalid_cursor
+from artstore.storage.files.merging import merged_page
 from artstore.storage.files.schemas import DocumentPage
+from artstore.storage.index.filters import Filters
+from artstore.storage.problem_answers import problems
 from artstore.storage.running import RunningElement
 from artstore.wire.documents import DocumentState, ElementDocumentPage
+from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
 
 MAX_LIMIT = 1000
-_WAIT_SECONDS = 2.0
-"""How long a listing waits for the index to take what was acknowledged before the request came."""
 _BEFORE_ALL = UUID(int=0)
 _AFTER_ALL = UUID(int=2**128 - 1)
 
 
 class Listing:
-    """Answers from the index. Raises IndexUnavailable and DatabaseDown."""
+    """Raises IndexUnavailable and DatabaseDown: a listing is complete, or there is none."""
 
     def __init__(self, element: RunningElement) -> None:
         self._element = element
 
-    async def by_time(self, owner: str | None, cursor: TimeCursor | None, limit: int) -> dict[str, Any]:
-        """A page of documents, with all that were acknowledged before unless the index is far behind."""
-        follower = self._element.index_follower
-        if follower.status.away is None:
-            await follower.reached(self._element.engine.last_lsn, _WAIT_SECONDS)
+    async def by_time(self, filters: Filters, cursor: TimeCursor | None, limit: int) -> dict[str, Any]:
+        """A page of documents, with all that was acknowledged before it was asked for."""
         after = None if cursor is None else (cursor.created_at, cursor.file_id)
-        rows = await self._element.index.documents(owner=owner, after=after, limit=limit + 1)
-        page = rows[:limit]
-        following = None
-        if len(rows) > limit and page[-1].created_at is not None:
-            following = TimeCursor(page[-1].created_at, page[-1].file_id).encode()
-        return {"items": [public_fields(row.attributes or {}) for row in page], "next_cursor": following}
+        last = await self._element.beyond_index.near()
+        rows, state = await self._element.index.documents(filters=filters, after=after, limit=limit + 1)
+        changes = await self._element.beyond_index.changes(state.position, last)
+        page = merged_page(rows, changes, filters, after, limit)
+        cursor = None if page.next_place is None else TimeCursor(*page.next_place)
+        return {"items": page.items, "next_cursor": cursor and cursor.encode()}
 
-    async def by_change(self, owner: str | None, cursor: ChangeCursor, limit: int) -> dict[str, Any]:
-        """A page of documents and deletions in the order of their last change: an ElementDocumentPage."""
+    async def by_change(self, filters: Filters, cursor: ChangeCursor, limit: int) -> dict[str, Any]:
+        """A page of documents and deletions in the order of their last change: an ElementDocumentPage.
+
+        It says up to which LSN it is complete.
+        """
         rows, state = await self._element.index.changed(
-            owner=owner, after=(cursor.lsn, cursor.file_id), limit=limit + 1
+            filters=filters, after=(cursor.lsn, cursor.file_id), limit=limit + 1
         )
         page = rows[:limit]
         items = [
@@ -67,25 +70,37 @@ class Listing:
 def listing_router(listing: Listing) -> APIRouter:
     router = APIRouter(tags=["files"])
 
-    @router.get("/api/v1/files", response_model=ElementDocumentPage | DocumentPage, summary="List documents")
+    @router.get(
+        "/api/v1/files",
+        response_model=ElementDocumentPage | DocumentPage,
+        summary="List documents",
+        responses=problems(ProblemType.INVALID_CURSOR, ProblemType.DEPENDENCY_UNAVAILABLE),
+    )
     async def list_files(
         principal: Annotated[Principal, Requires(Scope.FILES_READ)],
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
+        created_from: Annotated[Time | None, Query(description="Created at this time or later")] = None,
+        created_to: Annotated[Time | None, Query(description="Created before this time")] = None,
+        state: Annotated[DocumentState | None, Query()] = None,
         since_lsn: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
     ) -> JSONResponse:
-        """The caller's documents, or everybody's with ``files:all``, oldest first.
+        """The caller's documents, or everybody's with `files:all`, oldest first: all that were acknowledged,
+        or 503 where that cannot be told now.
 
-        With ``since_lsn``: documents whose last change came after that LSN, and deletions, in the order of
-        change.
+        With `since_lsn`, or for deleted ones: documents whose last change came after that LSN, and deletions,
+        in the order of change, complete up to `last_lsn`. Times are those of RFC 3339. Give the same filters
+        with each cursor.
         """
         owner = None if principal.has(Scope.FILES_ALL) else principal.account_id
+        filters = Filters(owner=owner, created_from=created_from, created_to=created_to, state=state)
         begin = None if cursor is None else decode_cursor(cursor)
-        if since_lsn is not None or isinstance(begin, ChangeCursor):
+        by_change = since_lsn is not None or state is DocumentState.DELETED
+        if by_change or isinstance(begin, ChangeCursor):
             if isinstance(begin, TimeCursor):
                 raise invalid_cursor()
             after = begin or ChangeCursor(since_lsn or 0, _AFTER_ALL if since_lsn else _BEFORE_ALL)
-            return JSONResponse(await listing.by_change(owner, after, limit))
-        return JSONResponse(await listing.by_time(owner, begin, limit))
+            return JSONResponse(await listing.by_change(filters, after, limit))
+        return JSONResponse(await listing.by_time(filters, begin, limit))
 
     return router

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from artstore.attributes import FileAttributes
+from artstore.attributes import FileAttributes, FileId, created_at_of
 from artstore.engine import Change, ChangeKind
 from artstore.storage.documents import unused_members
 
 
 @dataclass(frozen=True)
 class Row:
-    """The last known state of one document. A deletion has no path, no time and no attributes."""
+    """The last known state of one document. A deletion has no path and no attributes."""
 
     lsn: int
     storage_path: str | None = None
@@ -43,9 +43,7 @@ def batch_of(changes: Iterable[Change]) -> Batch:
         if change.file_id is None:
             continue
         if change.kind is ChangeKind.DELETE:
-            before = batch.rows.get(change.file_id)
-            owner = None if before is None else before.created_by_id
-            batch.rows[change.file_id] = Row(lsn=change.lsn, created_by_id=owner)
+            batch.rows[change.file_id] = _deletion(change.lsn, change.file_id, batch.rows.get(change.file_id))
         elif change.attributes is not None:
             batch.rows[change.file_id] = _row(change.attributes, change.lsn)
     return batch
@@ -54,6 +52,13 @@ def batch_of(changes: Iterable[Change]) -> Batch:
 def batch_of_scan(documents: Iterable[FileAttributes], lsn: int) -> Batch:
     """Documents as a walk over the files found them; ``lsn`` is the one that the walk stands for."""
     return Batch({document.file_id: _row(document, lsn) for document in documents})
+
+
+def _deletion(lsn: int, file_id: FileId, before: Row | None) -> Row:
+    """What a deletion does not say, the batch or the id may; the row that is there knows the rest."""
+    if before is not None:
+        return Row(lsn, created_at=before.created_at, created_by_id=before.created_by_id)
+    return Row(lsn, created_at=created_at_of(file_id))
 
 
 def _row(attributes: FileAttributes, lsn: int) -> Row:

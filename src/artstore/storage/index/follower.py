@@ -1,61 +1,53 @@
-"""The index as a target of the log: migrates, sees where it stands, rebuilds where it must, takes batches."""
+"""The index as a target of the log: migrates, sees where it stands, has it rebuilt where it must be."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from artstore.engine import Change, Engine, Lsn
-from artstore.kernel.database import Database, DatabaseDown
+from artstore.kernel.database import DatabaseDown
 from artstore.storage.following import TargetAway
-from artstore.storage.index.batch import batch_of
 from artstore.storage.index.rebuild import Rebuild
-from artstore.storage.index.repository import (
-    IndexRepository,
-    IndexState,
-    PositionMoved,
-    TablesMissing,
-    translated_absence,
-)
+from artstore.storage.index.repository import IndexState, PositionMoved, TablesMissing, translated_absence
+from artstore.storage.index.writer import ForeignTables, IndexWriter
 
 
 class IndexTarget:
-    """Follows the log into PostgreSQL. ``migrate`` is called until it succeeded once; raises DatabaseDown."""
+    """Follows the log into PostgreSQL. ``migrate`` is called until it succeeded once; raises DatabaseDown.
+
+    A rebuild runs beside it: the walk begins where the follower stands, and the follower goes on.
+    """
 
     name = "index"
     linger_seconds = 0.02
 
     def __init__(
-        self,
-        engine: Engine,
-        database: Database,
-        repository: IndexRepository,
-        migrate: Callable[[], Awaitable[None]],
+        self, engine: Engine, writer: IndexWriter, rebuild: Rebuild, migrate: Callable[[], Awaitable[None]]
     ) -> None:
         self._engine = engine
-        self._database = database
-        self._repository = repository
+        self._writer = writer
+        self._rebuild = rebuild
         self._migrate = migrate
         self._migrated = False
-        self._state: IndexState | None = None
-        self.rebuild = Rebuild(engine, database, repository, self.name)
 
     async def open(self) -> Lsn:
         with self._translated():
             if not self._migrated:
                 await self._migrate()
                 self._migrated = True
-            state = await self._stored_state()
-            reason = self._why_rebuild(state)
-            self._state = await self.rebuild.run(state, reason) if reason else state
-            return Lsn(self._state.position)
+            state, is_new = await self._writer.load()
+            reason = self._why_rebuild(state, is_new)
+            if reason is not None:
+                await self._rebuild.begin(self._kept_behind(), reason)
+            elif state.rebuilding_from is not None:
+                self._rebuild.go_on()
+            after = self._writer.state or state
+            return Lsn(after.position)
 
     async def take(self, changes: Sequence[Change]) -> None:
-        if self._state is None:
+        if self._writer.state is None:
             raise TargetAway("the index was not opened")
-        batch = batch_of(changes)
         with self._translated():
-            async with self._database.write() as db:
-                after = await self._repository.apply(db, batch, self._state, position=changes[-1].lsn)
-            self._state = after
+            await self._writer.take(changes)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -70,39 +62,20 @@ class IndexTarget:
         except PositionMoved as error:
             # Also after a commit whose answer was lost: open() reads the position anew and goes on there.
             raise TargetAway("the position of the index was moved by somebody else") from error
+        except ForeignTables as error:
+            raise TargetAway(f"{error}; set another table_prefix for {self._engine.element.id!r}") from error
 
-    async def _stored_state(self) -> IndexState:
-        element_id = self._engine.element.id
-        async with self._database.write() as db:
-            states = await self._repository.states(db)
-            if not states:
-                states = [self._first_state()]
-                await self._repository.create_state(db, states[0])
-        state = states[0]
-        if state.element_id != element_id:
-            raise TargetAway(
-                f"its tables belong to the element {state.element_id!r}; set another table_prefix"
-                f" for {element_id!r}"
-            )
-        return state
+    def _kept_behind(self) -> int:
+        # While new changes come, segments go up to what was acknowledged before the database was lost.
+        acknowledged = self._engine.status().followers[self.name].position
+        return max(self._engine.first_lsn - 1, acknowledged)
 
-    def _first_state(self) -> IndexState:
-        # Documents of an adopted archive never were in the log, so only a walk finds them.
-        has_documents = self._engine.capacity().documents > 0
-        return IndexState(
-            element_id=self._engine.element.id,
-            root_created_at=self._engine.element.created_at,
-            position=0,
-            deletions_since=0,
-            generation=0,
-            rebuilding_from=0 if has_documents else None,
-        )
-
-    def _why_rebuild(self, state: IndexState) -> str | None:
+    def _why_rebuild(self, state: IndexState, is_new: bool) -> str | None:
+        if is_new and self._engine.capacity().documents > 0:
+            # Documents of an adopted archive never were in the log, so only a walk finds them.
+            return "the index is new, the element is not"
         if state.root_created_at != self._engine.element.created_at:
             return "the index describes another root"
-        if state.rebuilding_from is not None:
-            return "the rows are not complete"
         if state.position < self._engine.first_lsn - 1:
             return "the log no longer has what the index lacks"
         if state.position > self._engine.last_lsn:

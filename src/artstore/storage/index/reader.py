@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from artstore.kernel.database import Database, ReadConnection
+from artstore.storage.index.filters import Filters
 from artstore.storage.index.repository import (
     IndexedDocument,
     IndexRepository,
@@ -32,17 +33,18 @@ class IndexReader:
             return await self._repository.storage_path(db, file_id)
 
     async def documents(
-        self, *, owner: str | None, after: tuple[datetime, UUID] | None, limit: int
-    ) -> list[IndexedDocument]:
-        async with self._reading() as (db, _):
-            return await self._repository.documents(db, owner=owner, after=after, limit=limit)
+        self, *, filters: Filters, after: tuple[datetime, UUID] | None, limit: int
+    ) -> tuple[list[IndexedDocument], IndexState]:
+        """Documents in order of time, and where the index stood before: they may go beyond it."""
+        async with self._reading() as (db, state):
+            return await self._repository.documents(db, filters=filters, after=after, limit=limit), state
 
     async def changed(
-        self, *, owner: str | None, after: tuple[int, UUID], limit: int
+        self, *, filters: Filters, after: tuple[int, UUID], limit: int
     ) -> tuple[list[IndexedDocument], IndexState]:
-        """Changes in order of LSN, and where the index stood before they were read: they may go beyond it."""
+        """Changes in order of LSN, and where the index stood before: they may go beyond it."""
         async with self._reading() as (db, state):
-            return await self._repository.changed(db, owner=owner, after=after, limit=limit), state
+            return await self._repository.changed(db, filters=filters, after=after, limit=limit), state
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[tuple[ReadConnection, IndexState]]:
@@ -58,6 +60,6 @@ class IndexReader:
         states = await self._repository.states(db)
         if not states:
             raise IndexUnavailable("the index is being set up")
-        if states[0].rebuilding_from is not None:
+        if not states[0].complete:
             raise IndexUnavailable("the index is being rebuilt from the files")
         return states[0]

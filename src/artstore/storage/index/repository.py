@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,12 +11,14 @@ from psycopg.errors import UndefinedTable
 from sqlalchemy import (
     BigInteger,
     DateTime,
+    Select,
     Text,
     Uuid,
+    and_,
     bindparam,
+    case,
     cast,
     column,
-    delete,
     func,
     or_,
     select,
@@ -30,7 +32,9 @@ from sqlalchemy.sql.dml import Insert
 
 from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.storage.index.batch import Batch
+from artstore.storage.index.filters import Filters
 from artstore.storage.index.tables import IndexTables
+from artstore.wire.documents import DocumentState
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class IndexState:
     deletions_since: int
     generation: int
     rebuilding_from: int | None
+    complete: bool
 
 
 @dataclass(frozen=True)
@@ -78,8 +83,8 @@ class IndexRepository:
     def __init__(self, tables: IndexTables) -> None:
         self._files = tables.files
         self._state = tables.state
-        self._apply = self._upsert(only_newer=True)
-        self._overwrite = self._upsert(only_newer=False)
+        self._upsert_change = self._upsert(found_by_walk=False)
+        self._upsert_found = self._upsert(found_by_walk=True)
 
     # What readers ask
 
@@ -94,36 +99,46 @@ class IndexRepository:
         return path
 
     async def documents(
-        self, db: ReadConnection, *, owner: str | None, after: tuple[datetime, UUID] | None, limit: int
+        self, db: ReadConnection, *, filters: Filters, after: tuple[datetime, UUID] | None, limit: int
     ) -> list[IndexedDocument]:
-        """Existing documents, oldest first, of ``owner`` or of all."""
+        """Existing documents, oldest first."""
         files = self._files
         query = (
-            select(files.c.file_id, files.c.lsn, files.c.created_at, files.c.attributes)
+            self._listed(filters)
             .where(files.c.attributes.is_not(None))
             .order_by(files.c.created_at, files.c.file_id)
             .limit(limit)
         )
-        if owner is not None:
-            query = query.where(files.c.created_by_id == owner)
         if after is not None:
             query = query.where(tuple_(files.c.created_at, files.c.file_id) > after)
         return [IndexedDocument(**row._mapping) for row in await db.execute(query)]
 
     async def changed(
-        self, db: ReadConnection, *, owner: str | None, after: tuple[int, UUID], limit: int
+        self, db: ReadConnection, *, filters: Filters, after: tuple[int, UUID], limit: int
     ) -> list[IndexedDocument]:
         """Documents and deletions in the order of their last change, those after (LSN, file_id)."""
         files = self._files
         query = (
-            select(files.c.file_id, files.c.lsn, files.c.created_at, files.c.attributes)
+            self._listed(filters)
             .where(tuple_(files.c.lsn, files.c.file_id) > after)
             .order_by(files.c.lsn, files.c.file_id)
             .limit(limit)
         )
-        if owner is not None:
-            query = query.where(files.c.created_by_id == owner)
         return [IndexedDocument(**row._mapping) for row in await db.execute(query)]
+
+    def _listed(self, filters: Filters) -> Select[Any]:
+        files = self._files
+        query = select(files.c.file_id, files.c.lsn, files.c.created_at, files.c.attributes)
+        if filters.owner is not None:
+            query = query.where(files.c.created_by_id == filters.owner)
+        if filters.created_from is not None:
+            query = query.where(files.c.created_at >= filters.created_from)
+        if filters.created_to is not None:
+            query = query.where(files.c.created_at < filters.created_to)
+        if filters.state is not None:
+            deleted = filters.state is DocumentState.DELETED
+            query = query.where(files.c.attributes.is_(None) if deleted else files.c.attributes.is_not(None))
+        return query
 
     # What the follower writes
 
@@ -138,7 +153,7 @@ class IndexRepository:
         Raises PositionMoved where the position is not the expected one any more.
         """
         if batch.rows:
-            await db.execute(self._apply, {"rows": batch.to_json(), "generation": state.generation})
+            await db.execute(self._upsert_change, {"rows": batch.to_json(), "generation": state.generation})
         moved = await db.execute(
             update(self._state)
             .where(self._state.c.element_id == state.element_id, self._state.c.position == state.position)
@@ -146,53 +161,58 @@ class IndexRepository:
         )
         if moved.rowcount != 1:
             raise PositionMoved
-        return IndexState(**{**vars(state), "position": position})
+        return replace(state, position=position)
 
     # What a rebuild writes
 
     async def begin_rebuild(
         self, db: WriteConnection, state: IndexState, *, root_created_at: datetime, from_lsn: int
     ) -> IndexState:
-        """A new generation of rows begins; until the end the index answers no listing."""
-        begun = IndexState(
-            element_id=state.element_id,
+        """A new generation begins in place of rows that cannot be trusted; listings wait for its end.
+
+        Following goes on from ``from_lsn``, whatever the position was.
+        """
+        begun = replace(
+            state,
             root_created_at=root_created_at,
             position=from_lsn,
             deletions_since=from_lsn,
-            generation=(state.generation + 1) % 1_000_000_000,
+            generation=_next(state.generation),
             rebuilding_from=from_lsn,
+            complete=False,
         )
         await self._save(db, begun)
         return begun
 
-    async def overwrite(self, db: WriteConnection, batch: Batch, generation: int) -> None:
-        """Put rows that a walk over the files found in place of whatever was known of the documents."""
-        await db.execute(self._overwrite, {"rows": batch.to_json(), "generation": generation})
+    async def begin_renewal(self, db: WriteConnection, state: IndexState) -> IndexState:
+        """A new generation of rows begins beside those that are there, which stay good until replaced."""
+        begun = replace(state, generation=_next(state.generation), rebuilding_from=state.position)
+        await self._save(db, begun)
+        return begun
 
-    async def finish_rebuild(self, db: WriteConnection, state: IndexState) -> IndexState:
-        """What the walk did not see is gone: it becomes a deletion, so that whoever follows learns of it."""
+    async def put_found(self, db: WriteConnection, batch: Batch, generation: int) -> None:
+        """Rows that a walk over the files found, unless the follower has put something newer meanwhile."""
+        await db.execute(self._upsert_found, {"rows": batch.to_json(), "generation": generation})
+
+    async def finish_rebuild(self, db: WriteConnection, state: IndexState) -> tuple[IndexState, int]:
+        """What the walk did not see is gone: it becomes a deletion, so that whoever follows learns of it.
+
+        Also gives how many those were.
+        """
         files = self._files
-        await db.execute(
+        gone = await db.execute(
             update(files)
             .where(
                 files.c.generation != state.generation,
                 or_(files.c.attributes.is_not(None), files.c.lsn > state.position),
             )
-            .values(
-                lsn=state.position,
-                generation=state.generation,
-                storage_path=None,
-                created_at=None,
-                attributes=None,
-            )
+            .values(lsn=state.position, generation=state.generation, storage_path=None, attributes=None)
         )
-        finished = IndexState(**{**vars(state), "rebuilding_from": None})
+        # The log no longer tells of these deletions: whoever is not so far yet has to read everything.
+        since = state.position if gone.rowcount else state.deletions_since
+        finished = replace(state, deletions_since=since, rebuilding_from=None, complete=True)
         await self._save(db, finished)
-        return finished
-
-    async def forget_all(self, db: WriteConnection) -> None:
-        """Drop every row: they describe another root."""
-        await db.execute(delete(self._files))
+        return finished, gone.rowcount
 
     async def _save(self, db: WriteConnection, state: IndexState) -> None:
         values = {name: value for name, value in vars(state).items() if name != "element_id"}
@@ -200,8 +220,11 @@ class IndexRepository:
             update(self._state).where(self._state.c.element_id == state.element_id).values(**values)
         )
 
-    def _upsert(self, *, only_newer: bool) -> Insert:
-        """One statement for a whole batch: the JSON of Batch.to_json in, typed rows out."""
+    def _upsert(self, *, found_by_walk: bool) -> Insert:
+        """One statement for a whole batch: the JSON of Batch.to_json in, typed rows out.
+
+        Rows of an older generation are overwritten whatever they say; of this one, by what is newer.
+        """
         # One JSON text: an array of texts full of quotation marks costs psycopg 0.1 ms a row to quote.
         given = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON)).table_valued(
             column("file_id", Uuid),
@@ -225,17 +248,27 @@ class IndexRepository:
                 given.c.attributes,
             ),
         )
-        new = statement.excluded
+        new, old = statement.excluded, self._files.c
+        as_before = and_(
+            cast(old.attributes, Text) == cast(new.attributes, Text),
+            old.storage_path == new.storage_path,
+            old.lsn <= new.lsn,
+        )
         return statement.on_conflict_do_update(
-            index_elements=[self._files.c.file_id],
+            index_elements=[old.file_id],
             set_={
-                "lsn": new.lsn,
+                # What a walk finds unchanged did not change: followers need not hear of it again.
+                "lsn": case((as_before, old.lsn), else_=new.lsn) if found_by_walk else new.lsn,
                 "generation": new.generation,
                 "storage_path": new.storage_path,
-                "created_at": new.created_at,
-                # A deletion does not know the owner, who must still see it in the listing.
-                "created_by_id": func.coalesce(new.created_by_id, self._files.c.created_by_id),
+                # A deletion knows neither, and must still be found by them.
+                "created_at": func.coalesce(new.created_at, old.created_at),
+                "created_by_id": func.coalesce(new.created_by_id, old.created_by_id),
                 "attributes": new.attributes,
             },
-            where=new.lsn >= self._files.c.lsn if only_newer else None,
+            where=or_(old.generation != new.generation, new.lsn >= old.lsn),
         )
+
+
+def _next(generation: int) -> int:
+    return (generation + 1) % 1_000_000_000

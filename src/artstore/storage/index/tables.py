@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Index,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSON
 
@@ -49,7 +51,7 @@ def index_tables(prefix: str) -> IndexTables:
         Column("created_at", DateTime(timezone=True)),
         Column("created_by_id", Text),
         # json, not jsonb: numbers and the order of members come back as they were written.
-        Column("attributes", JSON, comment="absent in a deletion"),
+        Column("attributes", JSON(none_as_null=True), comment="absent in a deletion"),
     )
     Index(
         f"{prefix}_files_by_time",
@@ -74,5 +76,12 @@ def index_tables(prefix: str) -> IndexTables:
         Column("deletions_since", BigInteger, nullable=False, comment="older deletions are not in the index"),
         Column("generation", Integer, nullable=False),
         Column("rebuilding_from", BigInteger, comment="the LSN that a running rebuild began at"),
+        Column(
+            "complete",
+            Boolean,
+            nullable=False,
+            server_default=true(),
+            comment="no document is missing in the rows",
+        ),
     )
     return IndexTables(prefix=prefix, files=files, state=state)
