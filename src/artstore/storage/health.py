@@ -71,22 +71,28 @@ class StoreDependency:
         return not self._is_open()
 
     async def check(self) -> None:
+        try:
+            engine = self._engine()
+        except StoreUnavailable as error:
+            raise DependencyDown(error.reason) from None
         # A store that does not answer keeps a thread waiting: one at a time, whoever asks.
         if self._asking is None or (
             self._asking.done() and time.monotonic() - self._asked_at > _FRESH_SECONDS
         ):
             self._asked_at = time.monotonic()
-            self._asking = asyncio.create_task(self._ask(), name="ask the store")
+            self._asking = asyncio.create_task(_ask(engine), name="ask the store")
         reason = await asyncio.shield(self._asking)
         if reason is not None:
             raise DependencyDown(reason)
 
-    async def _ask(self) -> str | None:
-        try:
-            await self._engine().check_files()
-        except StoreUnavailable as error:
-            return error.reason
-        return None
+
+async def _ask(engine: Engine) -> str | None:
+    """Why the place of the documents cannot be reached."""
+    try:
+        await engine.check_files()
+    except StoreUnavailable as error:
+        return error.reason
+    return None
 
 
 def _part(part: Callable[[], _T]) -> _T:

@@ -133,7 +133,7 @@ class TestStoreAway:
         self, system: RunningSystem, account: Account, swift: Swift, blobs: Blobs
     ) -> None:
         before = await stored(account, "before.txt", SMALL)
-        await in_store(blobs, before)
+        await self._all_followed(system)
         with swift.away():
             during = await stored(account, "during.txt", b"while it is away")
             assert (await account.download(during)).content == b"while it is away"
@@ -149,6 +149,16 @@ class TestStoreAway:
         await self._health_when(system, "ready")
         assert (await account.download_when_ready(before)).content == SMALL
         await in_store(blobs, during)
+
+    async def _all_followed(self, system: RunningSystem) -> None:
+        """Only the store has the documents now: nothing is read from the log."""
+        administrator = await system.administrator()
+
+        async def followed() -> bool:
+            wal = (await administrator.http.get(f"{system.element_urls[ELEMENT]}/api/v1/wal")).json()
+            return bool(wal["followers"]["files"]["lag"] == 0)
+
+        await eventually(followed, "the files do not catch up")
 
     async def _health_when(self, system: RunningSystem, status: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -231,7 +241,7 @@ class TestSettings:
             "storage",
             host="127.0.0.1",
             port=port,
-            environment={**os.environ, **told, **settings(swift, **changes)},
+            environment=lambda: {**os.environ, **told, **settings(swift, **changes)},
             folder=folder / "run",
             log=folder / "alone.log",
         )
