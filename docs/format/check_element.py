@@ -1,18 +1,13 @@
-"""Checks the documents of an ArtStore storage element with nothing but Python: ``check_element.py ROOT``.
-
-Written from FORMAT.md and not from ArtStore's code. It checks the documents and tells if wal/ holds changes
-that are not there yet, but does not check the log. Exit code 1: something is wrong.
-"""
+"""Checks the documents of an element by FORMAT.md alone: ``check_element.py ROOT``. Exit code 1: faults."""
 
 import hashlib
 import json
 import sys
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 
-def faults(root: Path, sidecar: Path) -> Iterator[str]:
+def faults(root, sidecar):
     """What is wrong with a document, each with the code of its rule."""
     text, file = sidecar.read_bytes(), sidecar.with_name(sidecar.name.removesuffix(".attr.json"))
     attributes = json.loads(text)
@@ -26,23 +21,21 @@ def faults(root: Path, sidecar: Path) -> Iterator[str]:
     elif found and file != root / attributes["storage_path"]:
         yield f"N002 it should be at {attributes['storage_path']}"
     if not file.is_file():
-        if element["mode"] != "ar":
-            yield "D001 its bytes are missing"
-        return
-    with file.open("rb") as stream:
-        checksum = hashlib.file_digest(stream, "sha256").hexdigest()
-    if file.stat().st_size != (attributes.get("stored_size") or attributes["file_size"]):
+        yield from [] if element["mode"] == "ar" else ["D001 its bytes are missing"]
+    elif file.stat().st_size != (attributes.get("stored_size") or attributes["file_size"]):
         yield f"D002 it has {file.stat().st_size} bytes"
-    elif checksum != (attributes.get("stored_checksum") or attributes["checksum"]).lower():
-        yield f"D003 its SHA-256 is {checksum}"
+    else:
+        with file.open("rb") as stream:
+            checksum = hashlib.file_digest(stream, "sha256").hexdigest()
+        if checksum != (attributes.get("stored_checksum") or attributes["checksum"]).lower():
+            yield f"D003 its SHA-256 is {checksum}"
 
 
 root, wrong, newest, followed = Path(sys.argv[1]), 0, 0, 0
-element, adopted = json.loads((root / "element.json").read_bytes()), {}
-if "adopted" in element:
-    lines = [json.loads(line) for line in (root / "adopted.jsonl").read_bytes().splitlines()]
-    adopted = {line["path"]: int(line["crc32"], 16) for line in lines}
-folders = sorted({"files", *element.get("adopted", {"folders": []})["folders"]})
+element = json.loads((root / "element.json").read_bytes())
+lines = (root / "adopted.jsonl").read_bytes().splitlines() if "adopted" in element else []
+adopted = {line["path"]: int(line["crc32"], 16) for line in map(json.loads, lines)}
+folders = {"files", *element.get("adopted", {"folders": []})["folders"]}
 paths = {path for folder in folders for path in (root / folder).glob("*" if folder == "." else "**/*")}
 for path in (path for path in sorted(paths) if path.is_file()):
     found, beside = [], path.with_name(path.name + ".attr.json") in paths
@@ -62,8 +55,6 @@ for segment in (root / "wal").glob("*.log"):  # a record begins with its length,
         newest, at = max(newest, int.from_bytes(data[at + 8 : at + 16], "little")), at + 8 + length
 if (root / "wal/checkpoint.json").exists():
     followed = json.loads((root / "wal/checkpoint.json").read_bytes())["files_lsn"]
-if not (root / "files").exists() and "store" in json.loads((root / "element.json").read_bytes()):
-    print("note: the documents lie in an object store and were not checked; see FORMAT.md, section 2")
-if newest > followed:
-    print("note: wal/ holds changes that files/ has not yet; start the element, or read FORMAT.md, section 6")
+print("note: the documents lie in an object store and were not checked\n" * ("store" in element), end="")
+print("note: wal/ holds changes that files/ has not yet; see section 6\n" * (newest > followed), end="")
 sys.exit(wrong > 0)
