@@ -11,7 +11,7 @@ Order of durability, at any time and after any crash:
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +21,7 @@ from artstore.attributes import FileAttributes, FileId
 from artstore.engine.blobs import Blobs, LocalBlobs
 from artstore.engine.capacity import Capacity, Reservation, Room
 from artstore.engine.changes import Change, ChangesGone, change_of
+from artstore.engine.damage import KnownDamage
 from artstore.engine.documents import Documents, Locate
 from artstore.engine.effects import Effect, effect_of, effect_on, microseconds
 from artstore.engine.errors import Closed, Damaged, ModeForbids, RevisionMismatch
@@ -35,6 +36,8 @@ from artstore.engine.opening import OpenedElement, RecoveryReport, open_element
 from artstore.engine.options import EngineOptions
 from artstore.engine.reading import OpenDocument
 from artstore.engine.scanning import Scan
+from artstore.engine.scrub import DEFAULT_BYTES_PER_SECOND, IndexRows, RepairSource, Scrub, ScrubFinding
+from artstore.engine.scrub.parts import Parts
 from artstore.engine.status import LogStatus
 from artstore.engine.store import publish
 from artstore.engine.submitting import Submitting
@@ -73,6 +76,9 @@ class Engine:
         self._locks = DocumentLocks()
         self._filed = Milestones(opened.position.lsn)
         self._closed = False
+        self.damage = KnownDamage()
+        """Documents that are not served before they were read wholly and found right."""
+        self._scrubs: list[Scrub] = []
         self._documents = Documents(
             self._log, self._overlay, blobs, self._layout.staging, self._threads, locate, opened.adopted
         )
@@ -123,6 +129,8 @@ class Engine:
         """Ends what is under way, lets the files catch up for a bounded time, and unlocks the element."""
         if self._closed:
             return
+        for scrub in self._scrubs:
+            await scrub.stop()
         self._closed = True
         await self._submitting.close()
         await asyncio.to_thread(self._files.stop, self._options.close_seconds)
@@ -213,7 +221,16 @@ class Engine:
         """Raises NotFound, Damaged, and ModeForbids where the bytes are offline."""
         self._demand("read documents", Mode.EDIT, Mode.RW, Mode.RO)
         attributes, source = await self._documents.open(file_id)
-        return OpenDocument(attributes, source, self._threads)
+        document = OpenDocument(
+            attributes,
+            source,
+            self._threads,
+            verified_bytes=self._options.verify_reads_bytes,
+            damaged=partial(self.damage.add, file_id),
+        )
+        if file_id in self.damage:
+            await self._verify(document)
+        return document
 
     async def scan(
         self,
@@ -281,7 +298,51 @@ class Engine:
         self._demand("be checked", *Mode)
         await asyncio.wrap_future(self._threads.submit(self._blobs.check))
 
+    def scrub(
+        self,
+        *,
+        bytes_per_second: int | None = DEFAULT_BYTES_PER_SECOND,
+        repair: Sequence[RepairSource] = (),
+        index: IndexRows | None = None,
+        told: Callable[[ScrubFinding], None] = lambda finding: None,
+        note_seconds: float = 5.0,
+    ) -> Scrub:
+        """What reads everything in the background and finds damage: see ``engine.scrub``. Call it once."""
+        parts = Parts(
+            layout=self._layout,
+            blobs=self._blobs,
+            log=self._log,
+            overlay=self._overlay,
+            locks=self._locks,
+            damage=self.damage,
+            adopted=self._opened.adopted,
+            threads=self._threads,
+            description=lambda: self.element,
+            capacity=self.capacity,
+            attributes=self.attributes,
+            settle=lambda: self.filed(self.last_lsn),
+        )
+        scrub = Scrub(
+            parts,
+            bytes_per_second=bytes_per_second,
+            repair=repair,
+            index=index,
+            told=told,
+            note_seconds=note_seconds,
+        )
+        self._scrubs.append(scrub)
+        return scrub
+
     # Within
+
+    async def _verify(self, document: OpenDocument) -> None:
+        """A document that was damaged may have been put right meanwhile. Closes it where it was not."""
+        try:
+            await document.verify()
+        except BaseException:
+            await document.close()
+            raise
+        self.damage.forget(FileId(document.attributes.file_id))
 
     async def _start(self) -> None:
         self._files.start()

@@ -58,6 +58,7 @@ class Layout:
         self.lock = self.wal / "lock"
         self.quarantine = root / "quarantine"
         self.adopted = root / "adopted.jsonl"
+        self.journal = root / "scrub" / "journal.jsonl"
 
     def segment(self, first_lsn: int) -> Path:
         """The segment of the log whose first record is ``first_lsn``."""

@@ -45,6 +45,11 @@ class EngineOptions:
     """How long the files follower gathers before it begins a batch; a larger batch needs fewer flushes."""
     close_seconds: float = 30.0
     """How long ``close`` waits for the files follower; what is left is followed at the next start."""
+    verify_reads_bytes: int = 1 << 20
+    """A document up to this size is compared with its checksum whenever it is read at once and whole, at the
+    cost of hashing it; a larger one, and a part, is sent as it is read, with its checksum for the reader to
+    compare. Documents that are known to be damaged are compared in any case before they are given away.
+    0 compares none of the others."""
     threads: int = 8
     """For reading and hashing beside the event loop."""
 

@@ -1,15 +1,21 @@
 """A document that is open for reading."""
 
-import asyncio
+import hashlib
 import os
+from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from artstore.attributes import FileAttributes
 from artstore.engine.errors import Damaged
+from artstore.engine.threads import in_thread
 
+_T = TypeVar("_T")
 _AT_ONCE_BYTES = 256 * 1024
 """Up to so many bytes are copied on the event loop, where they are in memory already: a thread costs more."""
+_HASHED_AT_ONCE_BYTES = 16 * 1024
+"""Up to so many are hashed on the event loop."""
+_VERIFIED_AT_ONCE_BYTES = 1 << 20
 
 
 class Source(Protocol):
@@ -45,15 +51,27 @@ class MemorySource:
 class OpenDocument:
     """Bytes and attributes as they were when it was opened: a deletion meanwhile does not disturb reading.
 
-    For one task at a time. Close it, or use it as an asynchronous context.
+    For one task at a time. Close it, or use it as an asynchronous context. A document of at most
+    ``verified_bytes`` that is read by one call is compared with its checksum; ``damaged`` is told the reason
+    when it differs.
     """
 
-    def __init__(self, attributes: FileAttributes, source: Source, threads: Executor) -> None:
+    def __init__(
+        self,
+        attributes: FileAttributes,
+        source: Source,
+        threads: Executor,
+        *,
+        verified_bytes: int = 0,
+        damaged: Callable[[str], None] = lambda reason: None,
+    ) -> None:
         self.attributes = attributes
         self.size = source.size
         """Bytes as stored."""
         self._source = source
         self._threads = threads
+        self._verified_bytes = verified_bytes
+        self._damaged = damaged
 
     async def read(self, offset: int, length: int) -> bytes:
         """The bytes from ``offset`` on, fewer than ``length`` only at the end.
@@ -63,10 +81,20 @@ class OpenDocument:
         length = max(0, min(length, self.size - offset))
         data = self._in_memory(offset, length)
         if data is None:
-            data = await asyncio.wrap_future(self._threads.submit(self._source.read_at, offset, length))
+            data = await self._run(self._source.read_at, offset, length)
         if len(data) != length:
-            raise Damaged(f"document {self.attributes.file_id}", "it became shorter while it was read")
+            raise self._damage("it became shorter while it was read")
+        if 0 < self.size == length <= self._verified_bytes and not self._source.in_memory:
+            self._compare(await self._hashed(data))
         return data
+
+    async def verify(self) -> None:
+        """Reads all of it and compares it with its checksum. Raises Damaged, StoreUnavailable, OSError."""
+        digest = hashlib.sha256()
+        for start in range(0, self.size, _VERIFIED_AT_ONCE_BYTES):
+            data = await self._run(self._source.read_at, start, _VERIFIED_AT_ONCE_BYTES)
+            await self._run(digest.update, data)
+        self._compare(digest.hexdigest())
 
     @property
     def descriptor(self) -> int | None:
@@ -82,6 +110,22 @@ class OpenDocument:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    async def _hashed(self, data: bytes) -> str:
+        if len(data) <= _HASHED_AT_ONCE_BYTES:
+            return hashlib.sha256(data).hexdigest()
+        return (await self._run(hashlib.sha256, data)).hexdigest()
+
+    def _compare(self, checksum: str) -> None:
+        if checksum != self.attributes.checksum_on_disk:
+            raise self._damage("its bytes have another checksum than its attributes tell")
+
+    def _damage(self, reason: str) -> Damaged:
+        self._damaged(reason)
+        return Damaged(f"document {self.attributes.file_id}", reason)
+
+    async def _run(self, call: Callable[..., _T], *arguments: object) -> _T:
+        return await in_thread(self._threads, call, *arguments)
 
     def _in_memory(self, offset: int, length: int) -> bytes | None:
         """The bytes if they can be had without waiting for a disk."""

@@ -20,6 +20,7 @@ from artstore.engine.verify.pending import PendingCheck
 from artstore.engine.verify.report import Finding, Notify, Progress, Report
 from artstore.engine.verify.root import check_root
 from artstore.engine.verify.rules import Rule, Severity
+from artstore.engine.verify.scrub import check_scrub
 
 __all__ = ["Finding", "Notify", "Progress", "Report", "Rule", "Severity", "verify"]
 
@@ -66,6 +67,7 @@ def _check_inside(
         files.run()
     offline = mode is Mode.AR
     PendingCheck(layout, report, log.pending, offline=offline, apart=apart, advance=counting.advance).run()
+    check_scrub(layout, report)
     report.pending = log.pending.records
     if apart and description is not None:
         report.store = description.store

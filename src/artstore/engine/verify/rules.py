@@ -108,6 +108,12 @@ class Rule(Enum):
     )
     O005 = ("an entry does not belong to the format", "Move it away.", Severity.WARNING)
 
+    S001 = (
+        "a line of the scrub's journal is damaged",
+        "Only when some documents were verified is lost. Let the scrub make another pass.",
+        Severity.WARNING,
+    )
+
     W001 = (
         "a place in the log is damaged",
         "Start the element, which keeps what can be read and a copy of the rest in quarantine/;"
