@@ -3,7 +3,7 @@
 import http.client
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from artstore.launcher.errors import CannotStart, PortTaken
@@ -22,7 +22,8 @@ PORT_TAKEN_EXIT = 3
 class Service:
     """A service process. ``folder`` is its working folder and of nobody else, by which it is found again.
 
-    ``environment`` is asked at each start: an element may have another mode by then.
+    ``environment`` is asked at each start: an element may have another mode by then. ``under`` is a program
+    that runs it, as strace does.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Service:
         environment: Callable[[], Mapping[str, str]],
         folder: Path,
         log: Path,
+        under: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.host = host
@@ -43,6 +45,7 @@ class Service:
         self._arguments = [sys.executable, "-m", "artstore", command, "serve"]
         self._environment = environment
         self._folder = folder
+        self._under = under
         self._process: Process | None = None
 
     @staticmethod
@@ -69,6 +72,7 @@ class Service:
             self._arguments,
             log=self.log,
             end_with=signal.SIGTERM,
+            under=self._under,
             env=self._environment(),
             cwd=self._folder,
         )
