@@ -16,6 +16,18 @@ def tree(pid: int) -> list[int]:
     return found
 
 
+def is_over(pid: int) -> bool:
+    """Whether the last thread of a process has ended, so that its files are closed and its locks are free.
+
+    A process that was killed looks dead a little earlier. One that nobody collects stays, without threads.
+    """
+    try:
+        threads = [thread.name for thread in Path(f"/proc/{pid}/task").iterdir()]
+        return threads == [str(pid)] and _state(pid) == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 @contextmanager
 def paused(pid: int) -> Iterator[None]:
     """Stands still for a while: what is on disk meanwhile is what a crash at this moment would leave."""
@@ -55,3 +67,7 @@ def _status(pid: int, name: str) -> int:
         if line.startswith(name + ":"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
