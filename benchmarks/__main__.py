@@ -7,12 +7,16 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import attributes, element, tokens, way
+from benchmarks import attributes, element, recovery, tokens, way
 
 MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
     "attributes": (attributes.measure, "attributes validated, migrated and written, in microseconds"),
     "tokens": (tokens.measure, "tokens issued and verified"),
     "element": (element.measure, "uploads and downloads straight at an element, beside bare loops"),
+    "recovery": (
+        recovery.measure,
+        "an element that was killed before its files showed anything, until it serves",
+    ),
     "way": (way.measure, "the whole way: Ingester, element, Query"),
 }
 
