@@ -9,6 +9,11 @@ from prometheus_client.metrics import MetricWrapperBase
 
 import artstore
 from artstore.engine import Engine
+from artstore.kernel.database import Database
+from artstore.storage.index.rebuild import Rebuild
+from artstore.storage.index.repository import IndexRepository
+from artstore.storage.index.tables import index_tables
+from artstore.storage.index.writer import IndexWriter
 from artstore.storage.metrics import ElementCollector
 from tests.support import pages
 from tests.support.engines import options_of
@@ -35,9 +40,12 @@ def of_modules() -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
 async def of_elements(root: Path) -> list[tuple[str, tuple[str, tuple[str, ...]]]]:
     """Those that an element is asked for."""
     engine = await Engine.open(root, options_of(followers=("index", "events")))
+    unreached = Database("postgresql+psycopg://nobody@/nothing", application_name="test")
     try:
-        families = list(ElementCollector(engine, ()).collect())
+        rebuild = Rebuild(engine, IndexWriter(engine, unreached, IndexRepository(index_tables("test"))))
+        families = list(ElementCollector(engine, (), rebuild).collect())
     finally:
+        await unreached.close()
         await engine.close()
     return [described(family.name, family.type, family._labelnames) for family in families]  # type: ignore[attr-defined]  # families of a collector have it
 
