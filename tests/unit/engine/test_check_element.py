@@ -57,7 +57,7 @@ def test_finds_nothing_in_a_clean_element(name: str) -> None:
 
 
 def test_tells_that_the_documents_lie_elsewhere() -> None:
-    command = [sys.executable, "-S", "-I", PROGRAM, FIXTURES / "clean_store"]
+    command = [sys.executable, "-S", "-I", str(PROGRAM), str(FIXTURES / "clean_store")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "note: the documents lie in an object store and were not checked" in done.stdout
 
