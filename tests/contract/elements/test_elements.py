@@ -9,6 +9,7 @@ from artstore.engine import Damaged, Engine, Mode, NotFound, StoreUnavailable
 from tests.contract.elements.conftest import OpenElement
 from tests.support.blobs import FaultyBlobs
 from tests.support.engines import describe, fetch, store
+from tests.support.scrubs import scrubbed, told
 from tests.support.system import eventually
 
 SMALL = b"a small document, which travels in the log"
@@ -168,3 +169,24 @@ class TestFaults:
         stored = await store(engine, LARGE)
         await filed(engine)
         return engine, stored
+
+
+class TestScrub:
+    """The scrub reads what lies there, wherever that is, and names what is not as it was stored."""
+
+    async def test_a_sound_element_gives_no_finding(self, open_element: OpenElement) -> None:
+        engine = await open_element()
+        for content in (SMALL, LARGE):
+            await store(engine, content)
+        await filed(engine)
+        assert told(await scrubbed(engine)) == []
+
+    async def test_a_changed_document_is_named(
+        self, open_element: OpenElement, faults: list[FaultyBlobs]
+    ) -> None:
+        engine = await open_element()
+        stored = await store(engine, LARGE)
+        await filed(engine)
+        # Attribute files are smaller; they stay as they are.
+        faults[0].change_pieces(lambda data: data if len(data) < 5000 else bytes([data[0] ^ 1]) + data[1:])
+        assert told(await scrubbed(engine)) == [("D003", stored.storage_path)]
