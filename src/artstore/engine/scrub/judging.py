@@ -67,14 +67,16 @@ class Judge:
 
     async def of_document(self, path: str, *, offline: bool) -> bool:
         """A document that was not found right; whether it is now, or is gone."""
+        found = await self._look(path, offline=offline)
         for _ in range(_MENDS):
-            found = await self._look(path, offline=offline)
             if found.is_gone or found.sound:
                 return True
-            mended = await self._mend(found, offline=offline)
+            before = found
+            mended = await self._mend(before, offline=offline)
+            found = await self._look(path, offline=offline)
             if mended is None:
                 break
-        found = await self._look(path, offline=offline)
+            self._tell_mended(before, found, mended)
         for rule, where, detail in found.problems:
             self.tell(ScrubFinding.of(rule, where, detail, file_id=_id_of(found)))
             if where == path and rule in _OF_BYTES and found.attributes is not None:
@@ -83,10 +85,9 @@ class Judge:
 
     async def of_orphan(self, rule: Rule, path: str) -> None:
         """Bytes without attributes."""
-        if rule is Rule.O001 and (mended := await self._mend_attributes(path, offline=False)) is not None:
-            self.tell(ScrubFinding.of(rule, path, "", repaired_from=mended[0]))
-        else:
-            self.tell(ScrubFinding.of(rule, path, ""))
+        mended = await self._mend_attributes(path, offline=False, missing=True) if rule is Rule.O001 else None
+        there = mended is not None and not (await self._look(path, offline=False)).is_gone
+        self.tell(ScrubFinding.of(rule, path, "", repaired_from=mended[0] if mended and there else None))
 
     async def _look(self, path: str, *, offline: bool) -> Checked:
         found: Checked = await self._calls.call(lambda: self._check.check(path, offline=offline))
@@ -95,22 +96,29 @@ class Judge:
         return found
 
     async def _mend(self, found: Checked, *, offline: bool) -> Mended | None:
-        for rule, where, detail in found.problems:
+        for rule, where, _ in found.problems:
             mended = None
             if where == attribute_name(found.path) and rule in _OF_ATTRIBUTES:
                 mended = await self._mend_attributes(found.path, offline=offline)
             elif where == found.path and rule in _OF_BYTES and found.attributes is not None:
                 mended = await self._mend_bytes(found, offline=offline)
             if mended is not None:
-                source, kept = mended
-                file_id = _id_of(found)
-                self.tell(
-                    ScrubFinding.of(rule, where, detail, file_id=file_id, repaired_from=source, kept_as=kept)
-                )
                 return mended
         return None
 
-    async def _mend_attributes(self, path: str, *, offline: bool) -> Mended | None:
+    def _tell_mended(self, before: Checked, after: Checked, mended: Mended) -> None:
+        """Of what was wrong before and is right now; the rest is told as it is found in the end."""
+        source, kept = mended
+        still = {(rule, where) for rule, where, _ in after.problems}
+        for rule, where, detail in before.problems:
+            if (rule, where) not in still:
+                file_id = _id_of(before) or _id_of(after)
+                self.tell(
+                    ScrubFinding.of(rule, where, detail, file_id=file_id, repaired_from=source, kept_as=kept)
+                )
+
+    async def _mend_attributes(self, path: str, *, offline: bool, missing: bool = False) -> Mended | None:
+        """``missing``: there are bytes and no attributes. A document that was deleted does not come back."""
         first = await self._repairs.good_attributes(path)
         if first is None:
             return None
@@ -118,7 +126,9 @@ class Judge:
             # Nobody changes it now: what the sources have is the last there was.
             copy = await self._repairs.good_attributes(path) if await self._calls.settled() else None
             found = await self._look(path, offline=offline)
-            if copy is None or (found.sound and not found.is_gone):
+            if copy is None or found.is_gone is not missing or (found.sound and not missing):
+                return None
+            if missing and not await self._calls.call(self._repairs.has, path):
                 return None
             source, data = copy
             try:

@@ -33,6 +33,14 @@ class Repairs:
         self._threads = threads
         self._sources = sources
 
+    def has(self, path: str) -> bool:
+        """Whether there is a file. Blocks."""
+        try:
+            self._blobs.open(path).close()
+        except BlobMissing:
+            return False
+        return True
+
     async def good_attributes(self, path: str) -> tuple[RepairSource, bytes] | None:
         """A copy of the attribute file of the document at ``path``, and who has it."""
         for source in self._sources:

@@ -33,6 +33,14 @@ async def filed(engine: Engine, content: bytes, name: str = "x.txt") -> FileAttr
     return stored
 
 
+async def without_log(engine: Engine, root: Path) -> Engine:
+    """The same element after its log has let everything go."""
+    await engine.close()
+    for segment in (root / "wal").glob("*.log"):
+        segment.write_bytes(segment.read_bytes()[:128])
+    return await Engine.open(root, options_of())
+
+
 class Backup:
     """Copies by path, or something else under their names."""
 
@@ -164,6 +172,36 @@ class TestFromElsewhere:
         (found,) = findings(await scrubbed(engine, repair=sources))
         assert found.repaired_from == "second"
         assert (root / stored.storage_path).read_bytes() == LARGE
+
+    async def test_a_document_that_is_deleted_meanwhile_does_not_come_back(
+        self, engine: Engine, root: Path
+    ) -> None:
+        stored = await filed(engine, LARGE)
+        attribute_file = root / f"{stored.storage_path}.attr.json"
+        copy = attribute_file.read_bytes()
+        engine = await without_log(engine, root)
+        attribute_file.unlink()
+
+        class Deleting(Backup):
+            async def attributes(self, storage_path: str) -> bytes | None:
+                (root / storage_path).unlink(missing_ok=True)
+                return copy
+
+        await scrubbed(engine, repair=[Deleting({})])
+        assert not attribute_file.exists()
+        await engine.close()
+
+    async def test_attributes_that_are_missing(self, engine: Engine, root: Path) -> None:
+        stored = await filed(engine, LARGE)
+        attribute_file = root / f"{stored.storage_path}.attr.json"
+        copy = attribute_file.read_bytes()
+        engine = await without_log(engine, root)
+        attribute_file.unlink()
+        backup = Backup({f"{stored.storage_path}.attr.json": copy})
+        (found,) = findings(await scrubbed(engine, repair=[backup]))
+        assert (found.code, found.repaired_from) == ("O001", "backup")
+        assert attribute_file.read_bytes() == copy
+        await engine.close()
 
     async def test_no_room_for_a_copy_is_no_end_of_the_pass(self, engine: Engine, root: Path) -> None:
         first, second = await filed(engine, LARGE), await filed(engine, b"other" * 1000)
