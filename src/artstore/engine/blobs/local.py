@@ -127,16 +127,20 @@ class LocalBlobs:
 
     def open(self, path: str) -> "LocalReader":
         try:
-            return LocalReader(os.open(self._root / path, os.O_RDONLY | os.O_CLOEXEC))
+            return LocalReader(os.open(f"{self._prefix}{path}", os.O_RDONLY | os.O_CLOEXEC))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise BlobMissing(path) from None
 
     def read(self, path: str, limit: int) -> bytes:
-        reader = self.open(path)
+        # Whoever walks over an element does this for each document.
         try:
-            return reader.read_at(0, limit)
-        finally:
-            reader.close()
+            descriptor = os.open(f"{self._prefix}{path}", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return os.read(descriptor, limit)
+            finally:
+                os.close(descriptor)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise BlobMissing(path) from None
 
     def entries(self, folder: str) -> Entries:
         found = Entries()
