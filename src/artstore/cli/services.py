@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from artstore.cli import adopt
+from artstore.cli import adopt, rebuild
 from artstore.cli.serve import SERVICES, serve
 
 _TITLES = {
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
         )(_serving(service))
         if service == "storage":
             adopt.register(group)
+            rebuild.register(group)
         app.add_typer(group, name=service, rich_help_panel="Services")
 
 

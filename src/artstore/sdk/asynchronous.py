@@ -1,5 +1,6 @@
 """The asynchronous client, of which the synchronous one is a front."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from artstore.attributes import RetentionPolicy
 from artstore.sdk import downloads, uploads
 from artstore.sdk.downloads import DocumentStream
-from artstore.sdk.errors import Rejected
+from artstore.sdk.errors import NotFound, Rejected
 from artstore.sdk.profile import Profile
 from artstore.sdk.progress import Progress
 from artstore.sdk.retries import Retries
@@ -31,9 +32,11 @@ from artstore.wire.accounts import (
 )
 from artstore.wire.documents import Document, SearchHit, SearchPage
 from artstore.wire.elements import ElementAnnouncement, ElementPage
+from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
 
 PAGE_SIZE = 100
+_ASK_AGAIN_SECONDS = 0.5
 FileId = UUID | str
 
 
@@ -188,6 +191,29 @@ class AsyncClient:
                 return found
             params = {"cursor": page.next_cursor}
 
+    async def index(self, element_id: str) -> IndexReport:
+        """How far an element's index is, and how far its rebuild. Raises NotFound for an unknown element."""
+        return await self._transport.get(f"{await self._element_url(element_id)}/api/v1/index", IndexReport)
+
+    async def rebuild_index(
+        self, element_id: str, *, wait: bool = True, progress: Progress | None = None
+    ) -> IndexReport:
+        """Has an element rebuild its index from its files, while it serves; joins one that is under way.
+
+        Returns when it is through, or with ``wait=False`` when it has begun. It goes on when waiting for it
+        is given up. ``progress`` is told documents. Raises NotFound for an unknown element.
+        """
+        url = f"{await self._element_url(element_id)}/api/v1/index"
+        report = await self._transport.post(f"{url}/rebuild", None, IndexReport)
+        while wait and report.rebuild is not None and report.rebuild.finished_at is None:
+            if progress is not None:
+                progress(report.rebuild.documents, report.rebuild.expected)
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            report = await self._transport.get(url, IndexReport)
+        if wait and progress is not None and report.rebuild is not None:
+            progress(report.rebuild.documents, report.rebuild.expected)
+        return report
+
     async def close(self) -> None:
         """Closes the connections. Nothing may be called afterwards."""
         await self._http.aclose()
@@ -199,6 +225,12 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def _element_url(self, element_id: str) -> str:
+        for element in await self.elements():
+            if element.element_id == element_id:
+                return element.url
+        raise NotFound(f"there is no storage element {element_id!r}; 'artstore elements' lists them")
 
     @property
     def _accounts_url(self) -> str:

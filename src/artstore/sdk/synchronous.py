@@ -24,6 +24,7 @@ from artstore.sdk.transport import DEFAULT_TIMEOUT
 from artstore.wire.accounts import CreatedServiceAccount, ServiceAccount
 from artstore.wire.documents import Document, SearchHit
 from artstore.wire.elements import ElementAnnouncement
+from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
 
 T = TypeVar("T")
@@ -142,6 +143,19 @@ class Client:
     def elements(self) -> list[ElementAnnouncement]:
         """All storage elements with their last known state."""
         return self._run(self._client.elements)
+
+    def index(self, element_id: str) -> IndexReport:
+        """How far an element's index is, and how far its rebuild. Raises NotFound for an unknown element."""
+        return self._run(partial(self._client.index, element_id))
+
+    def rebuild_index(
+        self, element_id: str, *, wait: bool = True, progress: Progress | None = None
+    ) -> IndexReport:
+        """Has an element rebuild its index from its files, while it serves; joins one that is under way.
+
+        Returns when it is through, or with ``wait=False`` when it has begun.
+        """
+        return self._run(partial(self._client.rebuild_index, element_id, wait=wait, progress=progress))
 
     def close(self) -> None:
         """Closes the connections and ends the thread. Nothing may be called afterwards; may be called

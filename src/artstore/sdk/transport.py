@@ -44,10 +44,10 @@ class Transport:
         response = await self._open("GET", url, params=params, whole=True)
         return await read_answer(response, answer)
 
-    async def post(self, url: str, body: BaseModel, answer: type[Answer]) -> Answer:
-        """A POST of JSON; never sent twice, unless the connection was refused."""
-        content = body.model_dump_json().encode()
-        headers = {"Content-Type": "application/json"}
+    async def post(self, url: str, body: BaseModel | None, answer: type[Answer]) -> Answer:
+        """A POST of JSON, or of nothing; never sent twice, unless the connection was refused."""
+        content = b"" if body is None else body.model_dump_json().encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
         async with self.stream("POST", url, headers=headers, content=lambda: content) as response:
             return await read_answer(response, answer)
 

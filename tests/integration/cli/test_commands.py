@@ -284,3 +284,22 @@ class TestElements:
             stray.unlink()
         finally:
             system.parts["rw-01"].start()
+
+
+class TestRebuild:
+    def test_says_what_it_did(self, profile: Path, note: Path) -> None:
+        store(profile, note)
+        assert "documents indexed" in Run(profile, "storage", "rebuild", "rw-01").text
+        (report,) = Run(profile, "storage", "rebuild", "rw-01", "--json").results
+        assert (report["element_id"], report["complete"]) == ("rw-01", True)
+        assert report["rebuild"]["documents"] == report["documents"] >= 1
+        assert report["rebuild"]["finished_at"]
+
+    def test_without_waiting(self, profile: Path) -> None:
+        (report,) = Run(profile, "storage", "rebuild", "rw-01", "--no-wait", "--json").results
+        assert report["rebuild"]["reason"] == "it was asked for"
+
+    def test_an_unknown_element(self, profile: Path) -> None:
+        run = Run(profile, "storage", "rebuild", "rw-99")
+        assert run.code == 4
+        assert "artstore elements" in run.errors

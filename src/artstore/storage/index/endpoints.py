@@ -9,10 +9,10 @@ from artstore.kernel.logging import get_logger
 from artstore.storage.index.reader import IndexUnavailable
 from artstore.storage.index.rebuild import Progress
 from artstore.storage.index.repository import PositionMoved, TablesMissing, translated_absence
-from artstore.storage.index.schemas import IndexReport, IndexStatus, RebuildReport
 from artstore.storage.index.writer import RebuildOver
 from artstore.storage.problem_answers import problems
 from artstore.storage.running import RunningElement
+from artstore.wire.index import IndexReport, IndexStatus, RebuildReport
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
 
@@ -66,6 +66,7 @@ def _report(element: RunningElement) -> IndexReport:
         status=IndexStatus.AWAY if away is not None else status,
         away=away,
         complete=away is None and element.rebuild.is_complete,
+        documents=element.engine.capacity().documents,
         position=follower.status.position,
         lag=follower.lag,
         rebuild=None if progress is None else _rebuild_report(progress),

@@ -1,4 +1,4 @@
-"""What the element tells about its index."""
+"""What an element tells about its index (``GET /api/v1/index``)."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -37,6 +37,8 @@ class IndexReport(BaseModel):
     """Why it is away."""
     complete: bool
     """Whether listings are answered: also during a rebuild, unless it is needed because rows are missing."""
+    documents: int
+    """In the element."""
     position: int
     """Every change up to this LSN is in the index."""
     lag: int
