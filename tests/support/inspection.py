@@ -67,7 +67,12 @@ class Inspection:
 
         async def caught_up() -> bool:
             log.update(await _get(api, "/api/v1/wal"))
-            return all(each["lag"] == 0 and each["away"] is None for each in log["followers"].values())
+            if not all(each["lag"] == 0 and each["away"] is None for each in log["followers"].values()):
+                return False
+            # An index that is rebuilt from the files takes changes beside that, and says 503 until it is done.
+            listing = await api.request("GET", f"/api/v1/files?since_lsn={self._lsn}&limit=1")
+            assert listing.status in (200, 503), listing
+            return listing.status == 200
 
         await eventually(caught_up, f"followers of {self._element.element_id} do not catch up: {log}")
         assert log["recovery"]["findings"] == []
