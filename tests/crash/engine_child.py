@@ -112,7 +112,7 @@ def options() -> EngineOptions:
 
 async def main(root: Path, seed: int, clients: int) -> None:
     engine = await Engine.open(root, options())
-    tell(did="opened", findings=[str(finding) for finding in engine.recovery.findings])
+    tell(did="opened", findings=[finding.kind for finding in engine.recovery.findings])
     await asyncio.gather(follow(engine), *(client(engine, seed * 1000 + each) for each in range(clients)))
 
 

@@ -32,7 +32,8 @@ FEW_PASSES = {name: 3 for name in failpoints.NAMES if name.startswith("files.")}
 """Most passes that are let go before the kill; batches of the files follower are few and large."""
 AT_START = sorted(name for name in failpoints.NAMES if name.startswith(("recovery.", "segment.")))
 AT_A_FULL_SEGMENT = ("segment.before_header", "segment.created", "log.released")
-WHILE_WORKING = sorted(failpoints.NAMES - set(AT_START) - set(AT_A_FULL_SEGMENT))
+WHILE_STOPPING = sorted(name for name in failpoints.NAMES if name.startswith("close."))
+WHILE_WORKING = sorted(failpoints.NAMES - set(AT_START) - set(AT_A_FULL_SEGMENT) - set(WHILE_STOPPING))
 INLINE_LIMIT = {"ARTSTORE_STORAGE_INLINE_LIMIT": str(1 << 20)}
 
 
@@ -55,6 +56,13 @@ class TestNamedPoint:
         """The first pass is that of the start. Large records fill a segment soon."""
         async with survivors.one() as it:
             await it.dies_at(f"{name}=kill@2", sizes=large, settings=INLINE_LIMIT)
+            await survives(it)
+
+    @pytest.mark.parametrize("name", WHILE_STOPPING)
+    async def test_while_stopping(self, survivors: Survivors, name: str) -> None:
+        async with survivors.one() as it:
+            await it.start(f"{name}=kill")
+            await it.is_killed(by_a_stop)
             await survives(it)
 
     async def test_while_starting(self, survivors: Survivors) -> None:
@@ -105,6 +113,14 @@ async def while_stopping(it: Survivor, load: MixedLoad) -> None:
     it.element.begin_to_stop()
     await asyncio.sleep(random.uniform(0, 0.5))
     await it.element.kill()
+
+
+async def by_a_stop(it: Survivor, load: MixedLoad) -> None:
+    """It is armed to die in the middle of it."""
+    await load.acknowledged(100)
+    load.tolerated.add(503)
+    it.element.begin_to_stop()
+    await it.element.died()
 
 
 async def killed_while_starting(it: Survivor) -> None:

@@ -75,7 +75,8 @@ class Inspection:
             return listing.status == 200
 
         await eventually(caught_up, f"followers of {self._element.element_id} do not catch up: {log}")
-        assert log["recovery"]["findings"] == []
+        # A kill in the middle of writing a batch tears it; nobody was told of what was in it.
+        assert {finding["kind"] for finding in log["recovery"]["findings"]} <= {"torn-tail"}, log["recovery"]
         return int(log["last_lsn"])
 
     async def _rows(self, api: Connection, since: int) -> tuple[dict[str, dict[str, Any]], int]:

@@ -25,6 +25,7 @@ from artstore.engine.damage import KnownDamage
 from artstore.engine.documents import Documents, Locate
 from artstore.engine.effects import Effect, effect_of, effect_on, microseconds
 from artstore.engine.errors import Closed, Damaged, ModeForbids, RevisionMismatch
+from artstore.engine.failpoints import hit
 from artstore.engine.followers import FilesFollower, Position
 from artstore.engine.layout import ElementDescription, Mode, write_description
 from artstore.engine.locks import DocumentLocks
@@ -447,10 +448,13 @@ class Engine:
     def _end(self) -> None:
         """The last steps of closing, after every thread ended."""
         try:
-            self._log.close()
             if self._log.failure is None:
                 self._checkpoint(self._files.position, closed=True)
+                hit("close.told")
+                self._log.give_back_room()
+                hit("close.trimmed")
         finally:
+            self._log.close()
             self._threads.shutdown(wait=True)
             self._blobs.close()
             if self._opened.adopted is not None:

@@ -39,6 +39,8 @@ NAMES: Final = frozenset(
         "files.before_checkpoint",  # it is flushed, the checkpoint does not tell
         "files.after_checkpoint",  # the checkpoint tells, the segments are still there
         "log.released",  # a segment was removed
+        "close.told",  # the checkpoint tells that nothing follows in the log
+        "close.trimmed",  # the last segment gave back the room that it did not use
         "recovery.scanned",  # the log was read, nothing was changed
         "recovery.cut",  # a torn tail was cut
         "recovery.cleaned",  # staging was cleaned, the checkpoint not yet written

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from artstore.engine import Draft, Engine, EngineOptions, Locked, Mode
+from artstore.engine import Draft, Engine, EngineOptions, Locked, Mode, RecoveryReport
 from artstore.engine.failpoints import ENVIRONMENT
 from artstore.engine.verify import verify
 
@@ -71,6 +71,8 @@ async def test_everything_that_was_stored_is_counted(tmp_path: Path) -> None:
         "files.before_flush=kill",
         "files.before_checkpoint=kill",
         "files.after_checkpoint=kill",
+        "close.told=kill",
+        "close.trimmed=kill",
     ],
 )
 def test_nothing_acknowledged_is_missing_after_a_kill(tmp_path: Path, failpoint: str) -> None:
@@ -101,3 +103,13 @@ asyncio.run(main())
     assert not report.damaged, [str(finding) for finding in report.findings]
     acknowledged = len(done.stdout.splitlines())
     assert report.documents in (acknowledged, acknowledged + 1)
+    assert recovery_of(root).findings == []
+
+
+def recovery_of(root: Path) -> RecoveryReport:
+    async def opened() -> RecoveryReport:
+        engine = await Engine.open(root, OPTIONS)
+        await engine.close()
+        return engine.recovery
+
+    return asyncio.run(opened())

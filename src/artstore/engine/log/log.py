@@ -194,18 +194,21 @@ class Log:
             gone.append(oldest.path)
             hit("log.released")
 
-    def close(self) -> None:
-        """After the writer ended. Gives back prepared room; what is durable stays so."""
+    def give_back_room(self) -> None:
+        """Gives back what was made beforehand for records that do not come: the last step before ``close``.
+
+        Only after a checkpoint durably tells that nothing follows: recovery takes a last segment that is
+        smaller than its room, and of which no checkpoint tells, for one that lost its end.
+        """
         self._preparer.shutdown(wait=True)
         if self._prepared is not None and self._prepared.exception() is None:
             remove_behind(self._prepared.result())
-        if self._active is not None and self._failure is None:
+        if self._active is not None:
             with contextlib.suppress(OSError):
                 self._active.trim()
-        self.abandon()
 
-    def abandon(self) -> None:
-        """Closes the files as they are, as the end of the process would."""
+    def close(self) -> None:
+        """Closes the files as they are, as the end of the process would. After the writer ended."""
         self._preparer.shutdown(wait=True)
         for segment in self._segments:
             segment.release()

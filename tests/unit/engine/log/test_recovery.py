@@ -71,7 +71,7 @@ class TestWithoutDamage:
             log = Log(folder, ELEMENT, outcome.segments, outcome.last_lsn, 400)
             log.begin_segment()
             assert log.append([body("x")]) == expected
-            log.abandon()
+            log.close()
         assert "".join(recovered(folder)[0].values()) == "abcdefgxxx"
 
     def test_may_be_repeated(self, folder: Path) -> None:

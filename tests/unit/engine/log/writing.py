@@ -32,9 +32,8 @@ def write_log(folder: Path, batches: list[list[str]], segment_bytes: int = 400, 
         log.append([body(text) for text in batch])
     last = log.durable_lsn
     if close:
-        log.close()
-    else:
-        log.abandon()
+        log.give_back_room()
+    log.close()
     return last
 
 
