@@ -15,12 +15,8 @@ from artstore.engine.blobs.s3 import S3Blobs
 from artstore.launcher.ports import Ports
 from artstore.launcher.service import Service
 from artstore.launcher.settings import SystemSettings
-from tests.support.swift import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Swift, swift
+from tests.support.swift import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Swift
 from tests.support.system import Account, RunningSystem, eventually
-
-__all__ = ["swift"]
-
-pytestmark = pytest.mark.xdist_group("swift")
 
 BUCKET = "system"
 ELEMENT = "rw-01"

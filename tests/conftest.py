@@ -1,0 +1,29 @@
+"""What holds for all tests."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.swift import Swift
+
+
+def pytest_configure() -> None:
+    """Signals that tests send mean what they mean to whoever starts a program at a terminal.
+
+    Whoever runs the tests in the background, or under nohup, has SIGINT or SIGHUP ignored, which every process
+    that a test starts would inherit.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swift]:
+    """One S3 server for all who ask. Who takes it away brings it back."""
+    server = Swift(tmp_path_factory.mktemp("swift"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
