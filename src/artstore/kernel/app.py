@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from artstore.kernel import metrics, openapi, problems
 from artstore.kernel.access.requirements import undeclared_routes
 from artstore.kernel.access.tokens import TokenVerifier
 from artstore.kernel.dependencies import Dependency, DependencyDown
 from artstore.kernel.health import Health
-from artstore.kernel.hot import hot_route
+from artstore.kernel.hot import HotPath, hot_route
 from artstore.kernel.logging import get_logger, tell_cannot_start
 from artstore.kernel.middleware import RequestMiddleware, RouteNames
 
@@ -35,7 +37,7 @@ def create_app(
     to start while a route says nothing about access: see ``access.undeclared_routes``.
     ``verifier`` is None only where no route needs a principal.
     """
-    app = openapi.DescribedApp(
+    app = _ServiceApp(
         title=title,
         version=version,
         lifespan=_guarded(service, lifespan, verifier),
@@ -48,7 +50,8 @@ def create_app(
     app.state.verifier = verifier
     app.state.hot_operations = []
     problems.install(app)
-    app.add_middleware(RequestMiddleware, service=service, routes=RouteNames(app))
+    app.state.around = partial(RequestMiddleware, service=service, routes=RouteNames(app))
+    app.add_middleware(app.state.around)
     metrics.describe_build(service, version)
     health = Health(dependencies)
     hot_routes = {
@@ -66,6 +69,13 @@ def create_app(
         operation = {"summary": summary, "tags": ["service"], "responses": answers}
         hot_route(app, path, endpoint, methods=["GET"], scope=None, operation=operation, max_body_bytes=0)
     return app
+
+
+class _ServiceApp(openapi.DescribedApp):
+    """FastAPI, with the hot routes taken before its middleware."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return HotPath(self, super().build_middleware_stack(), self.state.around)
 
 
 def _guarded(service: str, lifespan: Lifespan | None, verifier: TokenVerifier | None) -> Lifespan:
