@@ -193,6 +193,7 @@ class Engine:
             delete = Delete(file_id, freed, microseconds(datetime.now(UTC)), found.storage_path)
             self._demand("delete documents", Mode.EDIT)
             await self._submit(delete, effect_of(delete))
+            self.damage.forget(file_id)
 
     async def set_mode(self, mode: Mode) -> None:
         """Goes from ``rw`` to ``ro`` or from ``ro`` to ``ar``; to the mode it has is no change.

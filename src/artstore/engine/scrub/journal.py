@@ -80,6 +80,8 @@ class Journal:
         self._waiting: list[bytes] = []
         self._whole = True
         """Whether the file ends with a whole line."""
+        self.changes = 0
+        """Counts what was noted, for whoever keeps something made of this."""
         self.folders: dict[str, FolderRecord] = {}
         self.done: set[str] = set()
         """Folders of the pass that is under way."""
@@ -143,6 +145,7 @@ class Journal:
         self._waiting.append(encode_line(members))
 
     def _take(self, members: dict[str, Any]) -> None:
+        self.changes += 1
         match members["kind"]:
             case "begun":
                 self.current = Pass(int(members["pass"]), datetime.fromisoformat(members["at"]))
