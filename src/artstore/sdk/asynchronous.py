@@ -225,8 +225,9 @@ class AsyncClient:
         """Has an element check everything that it keeps, while it serves; joins a pass that is under way, and
         goes on with one that was interrupted, unless it is to ``restart``.
 
-        Returns when the pass is through, or was interrupted and does not go on by itself, or with ``wait=False`` when it has begun. It goes on
-        when waiting for it is given up. ``progress`` is told bytes. Raises NotFound for an unknown element.
+        Returns when the pass is through, or was interrupted and does not go on by itself, or with
+        ``wait=False`` when it has begun. It goes on when waiting for it is given up. ``progress`` is told
+        bytes. Raises NotFound for an unknown element.
         """
         url = await self._scrub_url(element_id)
         report = await self._transport.post(f"{url}?restart=true" if restart else url, None, ScrubReport)

@@ -116,9 +116,9 @@ class Journal:
 
     def rewrite(self) -> None:
         """After the end of a pass: puts what it came to in place of all that was noted. Durable on return."""
-        self._waiting.clear()
         make_folders(self._folder)
         write_durably(self._path, b"".join(map(encode_line, self._essence())))
+        self._waiting.clear()
         self._whole = True
 
     def flush(self) -> None:

@@ -11,8 +11,8 @@ from artstore.storage.scrub.schedule import Schedule
 
 _FIRST_PAUSE_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 3600.0
-_LOOK_AGAIN_SECONDS = 3600.0
-"""How much there is to read changes, and with it when a pass is due."""
+_LOOK_AGAIN_SECONDS = 1.0, 3600.0
+"""How much there is to read changes, and with it when a pass is due: at least and at most."""
 
 _log = get_logger(__name__)
 
@@ -21,14 +21,22 @@ class Scrubbing:
     """``run`` is a background task. What it begins is stopped by the engine when that closes.
 
     A pass that failed (a full disk, say) is tried again after a growing pause. A pause that was asked for
-    lasts until a pass is asked for, or until the end of the process.
+    lasts until a pass is asked for, or until the end of the process. ``first_pause`` is in seconds.
     """
 
-    def __init__(self, engine: Engine, scrub: Scrub, schedule: Schedule) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        scrub: Scrub,
+        schedule: Schedule,
+        *,
+        first_pause: float = _FIRST_PAUSE_SECONDS,
+    ) -> None:
         self.scrub = scrub
         self.schedule = schedule
         self.paused = False
         self._engine = engine
+        self._first_pause = first_pause
         self._wanted = False
         self._woken = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -38,7 +46,8 @@ class Scrubbing:
         """Begins a pass, or goes on with one; changes nothing while one runs, unless it is to be ``anew``."""
         async with self._turn:
             if anew:
-                self.paused = True  # so that nobody goes on with what is just being given up
+                # So that ``run`` does not go on with what is just being given up.
+                self.paused, self._wanted = True, False
                 await self.scrub.stop()
             self.paused, self._wanted = False, True
             self.scrub.start(anew=anew)
@@ -63,7 +72,7 @@ class Scrubbing:
         return self.schedule.within_reach(self._expected())
 
     async def run(self) -> None:
-        pause = _FIRST_PAUSE_SECONDS
+        pause = self._first_pause
         while True:
             self._woken.clear()
             if not self._is_time():
@@ -71,10 +80,11 @@ class Scrubbing:
                 continue
             await self._pass()
             failed = self.scrub.progress().failed
-            if failed is None:
-                pause = _FIRST_PAUSE_SECONDS
+            if failed is not None:
+                _log.error("the scrub failed", reason=failed, complete=not self.scrub.interrupted)
+            if failed is None or not self.scrub.interrupted:
+                pause = self._first_pause
             else:
-                _log.error("the scrub was broken off and is tried again", reason=failed, seconds=pause)
                 await self._sleep(pause)
                 pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)
 
@@ -107,10 +117,12 @@ class Scrubbing:
         return self.scrub.interrupted or self._until_due() <= 0
 
     def _until_due(self) -> float:
+        shortest, longest = _LOOK_AGAIN_SECONDS
+        look_again = max(shortest, min(longest, self.schedule.within.total_seconds() / 100))
         due_at = self.due_at()
         if due_at is None:
-            return _LOOK_AGAIN_SECONDS
-        return min(_LOOK_AGAIN_SECONDS, (due_at - datetime.now(UTC)).total_seconds())
+            return look_again
+        return min(look_again, (due_at - datetime.now(UTC)).total_seconds())
 
     async def _sleep(self, seconds: float) -> None:
         """Until somebody asks for a pass, at most."""
