@@ -56,7 +56,8 @@ def scrub(
         print_json(report.model_copy(update={"findings": found}))
     else:
         _show(report, found)
-    raise typer.Exit(_code_of(report))
+    if status or (wait and not pause):
+        raise typer.Exit(_code_of(report, waited=not status))
 
 
 def _scrubbed(client: "Client", element_id: str, *, restart: bool, wait: bool, shown: bool) -> "ScrubReport":
@@ -69,14 +70,14 @@ def _scrubbed(client: "Client", element_id: str, *, restart: bool, wait: bool, s
         return client.start_scrub(element_id, restart=restart, wait=wait, progress=advancing(advance))
 
 
-def _code_of(report: "ScrubReport") -> int:
+def _code_of(report: "ScrubReport", *, waited: bool) -> int:
     from artstore.cli import exits
 
     if report.open_findings or report.damaged_documents:
         return exits.FAILED
     stopped = report.current is not None and report.status != "running"
     not_judged = report.current is None and report.last is not None and report.last.unsure > 0
-    return exits.UNAVAILABLE if stopped or not_judged else exits.OK
+    return exits.UNAVAILABLE if waited and (stopped or not_judged) else exits.OK
 
 
 def _show(report: "ScrubReport", found: "list[ScrubFinding]") -> None:
