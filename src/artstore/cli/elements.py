@@ -1,8 +1,13 @@
 """``artstore elements``: the storage elements and their state."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from artstore.cli.options import AsJson, ProfileFile
+
+if TYPE_CHECKING:
+    from artstore.wire.elements import ElementAnnouncement
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +34,7 @@ def elements(profile: ProfileFile = None, as_json: AsJson = False) -> None:
             [
                 element.element_id,
                 element.mode,
-                element.health,
+                _health(element),
                 str(element.documents),
                 size_word(element.used_bytes),
                 size_word(element.free_bytes),
@@ -38,3 +43,8 @@ def elements(profile: ProfileFile = None, as_json: AsJson = False) -> None:
             for element in found
         ],
     )
+
+
+def _health(element: "ElementAnnouncement") -> str:
+    found = element.open_findings
+    return f"{element.health}, {found} finding{'' if found == 1 else 's'}" if found else element.health

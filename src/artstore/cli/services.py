@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from artstore.cli import adopt, rebuild
+from artstore.cli import adopt, rebuild, scrub
 from artstore.cli.serve import SERVICES, serve
 
 _TITLES = {
@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
         if service == "storage":
             adopt.register(group)
             rebuild.register(group)
+            scrub.register(group)
         app.add_typer(group, name=service, rich_help_panel="Services")
 
 

@@ -34,6 +34,7 @@ from artstore.wire.documents import Document, SearchHit, SearchPage
 from artstore.wire.elements import ElementAnnouncement, ElementPage
 from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
+from artstore.wire.scrub import ScrubFinding, ScrubFindingPage, ScrubReport, ScrubStatus
 
 PAGE_SIZE = 100
 _ASK_AGAIN_SECONDS = 0.5
@@ -214,6 +215,57 @@ class AsyncClient:
             progress(report.rebuild.documents, report.rebuild.expected)
         return report
 
+    async def scrub(self, element_id: str) -> ScrubReport:
+        """What checking an element found, and how far it is. Raises NotFound for an unknown element."""
+        return await self._transport.get(await self._scrub_url(element_id), ScrubReport)
+
+    async def start_scrub(
+        self, element_id: str, *, restart: bool = False, wait: bool = True, progress: Progress | None = None
+    ) -> ScrubReport:
+        """Has an element check everything that it keeps, while it serves; joins a pass that is under way, and
+        goes on with one that was interrupted, unless it is to ``restart``.
+
+        Returns when the pass is through, or was interrupted and does not go on by itself, or with
+        ``wait=False`` when it has begun. It goes on when waiting for it is given up. ``progress`` is told
+        bytes. Raises NotFound for an unknown element.
+        """
+        url = await self._scrub_url(element_id)
+        report = await self._transport.post(f"{url}?restart=true" if restart else url, None, ScrubReport)
+        number = report.current.number if report.current is not None else None
+        while wait and report.current is not None and report.current.number == number:
+            if report.status is not ScrubStatus.RUNNING and not _goes_on(report):
+                break
+            if progress is not None:
+                progress(report.current.bytes, report.current.total_bytes)
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            report = await self._transport.get(url, ScrubReport)
+        return report
+
+    async def pause_scrub(self, element_id: str) -> ScrubReport:
+        """Has an element read nothing more for checking, until it is asked to, or started again. Raises
+        NotFound for an unknown element.
+        """
+        return await self._transport.post(f"{await self._scrub_url(element_id)}/pause", None, ScrubReport)
+
+    async def scrub_findings(self, element_id: str) -> AsyncIterator[ScrubFinding]:
+        """What the last whole pass and the one under way found wrong, put right or not. Raises NotFound for
+        an unknown element.
+        """
+        async for page in self.scrub_finding_pages(element_id):
+            for finding in page:
+                yield finding
+
+    async def scrub_finding_pages(self, element_id: str) -> AsyncIterator[list[ScrubFinding]]:
+        """Like ``scrub_findings``, in lists as they come from the element."""
+        url = f"{await self._scrub_url(element_id)}/findings"
+        params: dict[str, str | int] = {}
+        while True:
+            page = await self._transport.get(url, ScrubFindingPage, params)
+            yield page.items
+            if page.next_cursor is None:
+                return
+            params = {"cursor": page.next_cursor}
+
     async def close(self) -> None:
         """Closes the connections. Nothing may be called afterwards."""
         await self._http.aclose()
@@ -225,6 +277,9 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def _scrub_url(self, element_id: str) -> str:
+        return f"{await self._element_url(element_id)}/api/v1/scrub"
 
     async def _element_url(self, element_id: str) -> str:
         for element in await self.elements():
@@ -238,3 +293,10 @@ class AsyncClient:
 
     def _file_url(self, file_id: FileId) -> str:
         return f"{self.profile.query_url}/api/v1/files/{quote(str(file_id), safe='', errors='replace')}"
+
+
+def _goes_on(report: ScrubReport) -> bool:
+    """Whether a pass that does not run is tried again, or waits only for the element to have started."""
+    if report.status is not ScrubStatus.INTERRUPTED:
+        return False
+    return report.waits_for is not None or report.schedule.enabled

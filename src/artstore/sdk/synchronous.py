@@ -26,6 +26,7 @@ from artstore.wire.documents import Document, SearchHit
 from artstore.wire.elements import ElementAnnouncement
 from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
+from artstore.wire.scrub import ScrubFinding, ScrubReport
 
 T = TypeVar("T")
 
@@ -156,6 +157,34 @@ class Client:
         Returns when it is through, or with ``wait=False`` when it has begun.
         """
         return self._run(partial(self._client.rebuild_index, element_id, wait=wait, progress=progress))
+
+    def scrub(self, element_id: str) -> ScrubReport:
+        """What checking an element found, and how far it is. Raises NotFound for an unknown element."""
+        return self._run(partial(self._client.scrub, element_id))
+
+    def start_scrub(
+        self, element_id: str, *, restart: bool = False, wait: bool = True, progress: Progress | None = None
+    ) -> ScrubReport:
+        """Has an element check everything that it keeps, while it serves; joins a pass that is under way.
+
+        Returns when it is through or goes on no more, or with ``wait=False`` when it has begun.
+        """
+        return self._run(
+            partial(self._client.start_scrub, element_id, restart=restart, wait=wait, progress=progress)
+        )
+
+    def pause_scrub(self, element_id: str) -> ScrubReport:
+        """Has an element read nothing more for checking, until it is asked to, or started again."""
+        return self._run(partial(self._client.pause_scrub, element_id))
+
+    def scrub_findings(self, element_id: str) -> Iterator[ScrubFinding]:
+        """What the last whole pass and the one under way found wrong, put right or not."""
+        for page in self.scrub_finding_pages(element_id):
+            yield from page
+
+    def scrub_finding_pages(self, element_id: str) -> Iterator[list[ScrubFinding]]:
+        """Like ``scrub_findings``, in lists as they come from the element."""
+        return self._iterate(self._client.scrub_finding_pages(element_id))
 
     def close(self) -> None:
         """Closes the connections and ends the thread. Nothing may be called afterwards; may be called

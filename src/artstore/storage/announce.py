@@ -39,18 +39,26 @@ class Identity:
 
 
 class Announcer:
-    """Announces at once when health or mode changes, soon when the log moved, and at least every 5 seconds.
+    """Announces at once when health, mode or what is known to be wrong changes, soon when the log moved, and
+    at least every 5 seconds.
 
-    ``health`` is asked at each look. Redis being away ends nothing: the next announcement tries again.
+    ``health`` and ``open_findings`` are asked at each look. Redis being away ends nothing: the next
+    announcement tries again.
     """
 
     def __init__(
-        self, engine: Engine, redis: Redis, identity: Identity, health: Callable[[], ElementHealth]
+        self,
+        engine: Engine,
+        redis: Redis,
+        identity: Identity,
+        health: Callable[[], ElementHealth],
+        open_findings: Callable[[], int],
     ) -> None:
         self._engine = engine
         self._redis = redis
         self._identity = identity
         self._health = health
+        self._open_findings = open_findings
 
     def announcement(self) -> ElementAnnouncement:
         """The element as it is now."""
@@ -65,6 +73,7 @@ class Announcer:
             documents=capacity.documents,
             last_lsn=self._engine.last_lsn,
             health=self._health(),
+            open_findings=self._open_findings(),
             max_file_bytes=self._identity.max_file_bytes,
             started_at=self._identity.started_at,
             announced_at=datetime.now(UTC),
@@ -97,7 +106,8 @@ class Announcer:
         loop = asyncio.get_running_loop()
         said_at = loop.time()
         while (age := loop.time() - said_at) < ANNOUNCE_EVERY_SECONDS:
-            if (self._health(), Mode(self._engine.element.mode)) != (said.health, said.mode):
+            state = self._health(), Mode(self._engine.element.mode), self._open_findings()
+            if state != (said.health, said.mode, said.open_findings):
                 return
             moved = self._engine.last_lsn > said.last_lsn
             if moved and age >= _LSN_TOLD_WITHIN_SECONDS:

@@ -24,10 +24,16 @@ from artstore.storage.files.document import Documents
 from artstore.storage.files.download import Downloads
 from artstore.storage.files.listing import Listing, listing_router
 from artstore.storage.files.upload import Uploads
-from artstore.storage.health import FollowerDependency, LogDependency, StoreDependency
+from artstore.storage.health import (
+    FollowerDependency,
+    IntegrityDependency,
+    LogDependency,
+    StoreDependency,
+)
 from artstore.storage.index.endpoints import index_router
 from artstore.storage.refusals import REFUSED_CLASSES, refusal_of
 from artstore.storage.running import RunningElement
+from artstore.storage.scrub.endpoints import scrub_router
 from artstore.storage.settings import StorageSettings
 from artstore.version import __version__
 from artstore.wire.scopes import Scope
@@ -75,6 +81,7 @@ def compose(settings: StorageSettings) -> FastAPI:
             RedisDependency(redis),
             FollowerDependency("index", lambda: element.index_follower),
             FollowerDependency("events", lambda: element.events_follower),
+            IntegrityDependency(lambda: element.alarm),
         ],
         lifespan=lifespan,
     )
@@ -119,6 +126,7 @@ def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads) -> None
     app.include_router(element_router(element))
     app.include_router(mode_router(element))
     app.include_router(index_router(element))
+    app.include_router(scrub_router(element))
 
 
 async def _on_refused(request: Request, error: Exception) -> Response:

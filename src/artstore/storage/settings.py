@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from artstore.engine.scrub import DEFAULT_BYTES_PER_SECOND
 from artstore.storage.index.prefix import check_prefix, prefix_of
 from artstore.storage.object_store import ObjectStoreSettings
 from artstore.wire.elements import Mode
@@ -48,6 +49,15 @@ class StorageSettings(ObjectStoreSettings):
     with 503 until it is caught up, so that the log never fills the disk. Reads go on."""
     idle_seconds: Annotated[float, Field(gt=0)] = 30.0
     """An upload that sends nothing for so long is cut off with 408, and its room is given back."""
+    scrub_enabled: bool = True
+    """Whether the element reads and checks everything that it keeps by itself, again and again. Switched off,
+    it does so only when asked, and does not go on by itself with what a restart interrupted."""
+    scrub_days: Annotated[float, Field(gt=0, le=36500)] = 30.0
+    """Within so many days every document is read again and compared with its checksum. Few days keep the
+    disk busy all the time; many leave damage unseen for long, perhaps longer than backups are kept."""
+    scrub_bytes_per_second: Annotated[int, Field(ge=64 * 1024)] = DEFAULT_BYTES_PER_SECOND
+    """Most that this reading takes of the disk. Too little to be through in ``scrub_days`` is said in the log
+    and at ``/api/v1/scrub``; a number beyond what the disk can do sets no limit, and slows others down."""
 
     @model_validator(mode="after")
     def _with_prefix(self) -> Self:

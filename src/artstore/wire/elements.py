@@ -28,7 +28,8 @@ class Mode(StrEnum):
 class ElementHealth(StrEnum):
     OK = "ok"
     DEGRADED = "degraded"
-    """Documents are served and taken, but something that follows (index, events) is behind or away."""
+    """Documents are served and taken, but something that follows (index, events) is behind or away, or
+    something that the element keeps is damaged."""
     AWAY = "away"
     """Said by a reader, never announced: no announcement came in time."""
 
@@ -46,6 +47,8 @@ class ElementAnnouncement(BaseModel):
     documents: int
     last_lsn: int
     health: ElementHealth
+    open_findings: int = 0
+    """What checking found wrong and nobody has put right: see the element's ``/api/v1/scrub``."""
     max_file_bytes: int
     started_at: datetime
     announced_at: datetime

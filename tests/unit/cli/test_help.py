@@ -31,7 +31,7 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 def test_these_are_the_commands() -> None:
     assert {name.removeprefix("artstore ") for name in COMMANDS} == {
         *("up", "demo", "put", "get", "search", "info", "elements", "verify"),
-        *("account create", "account list", "storage adopt", "storage rebuild"),
+        *("account create", "account list", "storage adopt", "storage rebuild", "storage scrub"),
         *(f"{service} serve" for service in SERVICES),
     }
 

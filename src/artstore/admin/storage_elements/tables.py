@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Table, Text, func
+from sqlalchemy import BigInteger, Column, DateTime, Table, Text, func, text
 
 from artstore.admin.metadata import METADATA
 
@@ -18,6 +18,7 @@ STORAGE_ELEMENTS: Final = Table(
     Column("documents", BigInteger, nullable=False),
     Column("last_lsn", BigInteger, nullable=False),
     Column("health", Text, nullable=False),
+    Column("open_findings", BigInteger, nullable=False, server_default=text("0")),
     Column("max_file_bytes", BigInteger, nullable=False),
     Column("started_at", DateTime(timezone=True), nullable=False),
     Column("announced_at", DateTime(timezone=True), nullable=False),
