@@ -18,19 +18,18 @@ from pathlib import Path
 from artstore.attributes import FileAttributes, FileId
 from artstore.engine.blobs import Blobs, LocalBlobs
 from artstore.engine.capacity import Capacity, Reservation, Room
-from artstore.engine.changes import Change, ChangesGone, change_of
+from artstore.engine.changes import Change, read_changes
 from artstore.engine.changing import Changing
+from artstore.engine.checkpointing import Checkpointing
 from artstore.engine.damage import KnownDamage
 from artstore.engine.documents import Documents, Locate
 from artstore.engine.effects import Effect, effect_on
 from artstore.engine.errors import Closed, Damaged, ModeForbids
 from artstore.engine.failpoints import hit
-from artstore.engine.followers import FilesFollower, Position
+from artstore.engine.followers import FilesFollower
 from artstore.engine.layout import ElementDescription, Mode, write_description
 from artstore.engine.locks import DocumentLocks
-from artstore.engine.log.checkpoint import Checkpoint, write_checkpoint
-from artstore.engine.log.record import BodyInvalid, Entry, Lsn, Put
-from artstore.engine.log.segment import Released
+from artstore.engine.log.record import Entry, Lsn, Put
 from artstore.engine.milestones import Milestones
 from artstore.engine.modes import Modes
 from artstore.engine.opening import OpenedElement, RecoveryReport, open_element
@@ -43,8 +42,6 @@ from artstore.engine.status import LogStatus
 from artstore.engine.store import publish
 from artstore.engine.submitting import Submitting
 from artstore.engine.upload import Upload
-
-_CHANGES_BYTES = 16 << 20
 
 
 class Engine:
@@ -76,13 +73,16 @@ class Engine:
         self._documents = Documents(
             self._log, self._overlay, blobs, self._layout.staging, self._threads, locate, opened.adopted
         )
+        self._checkpoint = Checkpointing(
+            self._layout.checkpoint, opened.description.id, self._log, self._positions
+        )
         self._files = FilesFollower(
             self._log,
             blobs,
             self._layout.staging,
             opened.position,
             linger_seconds=options.follow_seconds,
-            checkpoint=self._checkpoint,
+            checkpoint=self._checkpoint.write,
             followed=self._tell_followed,
             set_mode=self._write_mode,
         )
@@ -250,7 +250,7 @@ class Engine:
         Raises ChangesGone where the log does not reach back so far.
         """
         self._modes.demand("read changes", *Mode)
-        return await asyncio.wrap_future(self._threads.submit(self._read_changes, after, limit))
+        return await asyncio.wrap_future(self._threads.submit(read_changes, self._log, after, limit))
 
     async def wait_for(self, lsn: Lsn) -> None:
         """Until a record above ``lsn`` is durable. Raises Closed when the engine closes meanwhile."""
@@ -325,7 +325,7 @@ class Engine:
 
     async def _start(self) -> None:
         self._files.start()
-        releasable = await asyncio.to_thread(self._checkpoint, self._files.position)
+        releasable = await asyncio.to_thread(self._checkpoint.write, self._files.position)
         await asyncio.to_thread(self._log.release, releasable)
         options = self._options
         if options.confirm_mode and options.mode is not None and options.mode is not self.element.mode:
@@ -359,47 +359,16 @@ class Engine:
             self._overlay.apply(lsn, effect)
             self._room.count(effect.used_bytes, effect.documents)
 
-    def _read_changes(self, after: Lsn, limit: int) -> list[Change]:
-        try:
-            records = self._log.read_after(after, limit, _CHANGES_BYTES)
-        except Released as error:
-            raise ChangesGone(after, self._log.first_lsn) from error
-        changes = []
-        for record in records:
-            try:
-                changes.append(change_of(record))
-            except BodyInvalid:
-                continue  # recovery tells of it
-        return changes
-
     # Called by the files follower, from its thread
 
-    def _checkpoint(self, position: Position, *, closed: bool = False) -> Lsn:
-        """Makes positions durable; up to the LSN that is returned, nobody needs the log any more."""
-        followers = self._submitting.positions()
-        checkpoint = Checkpoint(
-            element_id=self.element.id,
-            files_lsn=position.lsn,
-            last_lsn=self._log.durable_lsn,
-            used_bytes=position.used_bytes,
-            documents=position.documents,
-            closed=closed,
-            followers=followers,
-        )
-        write_checkpoint(self._layout.checkpoint, checkpoint)
-        return min(position.lsn, *followers.values(), position.lsn)
+    def _positions(self) -> dict[str, Lsn]:
+        return self._submitting.positions()  # which is made after those who ask
 
     def _tell_followed(self, through: Lsn, file_ids: list[FileId]) -> None:
         self._loop.call_soon_threadsafe(self._followed, through, file_ids)
 
     def _followed(self, through: Lsn, file_ids: list[FileId]) -> None:
-        for file_id in file_ids:
-            entry = self._overlay.get(file_id)
-            if entry is not None and entry.attributes_lsn is not None:
-                self._documents.places.remember(file_id, entry.storage_path)
-            else:
-                self._documents.places.forget(file_id)
-        self._overlay.followed(through, file_ids)
+        self._documents.followed(through, file_ids)
         self._filed.reach(through)
 
     def _write_mode(self, mode: str) -> None:
@@ -411,7 +380,7 @@ class Engine:
         """The last steps of closing, after every thread ended."""
         try:
             if self._log.failure is None:
-                self._checkpoint(self._files.position, closed=True)
+                self._checkpoint.write(self._files.position, closed=True)
                 hit("close.told")
                 self._log.give_back_room()
                 hit("close.trimmed")
