@@ -3,8 +3,8 @@
 The *position* of an element is an LSN: every change up to it is in the catalog. A change at or below the
 position is therefore known and skipped, however often and in which order it comes again. A catalog that knows
 nothing of an element is below 0, so that it begins with the listing: documents that were there before the
-element's log began have the LSN 0, and no event. When it forgets an element it goes to a number below 0 that is
-nobody's, by which a listing that began before is told from the one that begins now.
+element's log began have the LSN 0, and no event. When it forgets an element it goes to a number below 0 that
+is nobody's, by which a listing that began before is told from the one that begins now.
 """
 
 import random
