@@ -198,7 +198,7 @@ class Scrub:
         stored_at = max(attributes.created_at, self._parts.description().created_at)
         folder, _, name = attributes.storage_path.rpartition("/")
         record = self._journal.folders.get(folder or ".")
-        if record is None or stored_at + _ARRIVING > record.at:
+        if record is None or stored_at > record.at - _ARRIVING:
             return stored_at
         verified_at = record.unsound.get(name, record.at)
         return stored_at if verified_at is None else max(stored_at, verified_at)
