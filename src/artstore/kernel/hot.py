@@ -3,11 +3,10 @@
 Beside what they do they cost a fifth of a small upload; what is needed of it is done here.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -17,7 +16,7 @@ from starlette.types import Scope as AsgiScope
 from artstore.kernel.access.principal import Principal
 from artstore.kernel.access.requirements import authenticate, verifier_of
 from artstore.kernel.exchange import BODY_LIMIT_KEY
-from artstore.kernel.problems import Problem, http_exception_response, problem_response
+from artstore.kernel.problems import Problem, problem_response
 from artstore.wire.scopes import Scope
 
 HotEndpoint = Callable[[Request, Principal], Awaitable[Response]]
@@ -98,8 +97,11 @@ class _Hot:
             response = await self._answer(request)
         except Problem as problem:
             response = problem_response(problem)
-        except HTTPException as refusal:
-            response = http_exception_response(request, refusal)
+        except Exception as error:
+            answer = _handler_of(error, request.app.exception_handlers)
+            if answer is None:
+                raise
+            response = await answer(request, error)
         await response(asgi_scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -107,3 +109,12 @@ class _Hot:
             return await self._endpoint(request)
         principal = await authenticate(request.scope, verifier_of(request.app), self._scope)
         return await self._endpoint(request, principal)
+
+
+def _handler_of(error: Exception, handlers: Mapping[Any, Any]) -> Callable[..., Awaitable[Response]] | None:
+    """What the application has registered for errors of this class, as its own middleware would find it."""
+    for kind in type(error).__mro__:
+        if kind in handlers:
+            handler: Callable[..., Awaitable[Response]] = handlers[kind]
+            return handler
+    return None

@@ -99,11 +99,6 @@ async def _on_problem(request: Request, exception: Exception) -> Response:
 
 async def _on_http_exception(request: Request, exception: Exception) -> Response:
     assert isinstance(exception, HTTPException)
-    return http_exception_response(request, exception)
-
-
-def http_exception_response(request: Request, exception: HTTPException) -> Response:
-    """The answer for what Starlette and FastAPI raise by themselves."""
     headers = dict(exception.headers or {})
     status = exception.status_code
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
