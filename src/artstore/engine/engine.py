@@ -19,6 +19,7 @@ from pathlib import Path
 
 from artstore.attributes import FileAttributes, FileId
 from artstore.engine.blobs import Blobs, LocalBlobs
+from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Capacity, Reservation, Room
 from artstore.engine.changes import Change, ChangesGone, change_of
 from artstore.engine.damage import KnownDamage
@@ -48,7 +49,8 @@ _FIXED = ("file_id", "original_filename", "storage_filename", "storage_path", "f
           "created_at", "created_by_id", "created_by_username", "content_encoding", "stored_size",
           "stored_checksum")  # fmt: skip
 """Members that an update cannot change: they describe the bytes, which never change."""
-_CHANGES_BYTES = 16 << 20
+_CHANGES_BYTES = 1 << 20
+"""Of records that are read at once to tell of changes."""
 _LATER = {Mode.RW: frozenset({Mode.RO}), Mode.RO: frozenset({Mode.AR})}
 
 
@@ -74,6 +76,7 @@ class Engine:
         self._threads = ThreadPoolExecutor(options.threads, thread_name_prefix="artstore-engine")
         self._room = Room(opened.layout.root, options.capacity_bytes, options.keep_free_bytes)
         self._room.count(opened.used_bytes, opened.documents)
+        self.body_memory = BodyMemory(options.upload_memory_bytes)
         self._locks = DocumentLocks()
         self._filed = Milestones(opened.position.lsn)
         self._closed = False
@@ -148,7 +151,9 @@ class Engine:
         self._demand("store documents", Mode.EDIT, Mode.RW)
         self._submitting.demand_room(min(expected_bytes or 0, self._options.inline_limit))
         reservation = Reservation(self._room, expected_bytes)
-        upload = Upload(self._options, self._layout.staging, self._threads, reservation, self._commit)
+        upload = Upload(
+            self._options, self._layout.staging, self._threads, reservation, self.body_memory, self._commit
+        )
         if (expected_bytes or 0) <= self._options.inline_limit:
             self._submitting.gathering.expect(upload)
         return upload
@@ -174,7 +179,8 @@ class Engine:
             changed = change(current).changed(**fixed, updated_at=_after(current.updated_at))
             update = Update(changed.to_bytes(), len(written))
             self._demand("update attributes", Mode.EDIT, Mode.RW)
-            await self._submit(update, effect_on(update, changed))
+            promised = self._room.promise(len(update.attributes) - len(written))
+            await self._submit(update, effect_on(update, changed), promised, promised)
             return changed
 
     async def delete(
@@ -398,16 +404,25 @@ class Engine:
             raise
 
     def _read_changes(self, after: Lsn, limit: int) -> list[Change]:
-        try:
-            records = self._log.read_after(after, limit, _CHANGES_BYTES)
-        except Released as error:
-            raise ChangesGone(after, self._log.first_lsn) from error
-        changes = []
-        for record in records:
+        """In portions, since records carry the bytes of documents, and changes do not."""
+        changes: list[Change] = []
+        read = 0
+        while read < limit:
             try:
-                changes.append(change_of(record))
-            except BodyInvalid:
-                continue  # recovery tells of it
+                records = self._log.read_after(after, limit - read, _CHANGES_BYTES)
+            except Released as error:
+                if read:
+                    break  # what comes next was let go meanwhile: whoever asks for it is told
+                raise ChangesGone(after, self._log.first_lsn) from error
+            if not records:
+                break
+            read += len(records)
+            after = records[-1].lsn
+            for record in records:
+                try:
+                    changes.append(change_of(record))
+                except BodyInvalid:
+                    continue  # recovery tells of it
         return changes
 
     # Called by the files follower, from its thread

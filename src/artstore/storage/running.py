@@ -185,6 +185,7 @@ class RunningElement:
             inline_limit=settings.inline_limit,
             max_file_bytes=settings.max_file_bytes,
             max_backlog_bytes=settings.max_backlog_bytes,
+            upload_memory_bytes=settings.upload_memory_bytes,
             followers=(IndexTarget.name, EventsTarget.name),
             close_seconds=CLOSE_SECONDS / 2,
             take_over=settings.s3_take_over,
@@ -219,8 +220,8 @@ class RunningElement:
             url=settings.public_url, max_file_bytes=settings.max_file_bytes, started_at=datetime.now(UTC)
         )
         health = partial(health_of, engine, followers, settings.max_backlog_bytes)
-        announcer = Announcer(engine, self._redis, identity, health)
-        collector = ElementCollector(engine, followers, rebuild)
+        announcer = Announcer(engine, self._redis, identity, health, settings.thresholds)
+        collector = ElementCollector(engine, followers, rebuild, settings.thresholds)
         REGISTRY.register(collector)
         return _Parts(engine, announcer, rebuild, BeyondIndex(engine, followers[0]), *followers, collector)
 
