@@ -29,7 +29,7 @@ def elements(profile: ProfileFile = None, as_json: AsJson = False) -> None:
             print_json(element)
         return
     print_table(
-        ["id", "mode", "health", "documents", "used", "free", "address"],
+        ["id", "mode", "health", "documents", "used", "free", "room", "address"],
         [
             [
                 element.element_id,
@@ -38,6 +38,7 @@ def elements(profile: ProfileFile = None, as_json: AsJson = False) -> None:
                 str(element.documents),
                 size_word(element.used_bytes),
                 size_word(element.free_bytes),
+                element.capacity_status,
                 element.url,
             ]
             for element in found

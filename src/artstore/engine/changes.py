@@ -11,7 +11,7 @@ from artstore.engine.log.log import Log
 from artstore.engine.log.record import BodyInvalid, Delete, Kind, Lsn, ModeChange, Record
 from artstore.engine.log.segment import Released
 
-_AT_ONCE_BYTES = 16 << 20
+_AT_ONCE_BYTES = 1 << 20
 
 ChangeKind = Kind
 
@@ -60,16 +60,25 @@ def change_of(record: Record) -> Change:
 def read_changes(log: Log, after: Lsn, limit: int) -> list[Change]:
     """Durable changes behind ``after``, in order, at most ``limit``, at least one if there is one. Blocks.
 
-    Raises ChangesGone where the log does not reach back so far.
+    In portions, since records carry the bytes of documents, and changes do not. Raises ChangesGone where the
+    log does not reach back so far.
     """
-    try:
-        records = log.read_after(after, limit, _AT_ONCE_BYTES)
-    except Released as error:
-        raise ChangesGone(after, log.first_lsn) from error
-    changes = []
-    for record in records:
+    changes: list[Change] = []
+    read = 0
+    while read < limit:
         try:
-            changes.append(change_of(record))
-        except BodyInvalid:
-            continue  # recovery tells of it
+            records = log.read_after(after, limit - read, _AT_ONCE_BYTES)
+        except Released as error:
+            if read:
+                break  # what comes next was let go meanwhile: whoever asks for it is told
+            raise ChangesGone(after, log.first_lsn) from error
+        if not records:
+            break
+        read += len(records)
+        after = records[-1].lsn
+        for record in records:
+            try:
+                changes.append(change_of(record))
+            except BodyInvalid:
+                continue  # recovery tells of it
     return changes

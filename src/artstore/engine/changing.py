@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from artstore.attributes import FileAttributes, FileId
+from artstore.engine.capacity import Room
 from artstore.engine.damage import KnownDamage
 from artstore.engine.documents import Documents
 from artstore.engine.effects import Effect, effect_of, effect_on, microseconds
@@ -19,6 +20,9 @@ _FIXED = ("file_id", "original_filename", "storage_filename", "storage_path", "f
           "stored_checksum")  # fmt: skip
 """Members that an update cannot change: they describe the bytes, which never change."""
 
+Submit = Callable[[Entry, Effect | None, Callable[[], None], Callable[[], None]], Awaitable[Lsn]]
+"""Makes a record durable; calls the first function when it is, the second when it is refused."""
+
 
 class Changing:
     """Both steps ask the mode twice: before anything is read, and when nothing can come between any more."""
@@ -29,12 +33,14 @@ class Changing:
         documents: Documents,
         locks: DocumentLocks,
         damage: KnownDamage,
-        submit: Callable[[Entry, Effect | None], Awaitable[Lsn]],
+        room: Room,
+        submit: Submit,
     ) -> None:
         self._modes = modes
         self._documents = documents
         self._locks = locks
         self._damage = damage
+        self._room = room
         self._submit = submit
 
     async def update(
@@ -50,7 +56,8 @@ class Changing:
             changed = change(current).changed(**fixed, updated_at=_after(current.updated_at))
             update = Update(changed.to_bytes(), len(written))
             self._modes.demand("update attributes", Mode.EDIT, Mode.RW)
-            await self._submit(update, effect_on(update, changed))
+            promised = self._room.promise(len(update.attributes) - len(written))
+            await self._submit(update, effect_on(update, changed), promised, promised)
             return changed
 
     async def delete(self, file_id: FileId, check: Callable[[FileAttributes], None]) -> None:
@@ -62,13 +69,17 @@ class Changing:
             freed = found.size_on_disk + len(written)
             delete = Delete(file_id, freed, microseconds(datetime.now(UTC)), found.storage_path)
             self._modes.demand("delete documents", Mode.EDIT)
-            await self._submit(delete, effect_of(delete))
+            await self._submit(delete, effect_of(delete), _nothing, _nothing)
             self._damage.forget(file_id)
 
 
 def revision_of(attributes: FileAttributes) -> str:
     """What changes with every update of a document's attributes."""
     return hashlib.sha256(attributes.to_bytes()).hexdigest()[:32]
+
+
+def _nothing() -> None:
+    pass
 
 
 def _after(before: datetime) -> datetime:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from artstore.attributes import FileAttributes, FileId
 from artstore.engine.blobs import Blobs, LocalBlobs
+from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Capacity, Reservation, Room
 from artstore.engine.changes import Change, read_changes
 from artstore.engine.changing import Changing
@@ -65,6 +66,7 @@ class Engine:
         self._threads = ThreadPoolExecutor(options.threads, thread_name_prefix="artstore-engine")
         self._room = Room(opened.layout.root, options.capacity_bytes, options.keep_free_bytes)
         self._room.count(opened.used_bytes, opened.documents)
+        self.body_memory = BodyMemory(options.upload_memory_bytes)
         self._locks = DocumentLocks()
         self._filed = Milestones(opened.position.lsn)
         self.damage = KnownDamage()
@@ -90,7 +92,9 @@ class Engine:
             self._log, self._loop, options.max_backlog_bytes, opened.followers, self._files
         )
         self._modes = Modes(opened.description, partial(self._submit, effect=None))
-        self._changing = Changing(self._modes, self._documents, self._locks, self.damage, self._submit)
+        self._changing = Changing(
+            self._modes, self._documents, self._locks, self.damage, self._room, self._submit
+        )
 
     @property
     def element(self) -> ElementDescription:
@@ -148,7 +152,9 @@ class Engine:
         self._modes.demand("store documents", Mode.EDIT, Mode.RW)
         self._submitting.demand_room(min(expected_bytes or 0, self._options.inline_limit))
         reservation = Reservation(self._room, expected_bytes)
-        upload = Upload(self._options, self._layout.staging, self._threads, reservation, self._commit)
+        upload = Upload(
+            self._options, self._layout.staging, self._threads, reservation, self.body_memory, self._commit
+        )
         if (expected_bytes or 0) <= self._options.inline_limit:
             self._submitting.gathering.expect(upload)
         return upload

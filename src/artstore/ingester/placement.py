@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from artstore.attributes import RetentionPolicy
-from artstore.wire.elements import ElementAnnouncement, ElementHealth, Mode
+from artstore.wire.elements import CapacityStatus, ElementAnnouncement, ElementHealth, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,11 @@ def place(elements: Iterable[ElementAnnouncement], wanted: Wanted) -> list[Eleme
             f"All storage elements of mode '{wanted.mode}' are away; try again later.",
         )
     needed = wanted.at_most or wanted.at_least
-    if not (fitting := [element for element in present if element.free_bytes >= needed]):
-        most = max(element.free_bytes for element in present)
+    open_ones = [element for element in present if element.capacity_status is not CapacityStatus.FULL]
+    if not open_ones:
+        raise CannotPlace(Obstacle.NO_ROOM, f"All storage elements of mode '{wanted.mode}' are full.")
+    if not (fitting := [element for element in open_ones if element.free_bytes >= needed]):
+        most = max(element.free_bytes for element in open_ones)
         raise CannotPlace(
             Obstacle.NO_ROOM, f"The upload needs {needed} bytes; the most that an element has left is {most}."
         )

@@ -18,6 +18,7 @@ from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.storage.element.endpoints import element_router
 from artstore.storage.element.mode_change import mode_router
+from artstore.storage.element.thresholds import Thresholds
 from artstore.storage.files import operations
 from artstore.storage.files.changes import MAX_PATCH_BYTES, Changes
 from artstore.storage.files.document import Documents
@@ -25,6 +26,7 @@ from artstore.storage.files.download import Downloads
 from artstore.storage.files.listing import Listing, listing_router
 from artstore.storage.files.upload import Uploads
 from artstore.storage.health import (
+    CapacityDependency,
     FollowerDependency,
     IntegrityDependency,
     LogDependency,
@@ -77,6 +79,7 @@ def compose(settings: StorageSettings) -> FastAPI:
         dependencies=[
             *([store] if make_blobs is not None else []),
             LogDependency(lambda: element.engine),
+            CapacityDependency(lambda: element.engine, settings.thresholds),
             database.dependency(essential=False),
             RedisDependency(redis),
             FollowerDependency("index", lambda: element.index_follower),
@@ -87,7 +90,7 @@ def compose(settings: StorageSettings) -> FastAPI:
     )
     for refused in REFUSED_CLASSES:
         app.add_exception_handler(refused, _on_refused)
-    _add_routes(app, element, uploads)
+    _add_routes(app, element, uploads, settings.thresholds)
     return app
 
 
@@ -101,7 +104,7 @@ def _object_store(settings: StorageSettings) -> Callable[[], Blobs] | None:
     return lambda: S3Blobs(options)
 
 
-def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads) -> None:
+def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads, thresholds: Thresholds) -> None:
     documents, downloads, changes = Documents(element), Downloads(element), Changes(element)
     read, write, delete = Scope.FILES_READ, Scope.FILES_WRITE, Scope.FILES_DELETE
     hot: list[tuple[str, Any, list[str], Scope, dict[str, Any]]] = [
@@ -123,7 +126,7 @@ def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads) -> None
         max_body_bytes=MAX_PATCH_BYTES,
     )
     app.include_router(listing_router(Listing(element)))
-    app.include_router(element_router(element))
+    app.include_router(element_router(element, thresholds))
     app.include_router(mode_router(element))
     app.include_router(index_router(element))
     app.include_router(scrub_router(element))

@@ -8,9 +8,11 @@ from typing import TypeVar
 
 from artstore.engine import Engine, StoreUnavailable
 from artstore.kernel.dependencies import DependencyDown
+from artstore.storage.element.modes import ALLOWED, Operation
+from artstore.storage.element.thresholds import Thresholds
 from artstore.storage.following import LogFollower
 from artstore.storage.scrub.alarm import Alarm
-from artstore.wire.elements import ElementHealth
+from artstore.wire.elements import CapacityStatus, ElementHealth
 
 _T = TypeVar("_T")
 _FRESH_SECONDS = 2.0
@@ -71,6 +73,25 @@ class IntegrityDependency:
         reason = _part(self.alarm).reason()
         if reason is not None:
             raise DependencyDown(reason)
+
+
+@dataclass(frozen=True)
+class CapacityDependency:
+    """Room for documents. One that takes some is degraded while it is full."""
+
+    engine: Callable[[], Engine]
+    thresholds: Thresholds
+    name: str = "capacity"
+    essential: bool = False
+
+    async def check(self) -> str | None:
+        engine = _part(self.engine)
+        room = engine.capacity()
+        status = self.thresholds.status(room)
+        told = f"{status}: {room.free_bytes} of {room.capacity_bytes} bytes are free"
+        if status is CapacityStatus.FULL and Operation.CREATE in ALLOWED[engine.element.mode]:
+            raise DependencyDown(told)
+        return told if status is not CapacityStatus.OK else None
 
 
 class StoreDependency:

@@ -9,8 +9,10 @@ from prometheus_client.registry import Collector
 
 from artstore.engine import Engine
 from artstore.engine.scrub import Scrub, Severity
+from artstore.storage.element.thresholds import Thresholds
 from artstore.storage.following import LogFollower
 from artstore.storage.index.rebuild import Rebuild
+from artstore.wire.elements import CapacityStatus
 
 UPLOADS = Counter(
     "artstore_storage_uploads",
@@ -39,12 +41,18 @@ class ElementCollector(Collector):
     """Reads the state of the element when it is asked for, so that nobody has to keep gauges up to date."""
 
     def __init__(
-        self, engine: Engine, followers: Iterable[LogFollower], rebuild: Rebuild, scrub: Scrub
+        self,
+        engine: Engine,
+        followers: Iterable[LogFollower],
+        rebuild: Rebuild,
+        scrub: Scrub,
+        thresholds: Thresholds = Thresholds(),  # noqa: B008 - it never changes
     ) -> None:
         self._engine = engine
         self._followers = tuple(followers)
         self._rebuild = rebuild
         self._scrub = scrub
+        self._thresholds = thresholds
 
     def describe(self) -> Iterable[Metric]:
         return ()  # registering asks for names; the state is not to be read for that
@@ -56,6 +64,18 @@ class ElementCollector(Collector):
         yield _gauge("used_bytes", "Bytes that documents and their attributes take", capacity.used_bytes)
         yield _gauge("reserved_bytes", "Bytes reserved for uploads under way", capacity.reserved_bytes)
         yield _gauge("free_bytes", "Bytes that a new document can still take", capacity.free_bytes)
+        level = GaugeMetricFamily(
+            "artstore_storage_capacity_status", "1 for the status that the room has now", labels=["status"]
+        )
+        now = self._thresholds.status(capacity)
+        for each in CapacityStatus:
+            level.add_metric([each], each is now)
+        yield level
+        yield _gauge(
+            "upload_memory_bytes",
+            "Bytes of documents on their way in that are in memory",
+            self._engine.body_memory.held_bytes,
+        )
         yield _gauge("documents", "Documents in the element", capacity.documents)
         yield _gauge("log_last_lsn", "The newest durable change", status.last_lsn)
         yield _gauge("log_segments", "Segments of the log on disk", status.segments)

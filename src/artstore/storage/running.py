@@ -200,6 +200,7 @@ class RunningElement:
             inline_limit=settings.inline_limit,
             max_file_bytes=settings.max_file_bytes,
             max_backlog_bytes=settings.max_backlog_bytes,
+            upload_memory_bytes=settings.upload_memory_bytes,
             followers=(IndexTarget.name, EventsTarget.name),
             close_seconds=CLOSE_SECONDS / 2,
             take_over=settings.s3_take_over,
@@ -235,8 +236,15 @@ class RunningElement:
         )
         scrubbing, alarm = self._compose_scrub(engine, followers[0])
         health = partial(health_of, engine, followers, settings.max_backlog_bytes, alarm)
-        announcer = Announcer(engine, self._redis, identity, health, lambda: len(alarm.open_findings()))
-        collector = ElementCollector(engine, followers, rebuild, scrubbing.scrub)
+        announcer = Announcer(
+            engine,
+            self._redis,
+            identity,
+            health,
+            lambda: len(alarm.open_findings()),
+            settings.thresholds,
+        )
+        collector = ElementCollector(engine, followers, rebuild, scrubbing.scrub, settings.thresholds)
         beyond_index = BeyondIndex(engine, followers[0])
         REGISTRY.register(collector)
         return _Parts(engine, announcer, rebuild, beyond_index, *followers, scrubbing, alarm, collector)

@@ -34,6 +34,16 @@ class ElementHealth(StrEnum):
     """Said by a reader, never announced: no announcement came in time."""
 
 
+class CapacityStatus(StrEnum):
+    """How far the room of an element is used up, by the thresholds in its settings."""
+
+    OK = "ok"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    FULL = "full"
+    """New documents are better placed elsewhere, even where a small one would still fit."""
+
+
 class ElementAnnouncement(BaseModel):
     """The state of an element, as it tells it every few seconds. Sizes are bytes."""
 
@@ -44,6 +54,8 @@ class ElementAnnouncement(BaseModel):
     used_bytes: int
     free_bytes: int
     """What a new document can still take: room of the element and of its disk, less reservations."""
+    capacity_status: CapacityStatus = CapacityStatus.OK
+    """An element that does not tell it is taken to have room, as far as ``free_bytes`` goes."""
     documents: int
     last_lsn: int
     health: ElementHealth

@@ -12,6 +12,7 @@ from artstore.wire.elements import (
     ANNOUNCEMENT_EXPIRES_SECONDS,
     ELEMENTS_CHANNEL,
     ELEMENTS_KEY,
+    CapacityStatus,
     ElementAnnouncement,
     ElementHealth,
     Mode,
@@ -79,7 +80,13 @@ class TestRegistry:
         first = announce("edit-01")
         admin = start_admin(backends)
         wait_until(lambda: listed(admin).get("edit-01") == first)
-        changed = announce("edit-01", mode=Mode.RO, free_bytes=0, health=ElementHealth.DEGRADED)
+        changed = announce(
+            "edit-01",
+            mode=Mode.RO,
+            free_bytes=0,
+            capacity_status=CapacityStatus.FULL,
+            health=ElementHealth.DEGRADED,
+        )
         wait_until(lambda: listed(admin)["edit-01"] == changed)
         one = admin.http.get(f"{ELEMENTS_PATH}/edit-01", headers=admin.headers())
         assert ElementAnnouncement.model_validate(one.json()) == changed

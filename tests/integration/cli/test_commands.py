@@ -274,6 +274,7 @@ class TestElements:
         assert listed["edit-01"]["mode"] == "edit"
         assert listed["rw-01"]["health"] == "ok"
         assert "rw-01\trw" in Run(profile, "elements").text
+        assert f"\t{listed['rw-01']['capacity_status']}\t" in Run(profile, "elements").text
 
     def test_verify(self, system: System, profile: Path, note: Path) -> None:
         store(profile, note)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from artstore.attributes import RetentionPolicy
 from artstore.ingester.placement import CannotPlace, Obstacle, Wanted, mode_for, place
-from artstore.wire.elements import ElementAnnouncement, ElementHealth, Mode
+from artstore.wire.elements import CapacityStatus, ElementAnnouncement, ElementHealth, Mode
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WANTED = Wanted(Mode.RW, at_least=1, at_most=100)
@@ -59,6 +59,13 @@ class TestOrder:
     def test_full_ones_are_left_out(self) -> None:
         assert chosen([element("a", free_bytes=99), element("b", free_bytes=100)]) == ["b"]
 
+    @pytest.mark.parametrize("status", sorted(set(CapacityStatus) - {CapacityStatus.FULL}))
+    def test_those_with_little_room_take_what_fits(self, status: CapacityStatus) -> None:
+        assert chosen([element("a", capacity_status=status), element("b")]) == ["a", "b"]
+
+    def test_those_that_say_they_are_full_are_left_out_whatever_fits(self) -> None:
+        assert chosen([element("a", capacity_status=CapacityStatus.FULL), element("b")]) == ["b"]
+
     def test_other_modes_are_left_out(self) -> None:
         others = [element(mode.value, mode=mode) for mode in Mode if mode is not Mode.RW]
         assert chosen([*others, element("z")]) == ["z"]
@@ -91,6 +98,11 @@ class TestObstacles:
     def test_none_with_room(self) -> None:
         assert obstacle([element(free_bytes=99), element("e2", free_bytes=0)]) is Obstacle.NO_ROOM
 
+    def test_all_say_they_are_full(self) -> None:
+        full = element(capacity_status=CapacityStatus.FULL)
+        assert obstacle([full]) is Obstacle.NO_ROOM
+        assert obstacle([full, element("e2", free_bytes=99)]) is Obstacle.NO_ROOM
+
     def test_larger_than_any_takes(self) -> None:
         elements = [element(max_file_bytes=9), element("e2", max_file_bytes=5)]
         assert obstacle(elements, Wanted(Mode.RW, at_least=10)) is Obstacle.TOO_LARGE
@@ -110,6 +122,7 @@ _ELEMENTS = st.builds(
     mode=st.sampled_from(Mode),
     health=st.sampled_from(ElementHealth),
     free_bytes=st.integers(0, 30),
+    capacity_status=st.sampled_from(CapacityStatus),
     max_file_bytes=st.integers(1, 30),
 )
 
@@ -127,6 +140,7 @@ def test_takes_all_that_fit_and_none_that_does_not(
         and e.health is not ElementHealth.AWAY
         and e.max_file_bytes >= least
         and e.free_bytes >= needed
+        and e.capacity_status is not CapacityStatus.FULL
     ]
     try:
         found = place(elements, wanted)

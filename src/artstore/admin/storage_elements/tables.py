@@ -15,6 +15,7 @@ STORAGE_ELEMENTS: Final = Table(
     Column("capacity_bytes", BigInteger, nullable=False),
     Column("used_bytes", BigInteger, nullable=False),
     Column("free_bytes", BigInteger, nullable=False),
+    Column("capacity_status", Text, nullable=False, server_default="ok"),
     Column("documents", BigInteger, nullable=False),
     Column("last_lsn", BigInteger, nullable=False),
     Column("health", Text, nullable=False),
