@@ -83,6 +83,7 @@ async def test_switched_off_it_does_nothing_by_itself(engine: Engine) -> None:
         assert not scrubbing.scrub.running
         await scrubbing.request(anew=False)
         await passes(scrubbing, 1)
+        await eventually(lambda: not scrubbing.scrub.running, "the pass does not end")
         for _ in range(20):
             await asyncio.sleep(0)
         assert not scrubbing.scrub.running

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import context, op
 
-revision = "0002_capacity_status"
-down_revision = "0001"
+revision = "capacity_status"
+down_revision = "open_findings_of_elements"
 
 _SCHEMA = context.config.attributes["schema"]
 
