@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.swift import Swift
 
-
 settings.register_profile("artstore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("artstore")  # a busy machine is no failure
 
