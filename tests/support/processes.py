@@ -2,9 +2,12 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_STANDSTILL_SECONDS = 30.0
 
 
 def tree(pid: int) -> list[int]:
@@ -35,10 +38,23 @@ def paused(pid: int) -> Iterator[None]:
     for each in pids:
         os.kill(each, signal.SIGSTOP)
     try:
+        _stand_still(pids)
         yield
     finally:
         for each in pids:
             os.kill(each, signal.SIGCONT)
+
+
+def _stand_still(pids: list[int]) -> None:
+    """Until no thread runs any more: one that flushes or renames a file does that to its end before."""
+    until = time.monotonic() + _STANDSTILL_SECONDS
+    while any(_state(f"{pid}/task/{thread.name}") not in "TtZX" for pid in pids for thread in _threads(pid)):
+        assert time.monotonic() < until, f"{pids} do not stand still"
+        time.sleep(0.002)
+
+
+def _threads(pid: int) -> list[Path]:
+    return list(Path(f"/proc/{pid}/task").iterdir())
 
 
 def forget_peak(pid: int) -> None:
@@ -69,5 +85,5 @@ def _status(pid: int, name: str) -> int:
     return 0
 
 
-def _state(pid: int) -> str:
+def _state(pid: int | str) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
