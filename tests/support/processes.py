@@ -26,7 +26,7 @@ def is_over(pid: int) -> bool:
     """
     try:
         threads = [thread.name for thread in Path(f"/proc/{pid}/task").iterdir()]
-        return threads == [str(pid)] and _state(pid) == "Z"
+        return threads == [str(pid)] and _state(Path(f"/proc/{pid}")) == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
 
@@ -48,13 +48,16 @@ def paused(pid: int) -> Iterator[None]:
 def _stand_still(pids: list[int]) -> None:
     """Until no thread runs any more: one that flushes or renames a file does that to its end before."""
     until = time.monotonic() + _STANDSTILL_SECONDS
-    while any(_state(f"{pid}/task/{thread.name}") not in "TtZX" for pid in pids for thread in _threads(pid)):
+    while not all(_stands_still(thread) for pid in pids for thread in Path(f"/proc/{pid}/task").iterdir()):
         assert time.monotonic() < until, f"{pids} do not stand still"
         time.sleep(0.002)
 
 
-def _threads(pid: int) -> list[Path]:
-    return list(Path(f"/proc/{pid}/task").iterdir())
+def _stands_still(thread: Path) -> bool:
+    try:
+        return _state(thread) in "TtZX"
+    except (FileNotFoundError, ProcessLookupError):  # it just ended
+        return True
 
 
 def forget_peak(pid: int) -> None:
@@ -85,5 +88,5 @@ def _status(pid: int, name: str) -> int:
     return 0
 
 
-def _state(pid: int | str) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+def _state(process: Path) -> str:
+    return (process / "stat").read_text().rpartition(")")[2].split()[0]
