@@ -39,7 +39,8 @@ class Archive:
         lsn = next(self._lsn)
         stored = document(file_id or uuid4(), owner=owner, name=name, **fields)
         item = ElementDocument(lsn=lsn, state=DocumentState.ACTIVE, file_id=stored.file_id, document=stored)
-        await self._catalog.take_page("rw-01", NOTHING_KNOWN, ElementDocumentPage(items=[item], last_lsn=lsn))
+        since = lsn - 1 if lsn > 1 else NOTHING_KNOWN
+        await self._catalog.take_page("rw-01", since, ElementDocumentPage(items=[item], last_lsn=lsn))
         return stored.file_id
 
     async def ask(
