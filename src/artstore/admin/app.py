@@ -2,20 +2,41 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI
 
+from artstore.admin.auth.clients import ClientAuthentication
 from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
-from artstore.admin.auth.server_metadata import metadata_routes
+from artstore.admin.auth.server_metadata import audiences, metadata_routes
+from artstore.admin.auth.token_endpoints import (
+    INTROSPECT_OPERATION,
+    INTROSPECT_PATH,
+    REVOKE_OPERATION,
+    REVOKE_PATH,
+    IntrospectEndpoint,
+    RevokeEndpoint,
+)
+from artstore.admin.auth.token_truth import TokenTruth
 from artstore.admin.auth.tokens import TokenIssuer
+from artstore.admin.grants.endpoints import grant_routes
 from artstore.admin.keys.endpoints import key_routes
 from artstore.admin.keys.ring import KeyRing
 from artstore.admin.metadata import SCHEMA
 from artstore.admin.migrations import MIGRATIONS, VERSION_TABLE
 from artstore.admin.repository import hold_start_lock
+from artstore.admin.revocations.endpoints import revocation_routes
+from artstore.admin.revocations.feed import RevocationFeed
+from artstore.admin.revocations.publisher import RevocationPublisher
+from artstore.admin.service_accounts.changes import AccountChanges
 from artstore.admin.service_accounts.client_secrets import SecretHasher
-from artstore.admin.service_accounts.configured import ensure_account
+from artstore.admin.service_accounts.configured import ConfiguredAccounts
 from artstore.admin.service_accounts.endpoints import service_account_routes
+from artstore.admin.service_accounts.expiry import ExpiryWatch
+from artstore.admin.service_accounts.last_use import LastUse
+from artstore.admin.service_accounts.life import AccountLife
+from artstore.admin.service_accounts.life_endpoints import account_life_routes
+from artstore.admin.service_accounts.rotation import Rotation
 from artstore.admin.settings import AdminSettings
 from artstore.admin.storage_elements.endpoints import storage_element_routes
 from artstore.admin.storage_elements.registry import Registry
@@ -39,18 +60,34 @@ def create_app() -> FastAPI:
     hasher = SecretHasher()
     keys = KeyRing(database, settings.key_passphrase.get_secret_value())
     directory = ElementDirectory(redis)
+    feed = RevocationFeed(database)
+    last_use = LastUse(database)
+    clients = ClientAuthentication(
+        database,
+        hasher,
+        last_use,
+        audiences(issuer=settings.issuer, public_url=settings.public_url),
+    )
+    expiry = ExpiryWatch(database, redis, timedelta(days=settings.secret_warning_days))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background()
         try:
             await _prepare(settings, database, keys, hasher)
+            await feed.refresh()
             background.start("keys", keys.keep_fresh)
+            background.start("revocations", feed.follow)
+            background.start("revocations in Redis", RevocationPublisher(feed, redis).run)
+            background.start("last use", last_use.write_from_time_to_time)
+            background.start("expiring secrets", expiry.run)
+            background.start("used assertions", clients.tidy_from_time_to_time)
             background.start("element directory", directory.run)
             background.start("element registry", Registry(database, directory).follow)
             yield
         finally:
             await background.stop()
+            await last_use.write()
             hasher.close()
             await redis.aclose()
             await database.close()
@@ -59,24 +96,39 @@ def create_app() -> FastAPI:
         service="admin",
         title="ArtStore Admin",
         version=__version__,
-        verifier=TokenVerifier(keys, settings.issuer),
+        verifier=TokenVerifier(keys, settings.issuer, feed.revocations),
         dependencies=[database.dependency(), RedisDependency(redis)],
         lifespan=lifespan,
     )
-    tokens = TokenIssuer(keys, issuer=settings.issuer, lifetime_seconds=settings.token_seconds)
-    kernel_app.hot_route(
-        app,
-        TOKEN_PATH,
-        TokenEndpoint(database, hasher, tokens),
-        methods=["POST"],
-        scope=None,
-        operation=TOKEN_OPERATION,
-    )
+    _add_auth_routes(app, settings, database, keys, clients, feed)
     app.include_router(metadata_routes(issuer=settings.issuer, public_url=settings.public_url))
     app.include_router(key_routes(keys))
-    app.include_router(service_account_routes(database, hasher))
+    app.include_router(revocation_routes(feed))
+    policy, changes = settings.secret_policy(), AccountChanges(database, feed)
+    app.include_router(service_account_routes(database, hasher, policy, changes))
+    app.include_router(account_life_routes(AccountLife(changes), Rotation(changes, hasher, policy)))
+    app.include_router(grant_routes(database, changes))
     app.include_router(storage_element_routes(database))
     return app
+
+
+def _add_auth_routes(
+    app: FastAPI,
+    settings: AdminSettings,
+    database: Database,
+    keys: KeyRing,
+    clients: ClientAuthentication,
+    feed: RevocationFeed,
+) -> None:
+    tokens = TokenIssuer(keys, issuer=settings.issuer, lifetime_seconds=settings.token_seconds)
+    truth = TokenTruth(database, keys, settings.issuer)
+    for path, endpoint, operation in (
+        (TOKEN_PATH, TokenEndpoint(database, clients, tokens), TOKEN_OPERATION),
+        (REVOKE_PATH, RevokeEndpoint(database, clients, truth, feed), REVOKE_OPERATION),
+        (INTROSPECT_PATH, IntrospectEndpoint(clients, truth), INTROSPECT_OPERATION),
+    ):
+        # Open to everybody, for the client authenticates itself in the request.
+        kernel_app.hot_route(app, path, endpoint, methods=["POST"], scope=None, operation=operation)
 
 
 async def _prepare(settings: AdminSettings, database: Database, keys: KeyRing, hasher: SecretHasher) -> None:
@@ -88,6 +140,9 @@ async def _prepare(settings: AdminSettings, database: Database, keys: KeyRing, h
     async with database.write() as connection:
         await hold_start_lock(connection)
         await keys.ensure_pair(connection)
+        accounts = ConfiguredAccounts(
+            hasher, settings.secret_policy(), secret_file=settings.initial_secret_file
+        )
         for configured in settings.configured_accounts():
-            await ensure_account(connection, configured, hasher)
+            await accounts.ensure(connection, configured)
     await keys.refresh()

@@ -6,27 +6,30 @@ Whoever starts Admin must give at least::
     ARTSTORE_ADMIN_DATABASE_URL             postgresql+psycopg://…
     ARTSTORE_ADMIN_REDIS_URL                redis://… or unix://…
     ARTSTORE_ADMIN_KEY_PASSPHRASE           opens the private keys; losing it means new keys
-    ARTSTORE_ADMIN_INITIAL_CLIENT_ID        the first account (role ADMIN), with which the others are made
-    ARTSTORE_ADMIN_INITIAL_CLIENT_SECRET
     ARTSTORE_ADMIN_SERVICE_CLIENT_ID        the account ``artstore-services`` (role OPERATOR), with which the
     ARTSTORE_ADMIN_SERVICE_CLIENT_SECRET    services do their background work
 
-Optional: ARTSTORE_ADMIN_ISSUER, ARTSTORE_ADMIN_TOKEN_SECONDS (3600), ARTSTORE_ADMIN_INITIAL_ACCOUNT_NAME
-(``administrator``), and those of every service (see ``artstore.kernel.settings``).
+The first account, of role ADMIN, with which the others are made, has the id and secret of
+ARTSTORE_ADMIN_INITIAL_CLIENT_ID and ARTSTORE_ADMIN_INITIAL_CLIENT_SECRET. Where none are configured they are
+made at the first start and shown once: in the file that ARTSTORE_ADMIN_INITIAL_SECRET_FILE names, else on the
+terminal. Everything else is optional; see also ``artstore.kernel.settings``.
 
 Client ids and secrets that are configured consist of letters, digits and ``.`` ``_`` ``~`` ``-``: what needs
 no escaping reads the same in HTTP Basic, whether or not a client form-encodes it as RFC 6749 §2.3.1 wants.
-Both accounts are there, with these secrets, once Admin has started; a changed secret holds from the next
-start.
+Both accounts are there once Admin has started; a changed secret holds from the next start.
 """
 
+from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Final, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from artstore.admin.service_accounts.configured import ConfiguredAccount
+from artstore.admin.service_accounts.rotation import SecretPolicy
 from artstore.kernel.settings import ServiceSettings
+from artstore.wire.accounts import MAX_OVERLAP_SECONDS, MAX_TOKEN_SECONDS
 from artstore.wire.scopes import Role
 
 SERVICES_ACCOUNT_NAME: Final = "artstore-services"
@@ -49,13 +52,23 @@ class AdminSettings(ServiceSettings):
     """Connections to PostgreSQL. A request uses one for milliseconds; hashing happens without one."""
     key_passphrase: Annotated[SecretStr, Field(min_length=16)]
     """Encrypts the private keys in the database. Admin starts only with the one of its first start."""
-    token_seconds: int = Field(default=3600, ge=60, le=24 * 3600)
-    """How long an access token is good. Short ones are withdrawn sooner, and asked for more often."""
+    token_seconds: int = Field(default=3600, ge=60, le=MAX_TOKEN_SECONDS)
+    """How long an access token is good, if it is not revoked. Short ones are asked for more often."""
+    secret_days: int = Field(default=90, ge=0, le=3650)
+    """How long a generated secret is good. 0: for ever. Those that exist keep their end."""
+    secret_warning_days: int = Field(default=14, ge=1, le=365)
+    """How long before its end the last secret of an account is warned of: what clients need to act."""
+    secret_overlap_seconds: int = Field(default=24 * 3600, ge=0, le=MAX_OVERLAP_SECONDS)
+    """How long the old secret stays good when a rotation does not say. 0 cuts every client off at once."""
     initial_account_name: Annotated[str, StringConstraints(pattern=r"^\w[\w .-]{0,63}$")] = "administrator"
     """Name of the first account. Another name makes another account; the old one stays."""
-    initial_client_id: _ClientId
-    initial_client_secret: _ClientSecret
-    """At least 20 characters. The account has every right: generate the secret, and guard it."""
+    initial_client_id: _ClientId | None = None
+    """Default: made with the account, and kept."""
+    initial_client_secret: _ClientSecret | None = None
+    """At least 20 characters. The account has every right: generate the secret, and guard it. Default: made
+    with the account, shown once; it expires as others do, and a configured one takes its place."""
+    initial_secret_file: Path | None = None
+    """Where an id and a secret that were made are written, for its owner alone. Remove it once it is read."""
     service_client_id: _ClientId
     service_client_secret: _ClientSecret
     """At least 20 characters. Known to all services, and to nobody else."""
@@ -63,14 +76,18 @@ class AdminSettings(ServiceSettings):
     @model_validator(mode="after")
     def _check_accounts(self) -> Self:
         for name in ("initial_client_secret", "service_client_secret"):
-            secret: SecretStr = getattr(self, name)
-            if not _SECRET_CHARACTERS.issuperset(secret.get_secret_value()):
+            secret: SecretStr | None = getattr(self, name)
+            if secret is not None and not _SECRET_CHARACTERS.issuperset(secret.get_secret_value()):
                 raise ValueError(f"{name} may have letters, digits and . _ ~ - only")
         if self.initial_client_id == self.service_client_id:
             raise ValueError("initial_client_id and service_client_id must differ")
         if self.initial_account_name == SERVICES_ACCOUNT_NAME:
             raise ValueError(f"initial_account_name must not be {SERVICES_ACCOUNT_NAME}")
         return self
+
+    def secret_policy(self) -> SecretPolicy:
+        life = timedelta(days=self.secret_days) if self.secret_days else None
+        return SecretPolicy(life, timedelta(seconds=self.secret_overlap_seconds))
 
     def configured_accounts(self) -> list[ConfiguredAccount]:
         """The accounts that are there when Admin has started."""

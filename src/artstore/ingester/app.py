@@ -11,7 +11,13 @@ from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.endpoint import OPERATION, PATH
 from artstore.ingester.uploads.service import Uploads
 from artstore.kernel import app as kernel_app
-from artstore.kernel.access import JwksClient, Principal, TokenVerifier
+from artstore.kernel.access import (
+    JwksClient,
+    Principal,
+    RevocationFollower,
+    RevocationList,
+    TokenVerifier,
+)
 from artstore.kernel.background import Background
 from artstore.kernel.peers import AdminKeysDependency, AdminRegistry, ElementDirectory, http_session
 from artstore.kernel.redis import RedisDependency, connect
@@ -30,6 +36,8 @@ def make_app(settings: IngesterSettings) -> FastAPI:
     redis = connect(settings.redis_url, client_name="artstore-ingester")
     keys = JwksClient(settings.admin_url)
     directory = ElementDirectory(redis)
+    revocations = RevocationList()
+    following = RevocationFollower(revocations, redis, settings.admin_url)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -41,6 +49,8 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 )
             app.state.uploads = Uploads(session, directory.elements, settings)
             background.start("element directory", directory.run)
+            await following.learn_first()
+            background.start("revocations", following.run)
             try:
                 yield
             finally:
@@ -51,8 +61,8 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         service="ingester",
         title="ArtStore Ingester",
         version=__version__,
-        verifier=TokenVerifier(keys, settings.issuer),
-        dependencies=[RedisDependency(redis), AdminKeysDependency(keys), directory.dependency()],
+        verifier=TokenVerifier(keys, settings.issuer, revocations),
+        dependencies=[RedisDependency(redis), AdminKeysDependency(keys), directory.dependency(), following],
         lifespan=lifespan,
     )
     kernel_app.hot_route(app, PATH, _upload, methods=["POST"], scope=Scope.FILES_WRITE, operation=OPERATION)

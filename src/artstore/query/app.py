@@ -43,7 +43,7 @@ def compose(settings: QuerySettings) -> FastAPI:
         service="query",
         title="ArtStore Query",
         version=__version__,
-        verifier=TokenVerifier(JwksClient(settings.admin_url), settings.issuer),
+        verifier=TokenVerifier(JwksClient(settings.admin_url), settings.issuer, query.revocations),
         dependencies=query.dependencies(),
         lifespan=lifespan,
     )

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, suppress
 from starlette.requests import Request
 from starlette.responses import Response
 
-from artstore.kernel.access import Principal
+from artstore.kernel.access import Principal, RevocationFollower, RevocationList
 from artstore.kernel.background import Background
 from artstore.kernel.database import Database, DatabaseDown, migrate
 from artstore.kernel.dependencies import Dependency
@@ -45,6 +45,8 @@ class RunningQuery:
         self._settings = settings
         self._redis = connect(settings.redis_url, client_name=_NAME)
         self._directory = ElementDirectory(self._redis)
+        self.revocations = RevocationList()
+        self._revocations_follower = RevocationFollower(self.revocations, self._redis, settings.admin_url)
         # Two pools: many slow searches must not hold the follower back, nor it them.
         self._writing = Database(
             settings.database_url, application_name=f"{_NAME}-catalog", pool_size=_FOLLOWER_CONNECTIONS
@@ -69,6 +71,7 @@ class RunningQuery:
             RedisDependency(self._redis),
             CatalogDependency(self._reader),
             self._directory.dependency(),
+            self._revocations_follower,
         ]
 
     async def start(self) -> None:
@@ -103,6 +106,8 @@ class RunningQuery:
         except DatabaseDown as error:
             _log.warning("started without the catalog", reason=error.reason)
         background.start("element directory", directory.run)
+        await self._revocations_follower.learn_first()
+        background.start("revocations", self._revocations_follower.run)
         background.start("catalog", lambda: self._follow(follower))
         background.start("catalog counts", lambda: count_documents(self._reader, CatalogRepository()))
         with suppress(TimeoutError):

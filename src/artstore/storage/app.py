@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.engine.blobs import Blobs
-from artstore.kernel.access import JwksClient, TokenVerifier
+from artstore.kernel.access import JwksClient, RevocationFollower, RevocationList, TokenVerifier
 from artstore.kernel.app import create_app as create_service
 from artstore.kernel.app import hot_route
+from artstore.kernel.background import Background
 from artstore.kernel.database import Database
 from artstore.kernel.problems import problem_response
 from artstore.kernel.redis import RedisDependency, connect
@@ -48,11 +49,16 @@ def compose(settings: StorageSettings) -> FastAPI:
     make_blobs = _object_store(settings)
     element = RunningElement(settings, database, redis, make_blobs)
     store = StoreDependency(lambda: element.engine, lambda: element.is_open)
+    revocations = RevocationList()
+    following = RevocationFollower(revocations, redis, settings.admin_url)
     uploads = Uploads(element, max_file_bytes=settings.max_file_bytes, idle_seconds=settings.idle_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        background = Background()
         try:
+            await following.learn_first()
+            background.start("revocations", following.run)
             await element.start()
             try:
                 yield
@@ -60,6 +66,7 @@ def compose(settings: StorageSettings) -> FastAPI:
                 await uploads.close()
                 await element.stop()
         finally:
+            await background.stop()
             await redis.aclose()
             await database.close()
 
@@ -67,7 +74,7 @@ def compose(settings: StorageSettings) -> FastAPI:
         service=SERVICE,
         title=f"ArtStore Storage Element {settings.element_id}",
         version=__version__,
-        verifier=TokenVerifier(JwksClient(settings.admin_url), settings.issuer),
+        verifier=TokenVerifier(JwksClient(settings.admin_url), settings.issuer, revocations),
         dependencies=[
             *([store] if make_blobs is not None else []),
             LogDependency(lambda: element.engine),
@@ -75,6 +82,7 @@ def compose(settings: StorageSettings) -> FastAPI:
             RedisDependency(redis),
             FollowerDependency("index", lambda: element.index_follower),
             FollowerDependency("events", lambda: element.events_follower),
+            following,
         ],
         lifespan=lifespan,
     )

@@ -29,6 +29,8 @@ class ProblemType(Enum):
     # Access
     UNAUTHENTICATED = ("unauthenticated", 401, "The request needs a valid access token")
     INSUFFICIENT_SCOPE = ("insufficient-scope", 403, "The access token lacks a needed scope")
+    NOT_PERMITTED = ("not-permitted", 403, "The resource may be seen, but not this done to it")
+    PROTECTED_ACCOUNT = ("protected-account", 409, "The account belongs to the system")
     CONFLICT = ("conflict", 409, "The request conflicts with what exists")
     PRECONDITION_FAILED = ("precondition-failed", 412, "The resource is not in the state that was asked for")
     PRECONDITION_REQUIRED = ("precondition-required", 428, "The request must say which state it changes")

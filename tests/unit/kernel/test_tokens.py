@@ -39,6 +39,7 @@ class TestGoodToken:
             "USER",
             frozenset({Scope.FILES_READ}),
             token,
+            jti="token-1",
         )
 
     async def test_token_is_not_printed(self, issuer: Issuer, verifier: TokenVerifier) -> None:
