@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
+from artstore.admin import audit
 from artstore.admin.auth.clients import ClientAuthentication
 from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
 from artstore.admin.auth.server_metadata import audiences, metadata_routes
@@ -139,10 +140,12 @@ async def _prepare(settings: AdminSettings, database: Database, keys: KeyRing, h
     await migrate(settings.database_url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE)
     async with database.write() as connection:
         await hold_start_lock(connection)
-        await keys.ensure_pair(connection)
+        made = await keys.ensure_pair(connection)
         accounts = ConfiguredAccounts(
             hasher, settings.secret_policy(), secret_file=settings.initial_secret_file
         )
         for configured in settings.configured_accounts():
-            await accounts.ensure(connection, configured)
+            made += await accounts.ensure(connection, configured)
+        if made:
+            await audit.append_all(connection, made)
     await keys.refresh()

@@ -5,6 +5,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artstore.admin import audit
 from artstore.admin.auth import exchange
 from artstore.admin.auth.client_request import read_credentials
 from artstore.admin.auth.clients import ClientAuthentication
@@ -13,7 +14,9 @@ from artstore.admin.auth.token_truth import KnownToken, TokenTruth
 from artstore.admin.revocations.feed import RevocationFeed
 from artstore.admin.revocations.repository import end_token
 from artstore.admin.service_accounts.account import Account
+from artstore.admin.service_accounts.changes import entry_of
 from artstore.admin.service_accounts.repository import lock_account
+from artstore.kernel import tracing
 from artstore.kernel.database import Database
 from artstore.wire.accounts import Introspection
 from artstore.wire.scopes import Scope
@@ -44,16 +47,31 @@ class RevokeEndpoint:
         if token is not None:
             if token.account_id != account.id and Scope.ACCOUNTS_WRITE not in account.scopes:
                 raise RequestRefused(ErrorCode.UNAUTHORIZED_CLIENT, "The token was issued to another client.")
-            await self._end(token)
+            await self._end(token, request, account)
         # One that is unknown or has expired is no error: it is as the client wants it (RFC 7009 §2.2).
         return Response(status_code=200, headers=NO_STORE)
 
-    async def _end(self, token: KnownToken) -> None:
+    async def _end(self, token: KnownToken, request: Request, by: Account) -> None:
         async with self._database.write() as connection:
-            if await lock_account(connection, token.account_id) is None:
+            account = await lock_account(connection, token.account_id)
+            if account is None:
                 return
-            await end_token(connection, token.account_id, token.jti, token.expires)
+            ended = await end_token(connection, token.account_id, token.jti, token.expires)
+            if ended and by.id != account.id:
+                await audit.append(connection, _entry(account, token, request, by))
         self._feed.decided()
+
+
+def _entry(account: Account, token: KnownToken, request: Request, by: Account) -> audit.AuditEntry:
+    address = request.client.host if request.client else None
+    actor = audit.Actor(
+        audit.ActorKind.SERVICE_ACCOUNT,
+        id=str(by.id),
+        name=by.name,
+        address=address,
+        request_id=tracing.current_request_id(),
+    )
+    return entry_of(account, audit.Action.TOKEN_REVOKED, actor, jti=token.jti)
 
 
 class IntrospectEndpoint:

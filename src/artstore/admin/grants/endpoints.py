@@ -4,11 +4,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from artstore.admin.conditions import IfMatch, tag_of
+from artstore.admin.conditions import tag_of
 from artstore.admin.grants import granting, repository
 from artstore.admin.problem_answers import problem_answer
 from artstore.admin.service_accounts.changes import AccountChanges, account_not_found
-from artstore.admin.service_accounts.endpoints import CHANGE_ANSWERS, PREFIX, Reader, Writer
+from artstore.admin.service_accounts.endpoints import CHANGE_ANSWERS, PREFIX, ChangeTerms, Reader
 from artstore.admin.service_accounts.repository import account_by_id
 from artstore.kernel.database import Database
 from artstore.wire.accounts import Grant, GrantedScopes, GrantList
@@ -30,18 +30,17 @@ def grant_routes(database: Database, changes: AccountChanges) -> APIRouter:
         account_id: UUID,
         owner_id: UUID,
         wanted: GrantedScopes,
-        principal: Writer,
-        condition: IfMatch,
+        terms: ChangeTerms,
         response: Response,
     ) -> Grant:
         """Let the account read, or read and change, the documents of another. Tokens from now on have it."""
-        grant, revision = await granting.put_grant(changes, account_id, owner_id, condition, wanted)
+        grant, revision = await granting.put_grant(changes, account_id, owner_id, terms, wanted)
         response.headers["ETag"] = tag_of(revision)
         return grant
 
     @router.delete("/{owner_id}", status_code=204, responses=CHANGE_ANSWERS)
-    async def remove_grant(account_id: UUID, owner_id: UUID, principal: Writer, condition: IfMatch) -> None:
+    async def remove_grant(account_id: UUID, owner_id: UUID, terms: ChangeTerms) -> None:
         """Take the grant back; the account's tokens end, for they carry it."""
-        await granting.take_back(changes, account_id, owner_id, condition)
+        await granting.take_back(changes, account_id, owner_id, terms)
 
     return router

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from artstore.admin.conditions import RevisionCondition
+from artstore.admin import audit
 from artstore.admin.grants import repository
-from artstore.admin.service_accounts.changes import AccountChanges
+from artstore.admin.service_accounts.changes import AccountChanges, Terms
 from artstore.admin.service_accounts.repository import account_by_id
 from artstore.kernel.database import ReadConnection
 from artstore.kernel.problems import Problem
@@ -17,7 +17,7 @@ async def put_grant(
     changes: AccountChanges,
     account_id: UUID,
     owner_id: UUID,
-    condition: RevisionCondition,
+    terms: Terms,
     wanted: GrantedScopes,
 ) -> tuple[Grant, int]:
     """The grant as it is now, and the account's revision. Holds for tokens from then on; one that lost
@@ -25,7 +25,7 @@ async def put_grant(
 
     Raises Problem NOT_FOUND, CONFLICT, INVALID_PARAMETER, PRECONDITION_FAILED.
     """
-    async with changes.of(account_id, condition) as change:
+    async with changes.of(account_id, terms) as change:
         change.demand_not_deleted()
         if owner_id == account_id:
             raise Problem(
@@ -47,21 +47,23 @@ async def put_grant(
             await change.end_tokens()
         await repository.put_grant(change.connection, account_id, owner_id, may_change=may_change)
         await change.set()
+        change.record(
+            audit.Action.GRANT_GIVEN, owner_id=str(owner_id), scopes=[scope.value for scope in wanted.scopes]
+        )
         after = await _existing(change.connection, account_id, owner_id)
         assert after is not None
         return after, change.account.revision
 
 
-async def take_back(
-    changes: AccountChanges, account_id: UUID, owner_id: UUID, condition: RevisionCondition
-) -> None:
+async def take_back(changes: AccountChanges, account_id: UUID, owner_id: UUID, terms: Terms) -> None:
     """The grant is gone, and with it the account's tokens, which carry it. Raises Problem NOT_FOUND."""
-    async with changes.of(account_id, condition) as change:
+    async with changes.of(account_id, terms) as change:
         if await _existing(change.connection, account_id, owner_id) is None:
             raise Problem(ProblemType.NOT_FOUND, "The account has no grant on the documents of this owner.")
         await change.end_tokens()
         await repository.remove_grant(change.connection, account_id, owner_id)
         await change.set()
+        change.record(audit.Action.GRANT_TAKEN_BACK, owner_id=str(owner_id))
 
 
 async def _existing(connection: ReadConnection, account_id: UUID, owner_id: UUID) -> Grant | None:

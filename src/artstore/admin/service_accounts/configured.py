@@ -8,8 +8,10 @@ from pathlib import Path
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
+from artstore.admin import audit
 from artstore.admin.service_accounts import repository, secret_repository
 from artstore.admin.service_accounts.account import Account, StoredSecret
+from artstore.admin.service_accounts.changes import created_entry, entry_of
 from artstore.admin.service_accounts.client_secrets import SecretHasher
 from artstore.admin.service_accounts.naming import new_client_id
 from artstore.admin.service_accounts.rotation import SecretPolicy, make_secret
@@ -49,24 +51,26 @@ class ConfiguredAccounts:
         self._secret_file = secret_file
         self._terminal = sys.stderr.isatty() if terminal is None else terminal
 
-    async def ensure(self, connection: WriteConnection, configured: ConfiguredAccount) -> None:
+    async def ensure(
+        self, connection: WriteConnection, configured: ConfiguredAccount
+    ) -> list[audit.AuditEntry]:
         """Make the account if it is absent, give it what is configured if it is there.
 
-        A changed secret replaces the old one at once. Raises ConfiguredAccountConflict.
+        A changed secret replaces the old one at once. Returns what the caller must append to the audit trail.
+        Raises ConfiguredAccountConflict.
         """
         existing = await repository.account_by_name(connection, configured.name)
         try:
             if existing is None:
-                await self._create(connection, configured)
-            else:
-                await self._adapt(connection, configured, existing)
+                return [await self._create(connection, configured)]
+            return await self._adapt(connection, configured, existing)
         except repository.ClientIdTaken as e:
             raise ConfiguredAccountConflict(
                 f"The client id {configured.client_id!r} configured for the account {configured.name!r} "
                 "belongs to another account; configure another client id, or that account's name."
             ) from e
 
-    async def _create(self, connection: WriteConnection, configured: ConfiguredAccount) -> None:
+    async def _create(self, connection: WriteConnection, configured: ConfiguredAccount) -> audit.AuditEntry:
         now = datetime.now(UTC)
         client_id = configured.client_id or new_client_id(configured.name)
         account = Account(
@@ -80,6 +84,7 @@ class ConfiguredAccounts:
             secrets=(await self._first_secret(configured, client_id, now),),
         )
         await repository.add_account(connection, account)
+        return created_entry(account, audit.SYSTEM)
 
     async def _first_secret(
         self, configured: ConfiguredAccount, client_id: str, now: datetime
@@ -104,25 +109,30 @@ class ConfiguredAccounts:
 
     async def _adapt(
         self, connection: WriteConnection, configured: ConfiguredAccount, account: Account
-    ) -> None:
+    ) -> list[audit.AuditEntry]:
         if not account.is_system:
             raise ConfiguredAccountConflict(
                 f"The configured account {configured.name!r} exists, but was made by a client; "
                 "configure another name."
             )
+        done = []
         client_id = configured.client_id or account.client_id
         if (account.client_id, account.role) != (client_id, configured.role):
-            account = await repository.change_account(
-                connection, account, {"client_id": client_id, "role": configured.role}
-            )
-        if configured.client_secret is not None:
-            await self._adapt_secret(connection, configured.client_secret, account)
+            before: dict[str, audit.Json] = {"client_id": account.client_id, "role": account.role}
+            after: dict[str, audit.Json] = {"client_id": client_id, "role": configured.role}
+            account = await repository.change_account(connection, account, after)
+            changed = audit.Action.ACCOUNT_CHANGED
+            done.append(entry_of(account, changed, audit.SYSTEM, before=before, after=after))
+        if configured.client_secret is not None and not await self._has(account, configured.client_secret):
+            await secret_repository.remove_secrets(connection, account.id)
+            stored = await self._of_settings(configured.client_secret, datetime.now(UTC))
+            await secret_repository.add_secret(connection, account.id, stored)
+            done.append(entry_of(account, audit.Action.ACCOUNT_SECRET_REPLACED, audit.SYSTEM))
+        return done
 
-    async def _adapt_secret(self, connection: WriteConnection, secret: SecretStr, account: Account) -> None:
-        text = secret.get_secret_value()
-        known = [secret.secret_hash for secret in account.secrets if secret.selector is None]
-        if len(account.secrets) == 1 and known and await self._hasher.matches(text, known[0]):
-            return
-        await secret_repository.remove_secrets(connection, account.id)
-        stored = await self._of_settings(secret, datetime.now(UTC))
-        await secret_repository.add_secret(connection, account.id, stored)
+    async def _has(self, account: Account, secret: SecretStr) -> bool:
+        """Whether this is the account's secret, and its only one."""
+        known = [each.secret_hash for each in account.secrets if each.selector is None]
+        if len(account.secrets) != 1 or not known:
+            return False
+        return await self._hasher.matches(secret.get_secret_value(), known[0])

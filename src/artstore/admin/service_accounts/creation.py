@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 from uuid_utils.compat import uuid7
 
+from artstore.admin import audit
 from artstore.admin.service_accounts import repository
 from artstore.admin.service_accounts.account import Account
+from artstore.admin.service_accounts.changes import created_entry
 from artstore.admin.service_accounts.client_secrets import SecretHasher
 from artstore.admin.service_accounts.naming import new_client_id
 from artstore.admin.service_accounts.public_keys import read_public_keys
@@ -18,7 +20,11 @@ from artstore.wire.problems import ProblemType
 
 
 async def create_account(
-    database: Database, hasher: SecretHasher, policy: SecretPolicy, wanted: NewServiceAccount
+    database: Database,
+    hasher: SecretHasher,
+    policy: SecretPolicy,
+    wanted: NewServiceAccount,
+    actor: audit.Actor,
 ) -> tuple[Account, str]:
     """The new account and its secret, which nobody can read again.
 
@@ -47,6 +53,7 @@ async def create_account(
     try:
         async with database.write() as connection:
             await repository.add_account(connection, account)
+            await audit.append(connection, created_entry(account, actor))
     except repository.NameTaken as e:
         raise Problem(
             ProblemType.CONFLICT,

@@ -3,14 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from artstore.admin import paging
-from artstore.admin.conditions import RequiredIfMatch, tag_of
+from artstore.admin import audit, paging
+from artstore.admin.conditions import IfMatch, RequiredIfMatch, tag_of
 from artstore.admin.problem_answers import problem_answer
 from artstore.admin.service_accounts import repository
 from artstore.admin.service_accounts.account import Account
-from artstore.admin.service_accounts.changes import AccountChanges, account_not_found
+from artstore.admin.service_accounts.changes import AccountChanges, Terms, account_not_found
 from artstore.admin.service_accounts.client_secrets import SecretHasher
 from artstore.admin.service_accounts.creation import create_account
 from artstore.admin.service_accounts.repository import Wanted
@@ -32,6 +32,20 @@ PREFIX = "/api/v1/service-accounts"
 MAX_SEARCH = 100
 Reader = Annotated[Principal, Requires(Scope.ACCOUNTS_READ)]
 Writer = Annotated[Principal, Requires(Scope.ACCOUNTS_WRITE)]
+
+
+def _terms(request: Request, principal: Writer, condition: IfMatch) -> Terms:
+    return Terms(audit.actor_of(request, principal), condition)
+
+
+def _strict_terms(request: Request, principal: Writer, condition: RequiredIfMatch) -> Terms:
+    return Terms(audit.actor_of(request, principal), condition)
+
+
+ChangeTerms = Annotated[Terms, Depends(_terms)]
+"""In an endpoint that changes an account: it needs ``accounts:write``, and looks at ``If-Match``."""
+StrictTerms = Annotated[Terms, Depends(_strict_terms)]
+"""The same where a lost update would do harm."""
 CHANGE_ANSWERS = {
     **problem_answer(404, "No such account"),
     **problem_answer(409, "The state of the account forbids it, or it belongs to the system"),
@@ -46,10 +60,12 @@ def service_account_routes(
 
     @router.post("", status_code=201, responses=problem_answer(409, "The name is taken"))
     async def create_service_account(
-        wanted: NewServiceAccount, principal: Writer, response: Response
+        wanted: NewServiceAccount, principal: Writer, request: Request, response: Response
     ) -> CreatedServiceAccount:
         """Make an account. Its secret is in this answer and can never be read again."""
-        account, secret = await create_account(database, hasher, policy, wanted)
+        account, secret = await create_account(
+            database, hasher, policy, wanted, audit.actor_of(request, principal)
+        )
         response.headers["Location"] = f"{PREFIX}/{account.id}"
         return created(account, secret, response)
 
@@ -98,12 +114,11 @@ def service_account_routes(
     async def change_service_account(
         account_id: UUID,
         wanted: ServiceAccountChange,
-        principal: Writer,
-        condition: RequiredIfMatch,
+        terms: StrictTerms,
         response: Response,
     ) -> ServiceAccount:
         """Change an account by a JSON merge patch. What takes something away ends the account's tokens."""
-        return shown(await update_account(changes, account_id, condition, wanted), response)
+        return shown(await update_account(changes, account_id, terms, wanted), response)
 
     return router
 

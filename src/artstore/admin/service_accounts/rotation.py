@@ -6,10 +6,10 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from artstore.admin.conditions import RevisionCondition
+from artstore.admin import audit
 from artstore.admin.service_accounts import secret_repository
 from artstore.admin.service_accounts.account import Account, StoredSecret
-from artstore.admin.service_accounts.changes import AccountChange, AccountChanges
+from artstore.admin.service_accounts.changes import AccountChange, AccountChanges, Terms
 from artstore.admin.service_accounts.client_secrets import SecretHasher, new_secret
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
@@ -57,9 +57,7 @@ class Rotation:
         self._hasher = hasher
         self._policy = policy
 
-    async def rotate(
-        self, account_id: UUID, condition: RevisionCondition, overlap: timedelta | None
-    ) -> tuple[Account, str]:
+    async def rotate(self, account_id: UUID, terms: Terms, overlap: timedelta | None) -> tuple[Account, str]:
         """The account, and its new secret. The old one ends after ``overlap``; without any, tokens end too.
 
         Raises Problem CONFLICT while the overlap of the rotation before lasts, unless this one has none: who
@@ -67,7 +65,7 @@ class Rotation:
         """
         overlap = self._policy.overlap if overlap is None else overlap
         fresh = await make_secret(self._hasher, self._policy)  # before the transaction, which need not wait
-        async with self._changes.of(account_id, condition) as change:
+        async with self._changes.of(account_id, terms) as change:
             change.demand_not_deleted()
             self._demand_not_configured(change)
             now = datetime.now(UTC)
@@ -87,16 +85,22 @@ class Rotation:
                 await secret_repository.end_secret_at(change.connection, secret.id, now + overlap)
             await secret_repository.add_secret(change.connection, account_id, fresh.stored)
             await change.set()
+            change.record(
+                audit.Action.ACCOUNT_SECRET_ROTATED,
+                secret_id=str(fresh.stored.id),
+                overlap_seconds=int(overlap.total_seconds()),
+            )
             return change.account, fresh.text
 
-    async def end(self, account_id: UUID, secret_id: UUID, condition: RevisionCondition) -> Account:
+    async def end(self, account_id: UUID, secret_id: UUID, terms: Terms) -> Account:
         """One secret is good no longer; tokens got with it go on. Raises Problem NOT_FOUND and others."""
-        async with self._changes.of(account_id, condition) as change:
+        async with self._changes.of(account_id, terms) as change:
             self._demand_not_configured(change)
             if secret_id not in {secret.id for secret in change.account.secrets}:
                 raise Problem(ProblemType.NOT_FOUND, "The account has no secret with this id.")
             await secret_repository.remove_secrets(change.connection, account_id, [secret_id])
             await change.set()
+            change.record(audit.Action.ACCOUNT_SECRET_ENDED, secret_id=str(secret_id))
             return change.account
 
     def _demand_not_configured(self, change: AccountChange) -> None:

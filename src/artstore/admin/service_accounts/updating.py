@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from artstore.admin.conditions import RevisionCondition
+from artstore.admin import audit
 from artstore.admin.service_accounts.account import Account, effective_scopes
-from artstore.admin.service_accounts.changes import AccountChange, AccountChanges
+from artstore.admin.service_accounts.changes import AccountChange, AccountChanges, Terms
 from artstore.admin.service_accounts.public_keys import read_public_keys
 from artstore.kernel.problems import Problem
 from artstore.wire.accounts import ServiceAccountChange
@@ -17,13 +17,13 @@ _LOWERING = ("role", "scopes", "rate_limit", "expires_at")
 
 
 async def update_account(
-    changes: AccountChanges, account_id: UUID, condition: RevisionCondition, wanted: ServiceAccountChange
+    changes: AccountChanges, account_id: UUID, terms: Terms, wanted: ServiceAccountChange
 ) -> Account:
     """The account after the change. Where something was taken away its tokens end, which still had it.
 
     Raises Problem INVALID_PARAMETER, PROTECTED_ACCOUNT, CONFLICT (deleted), NOT_FOUND, PRECONDITION_FAILED.
     """
-    async with changes.of(account_id, condition) as change:
+    async with changes.of(account_id, terms) as change:
         change.demand_not_deleted()
         before = change.account
         values = _values(change, wanted)
@@ -33,7 +33,9 @@ async def update_account(
         if _takes_away(before, values):
             await change.end_tokens()
         await change.set(**values)
-        return change.account
+        after = change.account
+        change.record(audit.Action.ACCOUNT_CHANGED, before=_told(before, values), after=_told(after, values))
+        return after
 
 
 def _values(change: AccountChange, wanted: ServiceAccountChange) -> dict[str, Any]:
@@ -70,6 +72,19 @@ def demand_future(expires_at: datetime | None) -> None:
             "The account would have expired already; to end it now, suspend or delete it.",
             field="expires_at",
         )
+
+
+def _told(account: Account, values: dict[str, Any]) -> dict[str, audit.Json]:
+    """What the audit trail says of these values, keys by their names alone."""
+    everything: dict[str, audit.Json] = {
+        "description": account.description,
+        "role": account.role,
+        "scopes": [*account.scopes],
+        "rate_limit": account.rate_limit,
+        "expires_at": account.expires_at and account.expires_at.isoformat(),
+        "keys": [key.get("kid") for key in account.keys],
+    }
+    return {name: everything[name] for name in sorted(values)}
 
 
 def _takes_away(before: Account, values: dict[str, Any]) -> bool:
