@@ -2,10 +2,12 @@
 
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -70,6 +72,27 @@ class Admin:
         assert answer.status_code == 201, answer.text
         return CreatedServiceAccount.model_validate_json(answer.content)
 
+    def change(
+        self, method: str, path: str, *, body: Any = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        """A request of the initial account below ``ACCOUNTS_PATH``."""
+        headers = self.headers() | (headers or {})
+        return self.http.request(method, f"{ACCOUNTS_PATH}/{path}", json=body, headers=headers)
+
+    def introspect(self, token: str) -> dict[str, Any]:
+        answer = self.http.post("/api/v1/auth/introspect", data={"token": token}, auth=self.initial)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    @staticmethod
+    def eventually(holds: Callable[[], bool], *, seconds: float = 5.0) -> None:
+        """What is decided is in force everywhere within five seconds."""
+        until = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < until, "it did not come about"
+            time.sleep(0.02)
+
     def log(self) -> str:
         return self.service.log.read_text(encoding="utf-8")
 
@@ -124,6 +147,12 @@ def start_admin(tmp_path: Path) -> Iterator[StartAdmin]:
 def admin(start_shared: StartAdmin, shared_backends: Backends) -> Admin:
     """One Admin for all tests that do not disturb it."""
     return start_shared(shared_backends)
+
+
+@pytest.fixture(scope="session")
+def second(start_shared: StartAdmin, admin: Admin) -> Admin:
+    """Another process of the same Admin, as behind a load balancer."""
+    return start_shared(admin.backends, **same_accounts(admin), issuer=admin.url, public_url=admin.url)
 
 
 def _starter(folder: Path) -> Iterator[StartAdmin]:
@@ -187,6 +216,14 @@ def same_accounts(admin: Admin) -> dict[str, str]:
         for name, value in admin.environment.items()
         if "_CLIENT_" in name
     }
+
+
+def credentials_of(account: CreatedServiceAccount) -> tuple[str, str]:
+    return account.client_id, account.client_secret
+
+
+def some_name() -> str:
+    return f"billing {secrets.token_hex(6)}"
 
 
 def libpq(database_url: str) -> str:

@@ -12,7 +12,17 @@ def test_every_endpoint_is_described(admin: Admin) -> None:
         ("get", "/.well-known/jwks.json"),
         ("post", ACCOUNTS_PATH),
         ("get", ACCOUNTS_PATH),
-        ("get", f"{ACCOUNTS_PATH}/{{account_id}}"),
+        *((method, f"{ACCOUNTS_PATH}/{{account_id}}") for method in ("get", "patch", "delete")),
+        *(
+            ("post", f"{ACCOUNTS_PATH}/{{account_id}}/{what}")
+            for what in ("suspend", "activate", "restore", "rotate-secret")
+        ),
+        ("delete", f"{ACCOUNTS_PATH}/{{account_id}}/secrets/{{secret_id}}"),
+        ("get", f"{ACCOUNTS_PATH}/{{account_id}}/grants"),
+        *((method, f"{ACCOUNTS_PATH}/{{account_id}}/grants/{{owner_id}}") for method in ("put", "delete")),
+        ("post", "/api/v1/auth/revoke"),
+        ("post", "/api/v1/auth/introspect"),
+        ("get", "/api/v1/auth/revocations"),
         ("get", ELEMENTS_PATH),
         ("get", f"{ELEMENTS_PATH}/{{element_id}}"),
     }

@@ -31,7 +31,8 @@ class TestConfiguredAccounts:
         assert second.ask_token(first.initial).status_code == 401
         assert second.ask_token((second.initial[0], first.initial[1])).status_code == 401
         now = second.http.get(f"{ACCOUNTS_PATH}/{account['id']}", headers=second.headers()).json()
-        assert now == account | {"client_id": "renamed"}
+        assert (now["id"], now["client_id"]) == (account["id"], "renamed")
+        assert [secret["expires_at"] for secret in now["secrets"]] == [None]
 
     def test_name_of_an_account_that_a_client_made(self, start_admin: StartAdmin, backends: Backends) -> None:
         first = start_admin(backends)
@@ -58,7 +59,7 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("setting", "value"),
         [
-            ("initial_client_secret", ""),
+            ("service_client_secret", ""),
             ("initial_client_secret", "too-short"),
             ("service_client_secret", "has spaces, and other characters"),
             ("key_passphrase", "short"),

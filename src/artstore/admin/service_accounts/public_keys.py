@@ -5,6 +5,7 @@ from typing import Any, Final
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from artstore.kernel.access.keys import key_bits
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
 
@@ -63,18 +64,20 @@ def _read(index: int, key: dict[str, Any]) -> dict[str, Any]:
             raise _refused(f"Key {index} has a kid that is no text of 1 to {_MAX_KID} ASCII characters.")
         kept["kid"] = kid
     try:
-        _demand_strong(index, import_public_key(kept))
+        _demand_strong(index, kept)
+        import_public_key(kept)
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise _refused(f"Key {index} cannot be read.") from error
     return kept
 
 
-def _demand_strong(index: int, key: PublicKey) -> None:
-    if isinstance(key, RSAKey):
-        bits = key.raw_value.key_size
+def _demand_strong(index: int, key: dict[str, Any]) -> None:
+    """Before it is imported: the library only warns of weak keys, and takes its time for huge ones."""
+    if key["kty"] == "RSA":
+        bits = key_bits(key["n"])
         if not _LEAST_RSA_BITS <= bits <= _MOST_RSA_BITS:
             raise _refused(f"Key {index} has {bits} bits; {_LEAST_RSA_BITS} to {_MOST_RSA_BITS} are taken.")
-    elif key.curve_name not in ("P-256", "Ed25519"):
+    elif key["crv"] not in ("P-256", "Ed25519"):
         raise _refused(f"Key {index} is on none of the curves P-256 and Ed25519.")
 
 

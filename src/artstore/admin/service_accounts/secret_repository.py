@@ -112,9 +112,13 @@ async def record_use(
 
 
 def _record(table: Table) -> Any:
-    given = func.unnest(
-        bindparam("ids", type_=ARRAY(Uuid)), bindparam("moments", type_=ARRAY(DateTime(timezone=True)))
-    ).table_valued(column("id", Uuid), column("moment", DateTime(timezone=True)), name="given")
+    given = (
+        func.unnest(
+            bindparam("ids", type_=ARRAY(Uuid)), bindparam("moments", type_=ARRAY(DateTime(timezone=True)))
+        )
+        .table_valued(column("id", Uuid), column("moment", DateTime(timezone=True)), name="given")
+        .render_derived()
+    )
     # Rows are locked in the order of their ids, so that two processes wait for each other at most.
     locked = (
         select(table.c.id, given.c.moment)
@@ -126,7 +130,7 @@ def _record(table: Table) -> Any:
     return (
         update(table)
         .where(table.c.id == locked.c.id)
-        .where(func.coalesce(table.c.last_used_at, "-infinity") < locked.c.moment)
+        .where(or_(table.c.last_used_at.is_(None), table.c.last_used_at < locked.c.moment))
         .values(last_used_at=locked.c.moment)
     )
 

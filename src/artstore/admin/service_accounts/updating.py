@@ -81,7 +81,7 @@ def _told(account: Account, values: dict[str, Any]) -> dict[str, audit.Json]:
         "role": account.role,
         "scopes": [*account.scopes],
         "rate_limit": account.rate_limit,
-        "expires_at": account.expires_at and account.expires_at.isoformat(),
+        "expires_at": None if account.expires_at is None else account.expires_at.isoformat(),
         "keys": [key.get("kid") for key in account.keys],
     }
     return {name: everything[name] for name in sorted(values)}

@@ -123,7 +123,11 @@ def _public_key(entry: dict[str, Any]) -> RSAKey | None:
     """The public half, whatever else the entry holds; None where it is damaged or too short to be trusted."""
     modulus, exponent = entry.get("n"), entry.get("e")
     try:
-        if not isinstance(modulus, str) or not isinstance(exponent, str) or _bits(modulus) < _LEAST_KEY_BITS:
+        if (
+            not isinstance(modulus, str)
+            or not isinstance(exponent, str)
+            or key_bits(modulus) < _LEAST_KEY_BITS
+        ):
             raise ValueError(f"an RSA key has n and e, and here {_LEAST_KEY_BITS} bits or more")
         return RSAKey.import_key({"kty": "RSA", "n": modulus, "e": exponent})
     except (JoseError, ValueError, TypeError) as error:
@@ -131,6 +135,7 @@ def _public_key(entry: dict[str, Any]) -> RSAKey | None:
         return None
 
 
-def _bits(modulus: str) -> int:
+def key_bits(modulus: str) -> int:
+    """Of an RSA key with this ``n``. Raises ValueError, TypeError for what is no Base64url."""
     padded = modulus + "=" * (-len(modulus) % 4)
     return int.from_bytes(base64.urlsafe_b64decode(padded), "big").bit_length()

@@ -49,7 +49,7 @@ class TokenVerifier:
     ) -> None:
         self._keys = keys
         self._issuer = issuer
-        self._revocations = revocations or RevocationList(now=now)
+        self._revocations = RevocationList(now=now) if revocations is None else revocations
         self._now = now
         self._seen: dict[bytes, tuple[float, Principal]] = {}
 
