@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.support.suspension import refused_everywhere, services_that_take_it
 from tests.support.system import Account, RunningSystem, form, part
 
 MIB = 1 << 20
@@ -82,6 +83,33 @@ class TestRedisAway:
         await own_system.start("ingester")
         stored = await account.upload_until_taken("without redis.txt", b"content")
         assert stored["file_size"] == 7
+        await own_system.start("redis")
+
+    async def test_suspension_takes_effect(self, own_system: RunningSystem) -> None:
+        account, admin = await own_system.create_account(), await own_system.administrator()
+        accounts = f"{own_system.admin_url}/api/v1/service-accounts"
+        listed = await admin.http.get(accounts, params={"q": account.name})
+        await own_system.kill("redis")
+        assert await services_that_take_it(own_system, account.token) >= {"admin", "query", "edit-01"}
+        answer = await admin.http.post(f"{accounts}/{listed.json()['items'][0]['id']}/suspend")
+        assert answer.status_code == 200
+        await refused_everywhere(own_system, account.token)
+        await own_system.start("redis")
+
+    async def test_service_that_starts_without_redis_knows_what_was_revoked(
+        self, own_system: RunningSystem
+    ) -> None:
+        account, admin = await own_system.create_account(), await own_system.administrator()
+        await admin.http.post(
+            f"{own_system.admin_url}/api/v1/auth/revoke",
+            data={"token": account.token},
+            auth=admin.credentials,
+        )
+        await refused_everywhere(own_system, account.token)
+        await own_system.kill("redis")
+        await own_system.stop("edit-01")
+        await own_system.start("edit-01")
+        assert await services_that_take_it(own_system, account.token) == set()
         await own_system.start("redis")
 
 
