@@ -13,7 +13,7 @@ from artstore.admin.service_accounts.creation import account_created
 from artstore.admin.service_accounts.repository import Credentials
 from artstore.kernel.database import WriteConnection
 from artstore.wire.accounts import ServiceAccount
-from artstore.wire.scopes import ROLE_SCOPES, Role
+from artstore.wire.scopes import Role
 
 
 class ConfiguredAccountConflict(Exception):
@@ -57,7 +57,7 @@ async def _create(
         name=configured.name,
         role=configured.role,
         client_id=configured.client_id,
-        scopes=sorted(ROLE_SCOPES[configured.role]),
+        scopes=sorted(repository.scopes_of(configured.role, is_system=True)),
         is_system=True,
         created_at=datetime.now(UTC),
     )
