@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import httpx
 from anyio.from_thread import start_blocking_portal
@@ -22,6 +22,7 @@ from artstore.sdk.retries import Retries
 from artstore.sdk.sources import Content
 from artstore.sdk.transport import DEFAULT_TIMEOUT
 from artstore.wire.accounts import CreatedServiceAccount, ServiceAccount
+from artstore.wire.audit import AuditRecord, CheckpointRecord
 from artstore.wire.documents import Document, SearchHit
 from artstore.wire.elements import ElementAnnouncement
 from artstore.wire.index import IndexReport
@@ -156,6 +157,24 @@ class Client:
         Returns when it is through, or with ``wait=False`` when it has begun.
         """
         return self._run(partial(self._client.rebuild_index, element_id, wait=wait, progress=progress))
+
+    def audit_pages(
+        self, *, order: Literal["newest", "oldest"] = "newest", limit: int | None = None
+    ) -> Iterator[list[AuditRecord]]:
+        """Entries of the audit trail, in lists as they come from the service."""
+        return self._iterate(self._client.audit_pages(order=order, limit=limit))
+
+    def checkpoint_pages(self) -> Iterator[list[CheckpointRecord]]:
+        """All checkpoints of the audit trail, the smallest first, in lists as they come from the service."""
+        return self._iterate(self._client.checkpoint_pages())
+
+    def audit_checkpoint(self) -> str:
+        """The newest checkpoint of the audit trail: a signed note. Raises NotFound while there is none."""
+        return self._run(self._client.audit_checkpoint)
+
+    def audit_key(self) -> str:
+        """The key that checkpoints are verified with: ``name+hash+base64``."""
+        return self._run(self._client.audit_key)
 
     def close(self) -> None:
         """Closes the connections and ends the thread. Nothing may be called afterwards; may be called
