@@ -69,6 +69,7 @@ class Client:
     ) -> None:
         # Read here, so that a bad profile leaves no thread behind.
         self.profile = profile if isinstance(profile, Profile) else Profile.load(profile)
+        self._closed = False
         self._thread = ExitStack()
         self._portal = self._thread.enter_context(start_blocking_portal("asyncio", name="artstore-client"))
         self._thread.callback(lambda: self._run(self._client.close))
@@ -180,6 +181,7 @@ class Client:
         """Closes the connections and ends the thread. Nothing may be called afterwards; may be called
         twice.
         """
+        self._closed = True
         self._thread.close()
 
     def __enter__(self) -> Self:
@@ -209,5 +211,6 @@ class Client:
             while (item := self._run(following)) is not end:
                 yield item  # type: ignore[misc]  # the sentinel, the only object that is no T, is excluded
         finally:
-            if isinstance(source, AsyncGenerator):
+            # With the client closed, the loop has ended it already.
+            if isinstance(source, AsyncGenerator) and not self._closed:
                 self._run(source.aclose)

@@ -61,6 +61,7 @@ class LogCheck:
         self._kept = kept
         self._tree = CompactRange()
         self._sealed = 0
+        self._kept_sealed = 0
         self._compared = 0
 
     def run(self, entries: Iterable[Any]) -> Outcome:
@@ -86,7 +87,7 @@ class LogCheck:
             self._compare(*waiting)
             waiting = next(ahead, None)
 
-    def _opened(self, sealed: Sealed) -> tuple[Checkpoint, str]:
+    def _opened(self, sealed: Sealed) -> tuple[Checkpoint, Sealed]:
         try:
             checkpoint = open_checkpoint(sealed.note, self._key)
         except NoteInvalid as e:
@@ -94,7 +95,7 @@ class LogCheck:
         if sealed.size not in (None, checkpoint.size):
             what = f"{sealed.source} seals {checkpoint.size} entries, not {sealed.size}"
             raise _Found(Fault("checkpoint", what))
-        return checkpoint, sealed.source
+        return checkpoint, sealed
 
     def _take(self, entry: Any) -> None:
         index = self._tree.size
@@ -113,16 +114,19 @@ class LogCheck:
             raise _Found(Fault("altered", what, index))
         self._tree.append(hashed)
 
-    def _compare(self, checkpoint: Checkpoint, source: str) -> None:
-        size = self._tree.size
+    def _compare(self, checkpoint: Checkpoint, sealed: Sealed) -> None:
+        size, source, is_kept = self._tree.size, sealed.source, sealed.size is None
         if checkpoint.size > size:
             what = f"entry {size} and what follows is gone: {source} seals {checkpoint.size} entries"
             raise _Found(Fault("missing", what, size, checkpoint.size - 1))
         if checkpoint.root != self._tree.root():
-            first, last = min(self._sealed, size - 1), size - 1
+            # A log that was replaced agrees with its own checkpoints: against one from elsewhere they are nothing.
+            first, last = min(self._kept_sealed if is_kept else self._sealed, size - 1), size - 1
             several = f"one or more of the entries {first} to {last}" if last > first else f"entry {first}"
             raise _Found(Fault("altered", f"{several} is not what {source} seals", first, last))
         self._sealed, self._compared = size, self._compared + 1
+        if is_kept:
+            self._kept_sealed = size
 
     def _outcome(self, fault: Fault | None) -> Outcome:
         return Outcome(self._tree.size, self._sealed, self._compared, self._tree.root(), fault)
@@ -135,14 +139,15 @@ def _misplaced(expected: int, found: object) -> Fault:
     return Fault("order", f"entry {expected} is not in its place: entry {found!r} stands there", expected)
 
 
-def _size(opened: tuple[Checkpoint, str]) -> int:
+def _size(opened: tuple[Checkpoint, Sealed]) -> int:
     return opened[0].size
 
 
-def _ascending(checkpoints: Iterator[tuple[Checkpoint, str]]) -> Iterator[tuple[Checkpoint, str]]:
+def _ascending(checkpoints: Iterator[tuple[Checkpoint, Sealed]]) -> Iterator[tuple[Checkpoint, Sealed]]:
     last = -1
-    for checkpoint, source in checkpoints:
+    for checkpoint, sealed in checkpoints:
         if checkpoint.size <= last:
-            raise _Found(Fault("checkpoint", f"{source} is not in its place among the checkpoints"))
+            what = f"{sealed.source} is not in its place among the checkpoints"
+            raise _Found(Fault("checkpoint", what))
         last = checkpoint.size
-        yield checkpoint, source
+        yield checkpoint, sealed

@@ -46,6 +46,11 @@ def sealed(log: Log, size: int, key: SigningKey = KEY) -> Sealed:
     return Sealed(f"checkpoint {size}", key.sign(Checkpoint(key.name, size, tree.root()).text()), size)
 
 
+def kept(log: Log, *sizes: int) -> list[Sealed]:
+    """Checkpoints that were put away."""
+    return [Sealed("a kept one", sealed(log, size).note) for size in sizes]
+
+
 LOG = [entry(index) for index in range(SIZE)]
 CHECKPOINTS = [sealed(LOG, size) for size in SEALED_AT]
 
@@ -60,7 +65,7 @@ def found(outcome: Outcome) -> tuple[str, int | None, int | None]:
 
 
 def test_sound() -> None:
-    outcome = check(LOG, kept=[sealed(LOG, 11), sealed(LOG, 5)])
+    outcome = check(LOG, kept=kept(LOG, 11, 5))
     assert outcome.fault is None
     assert (outcome.entries, outcome.sealed, outcome.checkpoints) == (20, 18, 6)
 
@@ -93,7 +98,7 @@ def test_row_changed(change: Callable[[dict[str, Any]], Any], index: int) -> Non
 def test_row_changed_with_its_hash() -> None:
     log = [*LOG[:7], entry(7, "another"), *LOG[8:]]
     assert found(check(log)) == ("altered", 3, 9)
-    assert found(check(log, kept=[sealed(LOG, 7), sealed(LOG, 8)])) == ("altered", 7, 7)
+    assert found(check(log, kept=kept(LOG, 7, 8))) == ("altered", 7, 7)
 
 
 def test_row_removed() -> None:
@@ -130,14 +135,17 @@ def test_truncated() -> None:
 
 def test_truncated_with_its_checkpoints_is_found_by_one_from_elsewhere() -> None:
     assert check([], own=[]).fault is None
-    assert found(check([], own=[], kept=[CHECKPOINTS[1]])) == ("missing", 0, 9)
+    assert found(check([], own=[], kept=kept(LOG, 10))) == ("missing", 0, 9)
 
 
 def test_truncated_and_made_anew() -> None:
     anew = [entry(index, "made anew") for index in range(SIZE)]
-    own = [sealed(anew, SIZE)]
+    own = [sealed(anew, size) for size in (1, 4, 5, SIZE)]
     assert check(anew, own=own).fault is None
-    assert found(check(anew, own=own, kept=[CHECKPOINTS[0]])) == ("altered", 0, 2)
+    assert found(check(anew, own=own, kept=kept(LOG, 10))) == ("altered", 0, 9)
+    half = [*LOG[:4], *anew[4:]]
+    own = [sealed(half, size) for size in (1, 4, 7, SIZE)]
+    assert found(check(half, own=own, kept=kept(LOG, 10, 3))) == ("altered", 3, 9)
 
 
 def test_checkpoint_forged() -> None:
