@@ -57,7 +57,7 @@ def included(leaf, index, size, path):
 
 
 def continued(old, new, path, known):
-    """Both roots that follow from a proof (RFC 6962 2.1.2); ``known``: the old root, while it is a whole tree."""
+    """Both roots that follow from a proof (RFC 6962 2.1.2); ``known``: the old root while it is whole."""
     if old == new:
         return (known or path.pop(),) * 2
     k, sibling = split(new), path.pop()
@@ -72,7 +72,7 @@ key, checkpoint, first, *proof = (Path(name).read_text(encoding="utf-8") for nam
 size, root = opened(checkpoint, key)
 path = [b64decode(one) for one in json.loads(proof[0])["hashes"]] if proof else []
 if not proof:
-    entries = [json.loads(line) for line in first.split("\n")[:size]]
+    entries = [json.loads(line) for line in first.strip("\n").split("\n")[:size]]
     assert [entry["index"] for entry in entries] == list(range(size)), "an entry is missing or out of order"
     assert tree([leaf_hash(entry) for entry in entries]) == root, "an entry was altered"
 elif first.startswith("{"):

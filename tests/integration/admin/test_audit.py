@@ -76,8 +76,8 @@ def alter(owner_url: str, statement: str) -> None:
     with psycopg.connect(libpq(owner_url)) as connection:
         connection.execute("SET search_path = admin")
         for table in ("audit_entries", "audit_checkpoints", "audit_subtrees"):
-            connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")  # type: ignore[arg-type]
-        connection.execute(statement)  # type: ignore[arg-type]
+            connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        connection.execute(statement)
 
 
 def start_protected(
@@ -303,7 +303,7 @@ class TestProtection:
             psycopg.connect(libpq(audited.admin.backends.database_url)) as connection,
             pytest.raises(psycopg.errors.InsufficientPrivilege),
         ):
-            connection.execute(statement)  # type: ignore[arg-type]
+            connection.execute(statement)
 
     def test_it_cannot_give_itself_rights(self, audited: Protected) -> None:
         with psycopg.connect(libpq(audited.admin.backends.database_url)) as connection:
@@ -318,7 +318,7 @@ class TestProtection:
                 psycopg.connect(libpq(audited.owner_url)) as connection,
                 pytest.raises(psycopg.errors.InsufficientPrivilege, match="never changed"),
             ):
-                connection.execute(verb.format(f"admin.{table}", column, column))  # type: ignore[arg-type]
+                connection.execute(verb.format(f"admin.{table}", column, column))
 
     def test_it_is_said(self, audited: Protected, admin: Admin) -> None:
         for running, protected in ((audited.admin, "1.0"), (admin, "0.0")):
@@ -465,7 +465,7 @@ class Verified:
         self.code = done.returncode
         self.errors = done.stderr
         self.told = json.loads(done.stdout) if done.stdout else {}
-        self.fault = self.told.get("fault")
+        self.fault: dict[str, Any] = self.told.get("fault") or {}
 
 
 SWAP = """

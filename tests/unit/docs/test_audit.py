@@ -24,7 +24,7 @@ SIZE = 13
 
 
 def entry(index: int) -> dict[str, Any]:
-    made = EXAMPLE | {"index": index, "details": {"name": f"имя {index}\n\u2028", "n": index}}
+    made: dict[str, Any] = EXAMPLE | {"index": index, "details": {"name": f"имя {index}\n\u2028", "n": index}}
     return made | {"leaf_hash": "not looked at"}
 
 

@@ -40,7 +40,7 @@ def counting() -> tuple[Refusals, Clock]:
 
 
 def dropped() -> float:
-    return DROPPED.labels("query")._value.get()
+    return float(DROPPED.labels("query")._value.get())
 
 
 def test_summed_up_by_who_where_and_minute() -> None:

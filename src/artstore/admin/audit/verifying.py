@@ -120,7 +120,7 @@ class LogCheck:
             what = f"entry {size} and what follows is gone: {source} seals {checkpoint.size} entries"
             raise _Found(Fault("missing", what, size, checkpoint.size - 1))
         if checkpoint.root != self._tree.root():
-            # A log that was replaced agrees with its own checkpoints, which say nothing beside one from elsewhere.
+            # A log that was replaced agrees with its own checkpoints, so they are nothing beside a kept one.
             first, last = min(self._kept_sealed if is_kept else self._sealed, size - 1), size - 1
             several = f"one or more of the entries {first} to {last}" if last > first else f"entry {first}"
             raise _Found(Fault("altered", f"{several} is not what {source} seals", first, last))
