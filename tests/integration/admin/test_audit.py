@@ -27,9 +27,9 @@ from artstore.admin.audit.verifying import LogCheck, Sealed
 from artstore.launcher.postgres import EmbeddedPostgres
 from artstore.launcher.redis import EmbeddedRedis
 
+from .conftest import AUDIT_PATH as AUDIT
 from .conftest import Admin, Backends, StartAdmin, libpq, same_accounts
 
-AUDIT = "/api/v1/audit"
 ROLE = "test_admin_service"
 
 
