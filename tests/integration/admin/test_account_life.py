@@ -345,7 +345,13 @@ class TestGrants:
         assert admin.change("PUT", f"{path}/{account.id}", body=read).status_code == 422
         nobody = "01a20847-f189-7000-8000-000000000001"
         assert admin.change("PUT", f"{path}/{nobody}", body=read).status_code == 404
-        for body in ({"scopes": []}, {"scopes": ["files:delete"]}, {}, {"scopes": ["files:read"], "x": 1}):
+        bodies: tuple[dict[str, Any], ...] = (
+            {"scopes": []},
+            {"scopes": ["files:delete"]},
+            {},
+            {"scopes": ["files:read"], "x": 1},
+        )
+        for body in bodies:
             assert admin.change("PUT", f"{path}/{nobody}", body=body).status_code == 422
 
     def test_no_more_than_a_token_can_carry(self, admin: Admin) -> None:

@@ -155,7 +155,7 @@ class TestRefused:
         assert said in assert_refused(client.ask(client.assertion(**changed)))
 
     def test_clocks_that_differ_by_more_than_a_minute(self, client: Client) -> None:
-        now = int(time.time())
+        now: Any = int(time.time())
         for changed in ({"exp": now - 70}, {"iat": now + 70}, {"nbf": now + 70}):
             assert_refused(client.ask(client.assertion(**changed)))
 

@@ -38,7 +38,7 @@ def secrets_of(admin: Admin, account: CreatedServiceAccount) -> list[dict[str, A
 
 def execute(admin: Admin, statement: str, *values: Any) -> None:
     with psycopg.connect(libpq(admin.backends.database_url), autocommit=True) as connection:
-        connection.execute(statement, values)  # type: ignore[arg-type]  # statements of the tests themselves
+        connection.execute(statement, values)
 
 
 class TestNewSecret:

@@ -8,7 +8,7 @@ from artstore.kernel.settings import SECRETS_DIR
 from artstore.launcher.errors import CannotStart
 from artstore.launcher.postgres import EmbeddedPostgres
 
-from .conftest import ACCOUNTS_PATH, Admin, Backends, StartAdmin, same_accounts
+from .conftest import ACCOUNTS_PATH, AUDIT_PATH, Admin, Backends, StartAdmin, same_accounts
 
 
 class TestConfiguredAccounts:
@@ -33,6 +33,13 @@ class TestConfiguredAccounts:
         now = second.http.get(f"{ACCOUNTS_PATH}/{account['id']}", headers=second.headers()).json()
         assert (now["id"], now["client_id"]) == (account["id"], "renamed")
         assert [secret["expires_at"] for secret in now["secrets"]] == [None]
+        trail = second.http.get(AUDIT_PATH, params={"subject_id": account["id"]}, headers=second.headers())
+        told = [(one["action"], one["details"].get("after")) for one in trail.json()["items"]]
+        assert told == [
+            ("account.secret_replaced", None),
+            ("account.changed", {"client_id": "renamed", "role": "ADMIN"}),
+            ("account.created", None),
+        ]
 
     def test_name_of_an_account_that_a_client_made(self, start_admin: StartAdmin, backends: Backends) -> None:
         first = start_admin(backends)
@@ -97,7 +104,7 @@ class TestDependenciesAway:
         assert admin.http.get(ACCOUNTS_PATH, headers=admin.headers()).status_code == 200
 
     def test_postgres(self, start_admin: StartAdmin, backends: Backends, tmp_path: Path) -> None:
-        with_own = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+        with_own = EmbeddedPostgres(tmp_path / "postgres")  # durable, as it is killed
         admin = start_admin(Backends(with_own.start(), backends.redis))
         token = {"Authorization": f"Bearer {admin.token()}"}
         with_own.kill()

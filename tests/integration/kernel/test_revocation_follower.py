@@ -62,8 +62,9 @@ class Admin:
     async def publish(self, *entries: Revocation, after: int, key: bool = True) -> None:
         position = entries[-1].position if entries else self.position
         if key:
-            fields = {one.key: one.model_dump_json() for one in self.entries}
-            await self._redis.hset(REVOCATIONS_KEY, mapping={**fields, POSITION_FIELD: position})
+            for one in self.entries:
+                await self._redis.hset(REVOCATIONS_KEY, one.key, one.model_dump_json())
+            await self._redis.hset(REVOCATIONS_KEY, POSITION_FIELD, position)
         news = RevocationNews(items=list(entries), after=after, position=position)
         await self._redis.publish(REVOCATIONS_CHANNEL, news.model_dump_json())
 

@@ -86,7 +86,7 @@ class TestPrincipal:
         assert [principal.may_see(owner) for owner in owners] == [True, True, True, False]
         assert [principal.may_change(owner) for owner in owners] == [True, True, False, False]
         assert [principal.may_delete(owner) for owner in owners] == [True, False, False, False]
-        assert principal.visible_owners() == {"me", "read", "written"}
+        assert principal.visible_owners() == frozenset({"me", "read", "written"})
 
     def test_with_files_all(self) -> None:
         principal = self.principal(Scope.FILES_ALL)

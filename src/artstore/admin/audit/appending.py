@@ -23,6 +23,6 @@ async def append_all(connection: WriteConnection, entries: Sequence[AuditEntry])
     """Like ``append`` for several entries; returns the index of the first one."""
     first, at = await repository.next_place(connection)
     made = [members(entry, index, at) for index, entry in enumerate(entries, start=first)]
-    rows = [repository.Row(entry, leaf_hash(leaf(entry)), at) for entry in made]
+    rows = [repository.StoredEntry(entry, leaf_hash(leaf(entry)), at) for entry in made]
     await repository.add_entries(connection, rows)
     return first

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from artstore.admin.service_accounts.client_secrets import prefix_of
 from artstore.wire.accounts import AccountStatus, ClientSecret, ServiceAccount
-from artstore.wire.scopes import ROLE_SCOPES, Role, Scope
+from artstore.wire.scopes import ROLE_SCOPES, SERVICES_SCOPES, Role, Scope
 
 USUAL_RATE_LIMIT: Final = 100
 """Requests for each minute of an account for which nothing else was said."""
@@ -70,7 +70,9 @@ class Account:
 
     @property
     def scopes(self) -> list[Scope]:
-        return effective_scopes(self.role, self.chosen_scopes)
+        """Of the two accounts that come from the configuration, the OPERATOR is the services'."""
+        of_services = SERVICES_SCOPES if self.is_system and self.role is Role.OPERATOR else ()
+        return sorted({*effective_scopes(self.role, self.chosen_scopes), *of_services})
 
     @property
     def rate_limit(self) -> int:

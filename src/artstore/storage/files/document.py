@@ -50,7 +50,7 @@ async def visible_attributes(engine: Engine, file_id: FileId, principal: Princip
 def demand_visible(attributes: FileAttributes, principal: Principal) -> None:
     """Raises Problem NOT_FOUND for another's document, unless the caller was granted to read it."""
     if not principal.may_see(attributes.created_by_id):
-        raise document_not_found()
+        raise document_not_found(is_refusal=True)
 
 
 def demand_changeable(attributes: FileAttributes, principal: Principal) -> None:
