@@ -72,7 +72,7 @@ class AdminSettings(ServiceSettings):
     """Name of the first account. Another name makes another account; the old one stays."""
     initial_client_id: _ClientId | None = None
     """Default: made with the account, and kept."""
-    initial_client_secret: _ClientSecret | None = None
+    initial_client_secret: Annotated[SecretStr | None, Field(min_length=20, max_length=256)] = None
     """At least 20 characters. The account has every right: generate the secret, and guard it. Default: made
     with the account, shown once; it expires as others do, and a configured one takes its place."""
     initial_secret_file: Path | None = None

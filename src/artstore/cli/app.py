@@ -2,7 +2,22 @@
 
 import typer
 
-from artstore.cli import account, audit, demo, elements, exits, get, info, put, search, services, up, verify
+from artstore.cli import (
+    account,
+    account_grants,
+    account_life,
+    audit,
+    demo,
+    elements,
+    exits,
+    get,
+    info,
+    put,
+    search,
+    services,
+    up,
+    verify,
+)
 
 _EXITS = "\n\n".join(f"{code}  {meaning}" for code, meaning in exits.MEANINGS.items())
 
@@ -16,6 +31,8 @@ app = typer.Typer(
 )
 for module in (up, demo, put, get, search, info, elements, verify):
     module.register(app)
+for part in (account_life, account_grants):
+    part.register(account.app)
 app.add_typer(account.app, name="account")
 app.add_typer(audit.app, name="audit")
 services.register(app)

@@ -11,12 +11,12 @@ from urllib.parse import quote
 from uuid import UUID
 
 import httpx
-from pydantic import ValidationError
 
 from artstore.attributes import RetentionPolicy
 from artstore.sdk import downloads, uploads
+from artstore.sdk.accounts import AsyncAccounts
 from artstore.sdk.downloads import DocumentStream
-from artstore.sdk.errors import NotFound, Rejected
+from artstore.sdk.errors import NotFound
 from artstore.sdk.profile import Profile
 from artstore.sdk.progress import Progress
 from artstore.sdk.retries import Retries
@@ -24,17 +24,10 @@ from artstore.sdk.sources import Content, unicode_text
 from artstore.sdk.tokens import Tokens
 from artstore.sdk.transport import DEFAULT_TIMEOUT, Transport, new_http_client
 from artstore.version import __version__
-from artstore.wire.accounts import (
-    CreatedServiceAccount,
-    NewServiceAccount,
-    ServiceAccount,
-    ServiceAccountPage,
-)
 from artstore.wire.audit import AuditPage, AuditRecord, CheckpointPage, CheckpointRecord
 from artstore.wire.documents import Document, SearchHit, SearchPage
 from artstore.wire.elements import ElementAnnouncement, ElementPage
 from artstore.wire.index import IndexReport
-from artstore.wire.scopes import Role
 
 PAGE_SIZE = 100
 AUDIT_PAGE_SIZE = 1000
@@ -42,7 +35,7 @@ _ASK_AGAIN_SECONDS = 0.5
 FileId = UUID | str
 
 
-class AsyncClient:
+class AsyncClient(AsyncAccounts):
     """A system of ArtStore, seen by one service account. To be closed, or used as a context manager.
 
     ``profile`` is a Profile, the path of one, or None for the one that ARTSTORE_PROFILE names, else
@@ -154,33 +147,6 @@ class AsyncClient:
         async with downloads.open_stream(self._transport, url, document) as stream:
             yield stream
 
-    async def create_account(self, name: str, role: Role | str = Role.USER) -> CreatedServiceAccount:
-        """Makes a service account. Its ``client_secret`` is shown this once. Raises Conflict for a known
-        name, Rejected for one that no account can have.
-        """
-        try:
-            account = NewServiceAccount.model_validate({"name": name, "role": role})
-        except ValidationError as error:
-            wrong = error.errors()[0]
-            raise Rejected(f"no account can have the {wrong['loc'][0]} {name!r}: {wrong['msg']}") from error
-        return await self._transport.post(self._accounts_url, account, CreatedServiceAccount)
-
-    async def list_accounts(self) -> AsyncIterator[ServiceAccount]:
-        """All service accounts, the oldest first."""
-        async for page in self.account_pages():
-            for account in page:
-                yield account
-
-    async def account_pages(self) -> AsyncIterator[list[ServiceAccount]]:
-        """Like ``list_accounts``, in lists as they come from the service."""
-        params: dict[str, str | int] = {}
-        while True:
-            page = await self._transport.get(self._accounts_url, ServiceAccountPage, params)
-            yield page.items
-            if page.next_cursor is None:
-                return
-            params = {"cursor": page.next_cursor}
-
     async def elements(self) -> list[ElementAnnouncement]:
         """All storage elements with their last known state."""
         found: list[ElementAnnouncement] = []
@@ -271,10 +237,6 @@ class AsyncClient:
     @property
     def _audit_url(self) -> str:
         return f"{self.profile.admin_url}/api/v1/audit"
-
-    @property
-    def _accounts_url(self) -> str:
-        return f"{self.profile.admin_url}/api/v1/service-accounts"
 
     def _file_url(self, file_id: FileId) -> str:
         return f"{self.profile.query_url}/api/v1/files/{quote(str(file_id), safe='', errors='replace')}"

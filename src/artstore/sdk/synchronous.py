@@ -14,6 +14,7 @@ import httpx
 from anyio.from_thread import start_blocking_portal
 
 from artstore.attributes import RetentionPolicy
+from artstore.sdk.accounts_front import Accounts
 from artstore.sdk.asynchronous import AsyncClient, FileId
 from artstore.sdk.downloads import DocumentStream
 from artstore.sdk.profile import Profile
@@ -21,12 +22,10 @@ from artstore.sdk.progress import Progress
 from artstore.sdk.retries import Retries
 from artstore.sdk.sources import Content
 from artstore.sdk.transport import DEFAULT_TIMEOUT
-from artstore.wire.accounts import CreatedServiceAccount, ServiceAccount
 from artstore.wire.audit import AuditRecord, CheckpointRecord
 from artstore.wire.documents import Document, SearchHit
 from artstore.wire.elements import ElementAnnouncement
 from artstore.wire.index import IndexReport
-from artstore.wire.scopes import Role
 
 T = TypeVar("T")
 
@@ -51,7 +50,7 @@ class SyncDocumentStream:
         return self._client._run(self._stream.read)
 
 
-class Client:
+class Client(Accounts):
     """A system of ArtStore, seen by one service account. To be closed, or used as a context manager.
 
     ``profile`` is a Profile, the path of one, or None for the one that ARTSTORE_PROFILE names, else
@@ -126,21 +125,6 @@ class Client:
         """Opens a document for reading without a file: ``with client.stream(id) as stream``."""
         with self._portal.wrap_async_context_manager(self._client.stream(file_id)) as stream:
             yield SyncDocumentStream(stream, self)
-
-    def create_account(self, name: str, role: Role | str = Role.USER) -> CreatedServiceAccount:
-        """Makes a service account. Its ``client_secret`` is shown this once. Raises Conflict for a known
-        name.
-        """
-        return self._run(partial(self._client.create_account, name, role))
-
-    def list_accounts(self) -> Iterator[ServiceAccount]:
-        """All service accounts, the oldest first."""
-        for page in self.account_pages():
-            yield from page
-
-    def account_pages(self) -> Iterator[list[ServiceAccount]]:
-        """Like ``list_accounts``, in lists as they come from the service."""
-        return self._iterate(self._client.account_pages())
 
     def elements(self) -> list[ElementAnnouncement]:
         """All storage elements with their last known state."""
