@@ -133,7 +133,12 @@ class TestEntries:
             "name": "administrator",
             "request_id": "made-by-a-test",
         }
-        assert entry["details"] == {"client_id": made["client_id"], "name": "told", "role": "USER"}
+        assert entry["details"] == {
+            "client_id": made["client_id"],
+            "name": "told",
+            "role": "USER",
+            "scopes": ["files:delete", "files:read", "files:write"],
+        }
         assert made["client_secret"] not in json.dumps(entry)
         assert audited.get(f"/{entry['index']}") == entry
 
