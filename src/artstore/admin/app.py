@@ -2,16 +2,21 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
+from artstore.admin import audit
+from artstore.admin.audit import log_key, metrics, protection
+from artstore.admin.audit import refusals as audit_refusals
+from artstore.admin.audit.endpoints import audit_routes
+from artstore.admin.audit.sealing import Sealer
 from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
 from artstore.admin.auth.server_metadata import metadata_routes
 from artstore.admin.auth.tokens import TokenIssuer
 from artstore.admin.keys.endpoints import key_routes
 from artstore.admin.keys.ring import KeyRing
-from artstore.admin.metadata import SCHEMA
-from artstore.admin.migrations import MIGRATIONS, VERSION_TABLE
+from artstore.admin.preparing import prepare_tables
 from artstore.admin.repository import hold_start_lock
 from artstore.admin.service_accounts.client_secrets import SecretHasher
 from artstore.admin.service_accounts.configured import ensure_account
@@ -22,11 +27,14 @@ from artstore.admin.storage_elements.registry import Registry
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import TokenVerifier
 from artstore.kernel.background import Background
-from artstore.kernel.database import Database, migrate
-from artstore.kernel.peers import ElementDirectory
+from artstore.kernel.database import Database
+from artstore.kernel.logging import get_logger
+from artstore.kernel.peers import ElementDirectory, RefusalReporter
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.version import __version__
+
+_log = get_logger(__name__)
 
 
 def create_app() -> FastAPI:
@@ -39,18 +47,23 @@ def create_app() -> FastAPI:
     hasher = SecretHasher()
     keys = KeyRing(database, settings.key_passphrase.get_secret_value())
     directory = ElementDirectory(redis)
+    sealer = Sealer(database, every_seconds=settings.audit_seal_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background()
+        reporter = RefusalReporter(app.state.refusals, partial(audit_refusals.record, database))
         try:
-            await _prepare(settings, database, keys, hasher)
+            await _prepare(settings, database, keys, hasher, sealer)
             background.start("keys", keys.keep_fresh)
             background.start("element directory", directory.run)
             background.start("element registry", Registry(database, directory).follow)
+            background.start("audit seal", sealer.run)
+            background.start("refusals", reporter.run)
             yield
         finally:
             await background.stop()
+            await reporter.close()
             hasher.close()
             await redis.aclose()
             await database.close()
@@ -60,7 +73,7 @@ def create_app() -> FastAPI:
         title="ArtStore Admin",
         version=__version__,
         verifier=TokenVerifier(keys, settings.issuer),
-        dependencies=[database.dependency(), RedisDependency(redis)],
+        dependencies=[database.dependency(), RedisDependency(redis), sealer],
         lifespan=lifespan,
     )
     tokens = TokenIssuer(keys, issuer=settings.issuer, lifetime_seconds=settings.token_seconds)
@@ -76,18 +89,31 @@ def create_app() -> FastAPI:
     app.include_router(key_routes(keys))
     app.include_router(service_account_routes(database, hasher))
     app.include_router(storage_element_routes(database))
+    app.include_router(audit_routes(database))
     return app
 
 
-async def _prepare(settings: AdminSettings, database: Database, keys: KeyRing, hasher: SecretHasher) -> None:
-    """Make what must be there before the first request: tables, a key pair, the configured accounts.
+async def _prepare(
+    settings: AdminSettings, database: Database, keys: KeyRing, hasher: SecretHasher, sealer: Sealer
+) -> None:
+    """Make what must be there before the first request: tables, keys, the configured accounts.
 
     One transaction under a lock: of several processes that start together, one makes it and all agree on it.
     """
-    await migrate(settings.database_url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE)
+    await prepare_tables(settings.database_url, settings.migration_database_url)
+    passphrase = settings.key_passphrase.get_secret_value()
     async with database.write() as connection:
         await hold_start_lock(connection)
-        await keys.ensure_pair(connection)
+        made = await keys.ensure_pair(connection)
+        made += await log_key.ensure_log_key(connection, passphrase, log_key.origin_of(settings.issuer))
         for configured in settings.configured_accounts():
-            await ensure_account(connection, configured, hasher)
+            made += await ensure_account(connection, configured, hasher)
+        if made:
+            await audit.append_all(connection, made)
+        sealer.key = await log_key.open_log_key(connection, passphrase)
+        protected = await protection.is_protected(connection)
+    metrics.PROTECTED.set(protected)
+    if not protected:
+        _log.warning("the database role of the service could change the audit trail; see docs/operating.md")
+    _log.info("checkpoints of the audit trail are signed", verifier_key=str(sealer.key.verifier))
     await keys.refresh()

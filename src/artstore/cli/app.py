@@ -2,7 +2,7 @@
 
 import typer
 
-from artstore.cli import account, demo, elements, exits, get, info, put, search, services, up, verify
+from artstore.cli import account, audit, demo, elements, exits, get, info, put, search, services, up, verify
 
 _EXITS = "\n\n".join(f"{code}  {meaning}" for code, meaning in exits.MEANINGS.items())
 
@@ -17,4 +17,5 @@ app = typer.Typer(
 for module in (up, demo, put, get, search, info, elements, verify):
     module.register(app)
 app.add_typer(account.app, name="account")
+app.add_typer(audit.app, name="audit")
 services.register(app)

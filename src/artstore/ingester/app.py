@@ -13,7 +13,15 @@ from artstore.ingester.uploads.service import Uploads
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import JwksClient, Principal, TokenVerifier
 from artstore.kernel.background import Background
-from artstore.kernel.peers import AdminKeysDependency, AdminRegistry, ElementDirectory, http_session
+from artstore.kernel.peers import (
+    AdminAudit,
+    AdminKeysDependency,
+    AdminRegistry,
+    ElementDirectory,
+    RefusalReporter,
+    ServiceToken,
+    http_session,
+)
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.version import __version__
@@ -35,16 +43,21 @@ def make_app(settings: IngesterSettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background()
         async with http_session() as session:
+            reporter = None
             if settings.client_id:
-                directory.admin = AdminRegistry(
-                    session, settings.admin_url, settings.client_id, settings.client_secret
-                )
+                account = (session, settings.admin_url, settings.client_id, settings.client_secret)
+                directory.admin = AdminRegistry(*account)
+                send = AdminAudit(session, settings.admin_url, ServiceToken(*account))
+                reporter = RefusalReporter(app.state.refusals, send)
+                background.start("refusals", reporter.run)
             app.state.uploads = Uploads(session, directory.elements, settings)
             background.start("element directory", directory.run)
             try:
                 yield
             finally:
                 await background.stop()
+                if reporter is not None:
+                    await reporter.close()
                 await redis.aclose()
 
     app = kernel_app.create_app(

@@ -14,6 +14,8 @@ class Scope(StrEnum):
     ACCOUNTS_READ = "accounts:read"
     ACCOUNTS_WRITE = "accounts:write"
     AUDIT_READ = "audit:read"
+    AUDIT_REPORT = "audit:report"
+    """To report refused accesses: of the account of the services alone, and of no role."""
 
 
 class Role(StrEnum):
@@ -24,8 +26,11 @@ class Role(StrEnum):
     READONLY = "READONLY"
 
 
+SERVICES_SCOPES = frozenset({Scope.AUDIT_REPORT})
+"""What the account of the services has beyond its role."""
+
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
-    Role.ADMIN: frozenset(Scope),
+    Role.ADMIN: frozenset(Scope) - SERVICES_SCOPES,
     Role.OPERATOR: frozenset(
         {Scope.FILES_READ, Scope.FILES_ALL, Scope.ELEMENTS_READ, Scope.ELEMENTS_WRITE, Scope.ACCOUNTS_READ}
     ),

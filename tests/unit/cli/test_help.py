@@ -32,6 +32,7 @@ def test_these_are_the_commands() -> None:
     assert {name.removeprefix("artstore ") for name in COMMANDS} == {
         *("up", "demo", "put", "get", "search", "info", "elements", "verify"),
         *("account create", "account list", "storage adopt", "storage rebuild", "storage scrub"),
+        *("audit verify", "audit checkpoint", "audit key", "admin migrate"),
         *(f"{service} serve" for service in SERVICES),
     }
 
