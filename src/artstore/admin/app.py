@@ -8,8 +8,10 @@ from fastapi import FastAPI
 from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
 from artstore.admin.auth.server_metadata import metadata_routes
 from artstore.admin.auth.tokens import TokenIssuer
-from artstore.admin.keys.endpoints import key_routes
+from artstore.admin.keys.announcing import KeyAnnouncer
+from artstore.admin.keys.endpoints import key_routes, key_set_routes
 from artstore.admin.keys.ring import KeyRing
+from artstore.admin.keys.rotation import KeyRotation
 from artstore.admin.metadata import SCHEMA
 from artstore.admin.migrations import MIGRATIONS, VERSION_TABLE
 from artstore.admin.repository import hold_start_lock
@@ -37,15 +39,19 @@ def create_app() -> FastAPI:
     )
     redis = connect(settings.redis_url, client_name="artstore-admin")
     hasher = SecretHasher()
-    keys = KeyRing(database, settings.key_passphrase.get_secret_value())
+    passphrase = settings.key_passphrase.get_secret_value()
+    keys = KeyRing(database, passphrase)
+    rotation = KeyRotation(database, keys, passphrase, settings.key_times())
     directory = ElementDirectory(redis)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background()
         try:
-            await _prepare(settings, database, keys, hasher)
-            background.start("keys", keys.keep_fresh)
+            await _prepare(settings, database, rotation, hasher)
+            await keys.refresh()
+            background.start("keys", rotation.run)
+            background.start("key announcements", KeyAnnouncer(keys, redis).run)
             background.start("element directory", directory.run)
             background.start("element registry", Registry(database, directory).follow)
             yield
@@ -73,13 +79,16 @@ def create_app() -> FastAPI:
         operation=TOKEN_OPERATION,
     )
     app.include_router(metadata_routes(issuer=settings.issuer, public_url=settings.public_url))
-    app.include_router(key_routes(keys))
+    app.include_router(key_set_routes(keys))
+    app.include_router(key_routes(database, rotation))
     app.include_router(service_account_routes(database, hasher))
     app.include_router(storage_element_routes(database))
     return app
 
 
-async def _prepare(settings: AdminSettings, database: Database, keys: KeyRing, hasher: SecretHasher) -> None:
+async def _prepare(
+    settings: AdminSettings, database: Database, rotation: KeyRotation, hasher: SecretHasher
+) -> None:
     """Make what must be there before the first request: tables, a key pair, the configured accounts.
 
     One transaction under a lock: of several processes that start together, one makes it and all agree on it.
@@ -87,7 +96,6 @@ async def _prepare(settings: AdminSettings, database: Database, keys: KeyRing, h
     await migrate(settings.database_url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE)
     async with database.write() as connection:
         await hold_start_lock(connection)
-        await keys.ensure_pair(connection)
+        await rotation.prepare(connection, settings.passphrase_before)
         for configured in settings.configured_accounts():
             await ensure_account(connection, configured, hasher)
-    await keys.refresh()

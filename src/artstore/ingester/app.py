@@ -13,7 +13,13 @@ from artstore.ingester.uploads.service import Uploads
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import JwksClient, Principal, TokenVerifier
 from artstore.kernel.background import Background
-from artstore.kernel.peers import AdminKeysDependency, AdminRegistry, ElementDirectory, http_session
+from artstore.kernel.peers import (
+    AdminKeysDependency,
+    AdminRegistry,
+    ElementDirectory,
+    KeyFollower,
+    http_session,
+)
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.version import __version__
@@ -41,6 +47,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 )
             app.state.uploads = Uploads(session, directory.elements, settings)
             background.start("element directory", directory.run)
+            background.start("keys", KeyFollower(redis, keys).run)
             try:
                 yield
             finally:

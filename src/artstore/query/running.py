@@ -6,12 +6,12 @@ from contextlib import AsyncExitStack, suppress
 from starlette.requests import Request
 from starlette.responses import Response
 
-from artstore.kernel.access import Principal
+from artstore.kernel.access import JwksClient, Principal
 from artstore.kernel.background import Background
 from artstore.kernel.database import Database, DatabaseDown, migrate
 from artstore.kernel.dependencies import Dependency
 from artstore.kernel.logging import get_logger
-from artstore.kernel.peers import AdminRegistry, ElementDirectory, ServiceToken, http_session
+from artstore.kernel.peers import AdminRegistry, ElementDirectory, KeyFollower, ServiceToken, http_session
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.counting import count_documents
@@ -41,8 +41,9 @@ _log = get_logger(__name__)
 class RunningQuery:
     """Made once for each process. Between ``start`` and ``stop`` it follows the elements and answers."""
 
-    def __init__(self, settings: QuerySettings) -> None:
+    def __init__(self, settings: QuerySettings, keys: JwksClient) -> None:
         self._settings = settings
+        self._keys = keys
         self._redis = connect(settings.redis_url, client_name=_NAME)
         self._directory = ElementDirectory(self._redis)
         # Two pools: many slow searches must not hold the follower back, nor it them.
@@ -102,6 +103,7 @@ class RunningQuery:
             await self._prepare_catalog()
         except DatabaseDown as error:
             _log.warning("started without the catalog", reason=error.reason)
+        background.start("keys", KeyFollower(self._redis, self._keys).run)
         background.start("element directory", directory.run)
         background.start("catalog", lambda: self._follow(follower))
         background.start("catalog counts", lambda: count_documents(self._reader, CatalogRepository()))
