@@ -2,9 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
+from artstore.admin import audit
+from artstore.admin.audit import log_key, metrics, protection
+from artstore.admin.audit import refusals as audit_refusals
+from artstore.admin.audit.endpoints import audit_routes
+from artstore.admin.audit.sealing import Sealer
 from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
 from artstore.admin.auth.server_metadata import metadata_routes
 from artstore.admin.auth.tokens import TokenIssuer
@@ -12,8 +18,7 @@ from artstore.admin.keys.announcing import KeyAnnouncer
 from artstore.admin.keys.endpoints import key_routes, key_set_routes
 from artstore.admin.keys.ring import KeyRing
 from artstore.admin.keys.rotation import KeyRotation
-from artstore.admin.metadata import SCHEMA
-from artstore.admin.migrations import MIGRATIONS, VERSION_TABLE
+from artstore.admin.preparing import prepare_tables
 from artstore.admin.repository import hold_start_lock
 from artstore.admin.service_accounts.client_secrets import SecretHasher
 from artstore.admin.service_accounts.configured import ensure_account
@@ -24,11 +29,14 @@ from artstore.admin.storage_elements.registry import Registry
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import TokenVerifier
 from artstore.kernel.background import Background
-from artstore.kernel.database import Database, migrate
-from artstore.kernel.peers import ElementDirectory
+from artstore.kernel.database import Database
+from artstore.kernel.logging import get_logger
+from artstore.kernel.peers import ElementDirectory, RefusalReporter
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.version import __version__
+
+_log = get_logger(__name__)
 
 
 def create_app() -> FastAPI:
@@ -43,20 +51,25 @@ def create_app() -> FastAPI:
     keys = KeyRing(database, passphrase)
     rotation = KeyRotation(database, keys, passphrase, settings.key_times())
     directory = ElementDirectory(redis)
+    sealer = Sealer(database, every_seconds=settings.audit_seal_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background()
+        reporter = RefusalReporter(app.state.refusals, partial(audit_refusals.record, database))
         try:
-            await _prepare(settings, database, rotation, hasher)
+            await _prepare(settings, database, rotation, hasher, sealer)
             await keys.refresh()
             background.start("keys", rotation.run)
             background.start("key announcements", KeyAnnouncer(keys, redis).run)
             background.start("element directory", directory.run)
             background.start("element registry", Registry(database, directory).follow)
+            background.start("audit seal", sealer.run)
+            background.start("refusals", reporter.run)
             yield
         finally:
             await background.stop()
+            await reporter.close()
             hasher.close()
             await redis.aclose()
             await database.close()
@@ -66,7 +79,7 @@ def create_app() -> FastAPI:
         title="ArtStore Admin",
         version=__version__,
         verifier=TokenVerifier(keys, settings.issuer),
-        dependencies=[database.dependency(), RedisDependency(redis)],
+        dependencies=[database.dependency(), RedisDependency(redis), sealer],
         lifespan=lifespan,
     )
     tokens = TokenIssuer(keys, issuer=settings.issuer, lifetime_seconds=settings.token_seconds)
@@ -83,19 +96,32 @@ def create_app() -> FastAPI:
     app.include_router(key_routes(database, rotation))
     app.include_router(service_account_routes(database, hasher))
     app.include_router(storage_element_routes(database))
+    app.include_router(audit_routes(database))
     return app
 
 
 async def _prepare(
-    settings: AdminSettings, database: Database, rotation: KeyRotation, hasher: SecretHasher
+    settings: AdminSettings, database: Database, rotation: KeyRotation, hasher: SecretHasher, sealer: Sealer
 ) -> None:
-    """Make what must be there before the first request: tables, a key pair, the configured accounts.
+    """Make what must be there before the first request: tables, keys, the configured accounts.
 
     One transaction under a lock: of several processes that start together, one makes it and all agree on it.
     """
-    await migrate(settings.database_url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE)
+    await prepare_tables(settings.database_url, settings.migration_database_url)
+    passphrase = settings.key_passphrase.get_secret_value()
     async with database.write() as connection:
         await hold_start_lock(connection)
-        await rotation.prepare(connection, settings.passphrase_before)
+        made = await rotation.prepare(connection, settings.passphrase_before)
+        if settings.passphrase_before is not None:
+            await log_key.encrypt_anew(connection, before=settings.passphrase_before, passphrase=passphrase)
+        made += await log_key.ensure_log_key(connection, passphrase, log_key.origin_of(settings.issuer))
         for configured in settings.configured_accounts():
-            await ensure_account(connection, configured, hasher)
+            made += await ensure_account(connection, configured, hasher)
+        if made:
+            await audit.append_all(connection, made)
+        sealer.key = await log_key.open_log_key(connection, passphrase)
+        protected = await protection.is_protected(connection)
+    metrics.PROTECTED.set(protected)
+    if not protected:
+        _log.warning("the database role of the service could change the audit trail; see docs/operating.md")
+    _log.info("checkpoints of the audit trail are signed", verifier_key=str(sealer.key.verifier))

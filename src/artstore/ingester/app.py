@@ -14,10 +14,13 @@ from artstore.kernel import app as kernel_app
 from artstore.kernel.access import JwksClient, Principal, TokenVerifier
 from artstore.kernel.background import Background
 from artstore.kernel.peers import (
+    AdminAudit,
     AdminKeysDependency,
     AdminRegistry,
     ElementDirectory,
     KeyFollower,
+    RefusalReporter,
+    ServiceToken,
     http_session,
 )
 from artstore.kernel.redis import RedisDependency, connect
@@ -41,10 +44,13 @@ def make_app(settings: IngesterSettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background()
         async with http_session() as session:
+            reporter = None
             if settings.client_id:
-                directory.admin = AdminRegistry(
-                    session, settings.admin_url, settings.client_id, settings.client_secret
-                )
+                account = (session, settings.admin_url, settings.client_id, settings.client_secret)
+                directory.admin = AdminRegistry(*account)
+                send = AdminAudit(session, settings.admin_url, ServiceToken(*account))
+                reporter = RefusalReporter(app.state.refusals, send)
+                background.start("refusals", reporter.run)
             app.state.uploads = Uploads(session, directory.elements, settings)
             background.start("element directory", directory.run)
             background.start("keys", KeyFollower(redis, keys).run)
@@ -52,6 +58,8 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 yield
             finally:
                 await background.stop()
+                if reporter is not None:
+                    await reporter.close()
                 await redis.aclose()
 
     app = kernel_app.create_app(

@@ -35,7 +35,7 @@ def compose(settings: QuerySettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
-            await query.start()
+            await query.start(app.state.refusals)
             yield
         finally:
             await query.stop()

@@ -11,8 +11,17 @@ from artstore.kernel.background import Background
 from artstore.kernel.database import Database, DatabaseDown, migrate
 from artstore.kernel.dependencies import Dependency
 from artstore.kernel.logging import get_logger
-from artstore.kernel.peers import AdminRegistry, ElementDirectory, KeyFollower, ServiceToken, http_session
+from artstore.kernel.peers import (
+    AdminAudit,
+    AdminRegistry,
+    ElementDirectory,
+    KeyFollower,
+    RefusalReporter,
+    ServiceToken,
+    http_session,
+)
 from artstore.kernel.redis import RedisDependency, connect
+from artstore.kernel.refusals import Refusals
 from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.counting import count_documents
 from artstore.query.catalog.follower import CatalogFollower
@@ -72,7 +81,7 @@ class RunningQuery:
             self._directory.dependency(),
         ]
 
-    async def start(self) -> None:
+    async def start(self, refusals: Refusals) -> None:
         """Ready for requests on return; PostgreSQL, Redis and the elements may be away.
 
         Raises UnknownRevision where a newer release has changed the catalog.
@@ -83,16 +92,19 @@ class RunningQuery:
         stack.push_async_callback(self._redis.aclose)
         session = await stack.enter_async_context(http_session())
         background = Background()
-        stack.push_async_callback(background.stop)
 
         settings = self._settings
         account = (session, settings.admin_url, settings.client_id, settings.client_secret)
+        token = ServiceToken(*account)
+        reporter = RefusalReporter(refusals, AdminAudit(session, settings.admin_url, token))
+        stack.push_async_callback(reporter.close)
+        stack.push_async_callback(background.stop)
         directory = self._directory
         directory.admin = AdminRegistry(*account)
         follower = CatalogFollower(
             self._catalog,
             EventStreams(self._redis),
-            ElementListing(session, ServiceToken(*account)),
+            ElementListing(session, token),
             directory,
         )
         elements = ElementFiles(session)
@@ -104,6 +116,7 @@ class RunningQuery:
         except DatabaseDown as error:
             _log.warning("started without the catalog", reason=error.reason)
         background.start("keys", KeyFollower(self._redis, self._keys).run)
+        background.start("refusals", reporter.run)
         background.start("element directory", directory.run)
         background.start("catalog", lambda: self._follow(follower))
         background.start("catalog counts", lambda: count_documents(self._reader, CatalogRepository()))

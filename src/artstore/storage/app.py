@@ -14,9 +14,10 @@ from artstore.kernel.app import create_app as create_service
 from artstore.kernel.app import hot_route
 from artstore.kernel.background import Background
 from artstore.kernel.database import Database
-from artstore.kernel.peers import KeyFollower
+from artstore.kernel.peers import AdminAudit, KeyFollower, RefusalReporter, ServiceToken, http_session
 from artstore.kernel.problems import problem_response
 from artstore.kernel.redis import RedisDependency, connect
+from artstore.kernel.refusals import Refusals
 from artstore.kernel.settings import load
 from artstore.storage.element.endpoints import element_router
 from artstore.storage.element.mode_change import mode_router
@@ -60,7 +61,8 @@ def compose(settings: StorageSettings) -> FastAPI:
         try:
             await element.start()
             try:
-                yield
+                async with _reporting(settings, app.state.refusals):
+                    yield
             finally:
                 await uploads.close()
                 await element.stop()
@@ -88,6 +90,24 @@ def compose(settings: StorageSettings) -> FastAPI:
         app.add_exception_handler(refused, _on_refused)
     _add_routes(app, element, uploads)
     return app
+
+
+@asynccontextmanager
+async def _reporting(settings: StorageSettings, refusals: Refusals) -> AsyncIterator[None]:
+    """While the block runs, Admin is told what the element refuses, if there is an account to do so."""
+    if not settings.client_id:
+        yield
+        return
+    background = Background()
+    async with http_session() as session:
+        token = ServiceToken(session, settings.admin_url, settings.client_id, settings.client_secret)
+        reporter = RefusalReporter(refusals, AdminAudit(session, settings.admin_url, token))
+        background.start("refusals", reporter.run)
+        try:
+            yield
+        finally:
+            await background.stop()
+            await reporter.close()
 
 
 def _object_store(settings: StorageSettings) -> Callable[[], Blobs] | None:

@@ -16,6 +16,8 @@ class Scope(StrEnum):
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
     AUDIT_READ = "audit:read"
+    AUDIT_REPORT = "audit:report"
+    """To report refused accesses: of the account of the services alone, and of no role."""
 
 
 class Role(StrEnum):
@@ -26,8 +28,11 @@ class Role(StrEnum):
     READONLY = "READONLY"
 
 
+SERVICES_SCOPES = frozenset({Scope.AUDIT_REPORT})
+"""What the account of the services has beyond its role."""
+
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
-    Role.ADMIN: frozenset(Scope),
+    Role.ADMIN: frozenset(Scope) - SERVICES_SCOPES,
     Role.OPERATOR: frozenset(
         {
             Scope.FILES_READ,

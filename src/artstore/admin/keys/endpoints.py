@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from artstore.admin import paging
+from artstore.admin import audit, paging
 from artstore.admin.keys import repository
 from artstore.admin.keys.ring import KeyRing
 from artstore.admin.keys.rotation import KeyRotation
@@ -52,18 +52,18 @@ def key_routes(database: Database, rotation: KeyRotation) -> APIRouter:
         return SigningKeyPage(items=items, next_cursor=_cursor_behind(items[-1]) if more else None)
 
     @router.post("/rotate", responses=problem_answer(409, "Too many keys are still good"))
-    async def rotate_keys(principal: _Writer) -> SigningKey:
+    async def rotate_keys(principal: _Writer, request: Request) -> SigningKey:
         """Publish a new key, which signs some seconds later; the tokens of the old one stay good. While a key
         is pending already, it is the answer, and nothing changes.
         """
-        return await rotation.rotate()
+        return await rotation.rotate(audit.actor_of(request, principal))
 
     @router.post("/{kid}/revoke", responses=problem_answer(404, "No such key"))
-    async def revoke_key(kid: _KeyId, principal: _Writer) -> SigningKey:
+    async def revoke_key(kid: _KeyId, principal: _Writer, request: Request) -> SigningKey:
         """Make all tokens of a key worthless now, because it is compromised. If it signs, another one does
         at once.
         """
-        return await rotation.revoke(kid)
+        return await rotation.revoke(kid, audit.actor_of(request, principal))
 
     return router
 

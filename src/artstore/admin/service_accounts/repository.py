@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from artstore.admin.service_accounts.tables import CLIENT_SECRETS, SERVICE_ACCOUNTS
 from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.wire.accounts import ServiceAccount
-from artstore.wire.scopes import ROLE_SCOPES, Role
+from artstore.wire.scopes import ROLE_SCOPES, SERVICES_SCOPES, Role, Scope
 
 
 class NameTaken(Exception):
@@ -100,6 +100,11 @@ async def remove_secrets(connection: WriteConnection, account_id: UUID) -> None:
     await connection.execute(delete(CLIENT_SECRETS).where(CLIENT_SECRETS.c.account_id == account_id))
 
 
+def scopes_of(role: Role, *, is_system: bool) -> frozenset[Scope]:
+    """What an account may do. Of the two that come from the configuration, the OPERATOR is the services'."""
+    return ROLE_SCOPES[role] | (SERVICES_SCOPES if is_system and role is Role.OPERATOR else frozenset())
+
+
 def _account(row: Row[*tuple[Any, ...]]) -> ServiceAccount:
     role = Role(row.role)
     return ServiceAccount(
@@ -107,7 +112,7 @@ def _account(row: Row[*tuple[Any, ...]]) -> ServiceAccount:
         name=row.name,
         role=role,
         client_id=row.client_id,
-        scopes=sorted(ROLE_SCOPES[role]),
+        scopes=sorted(scopes_of(role, is_system=row.is_system)),
         is_system=row.is_system,
         created_at=row.created_at,
     )

@@ -48,7 +48,7 @@ async def visible_attributes(engine: Engine, file_id: FileId, principal: Princip
 def demand_visible(attributes: FileAttributes, principal: Principal) -> None:
     """Raises Problem NOT_FOUND for another's document."""
     if not principal.may_see(attributes.created_by_id):
-        raise document_not_found()
+        raise document_not_found(is_refusal=True)
 
 
 def attributes_response(attributes: FileAttributes) -> Response:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import context, op
 
 revision = "0002_keys_rotate"
-down_revision = "0001"
+down_revision = "audit_log"
 
 _SCHEMA = context.config.attributes["schema"]
 
