@@ -271,6 +271,36 @@ class TestRevocation:
         assert len(published(patient)) == 1
 
 
+class TestAudit:
+    async def test_tells_who_did_what(self, quick: Admin) -> None:
+        kid = rotate(quick)
+        await signs(quick, kid)
+        revoke(quick, kid)
+        [follower] = published(quick) - {kid} & {
+            key.kid for key in listed(quick).values() if key.state is KeyState.SIGNING
+        }
+        [made] = entries(quick, kid, "key.rotated")
+        assert made["details"]["cause"] == "request"
+        [revoked] = entries(quick, kid, "key.revoked")
+        assert revoked["details"] == {"was": "signing"}
+        [replaced] = entries(quick, follower, "key.rotated")
+        assert replaced["details"] == {"cause": "revocation", "follows": kid}
+        assert {entry["actor"]["name"] for entry in (made, revoked, replaced)} == {"administrator"}
+
+    def test_tells_nothing_of_what_changes_nothing(self, patient: Admin) -> None:
+        kid = rotate(patient)
+        rotate(patient)
+        assert len(entries(patient, kid, "key.rotated")) == 1
+
+
+def entries(admin: Admin, kid: str, action: str) -> list[dict[str, Any]]:
+    wanted = {"subject_kind": "key", "subject_id": kid, "action": action}
+    answer = admin.http.get("/api/v1/audit", params=wanted, headers=admin.headers())
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
 class TestTwoProcesses:
     async def test_rotate_at_once(self, two: tuple[Admin, Admin]) -> None:
         headers = two[0].headers()
