@@ -23,8 +23,12 @@ from artstore.admin.repository import hold_start_lock
 from artstore.admin.service_accounts.client_secrets import SecretHasher
 from artstore.admin.service_accounts.configured import ensure_account
 from artstore.admin.service_accounts.endpoints import service_account_routes
-from artstore.admin.settings import AdminSettings
+from artstore.admin.service_accounts.repository import credentials_by_name
+from artstore.admin.settings import SERVICES_ACCOUNT_NAME, AdminSettings
+from artstore.admin.storage_elements.decisions import Decisions
+from artstore.admin.storage_elements.discovery import TOKEN_SECONDS, Discovery
 from artstore.admin.storage_elements.endpoints import storage_element_routes
+from artstore.admin.storage_elements.publishing import RegistryPublisher
 from artstore.admin.storage_elements.registry import Registry
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import TokenVerifier
@@ -35,6 +39,7 @@ from artstore.kernel.peers import ElementDirectory, RefusalReporter
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.version import __version__
+from artstore.wire.scopes import Scope
 
 _log = get_logger(__name__)
 
@@ -51,6 +56,10 @@ def create_app() -> FastAPI:
     keys = KeyRing(database, passphrase)
     rotation = KeyRotation(database, keys, passphrase, settings.key_times())
     directory = ElementDirectory(redis)
+    thresholds = settings.element_thresholds()
+    publisher = RegistryPublisher(database, redis, thresholds)
+    discovery = Discovery(partial(_token_for_an_element, database, keys, settings.issuer))
+    decisions = Decisions(database, discovery, publisher.changed.set)
     sealer = Sealer(database, every_seconds=settings.audit_seal_seconds)
 
     @asynccontextmanager
@@ -64,6 +73,7 @@ def create_app() -> FastAPI:
             background.start("key announcements", KeyAnnouncer(keys, redis).run)
             background.start("element directory", directory.run)
             background.start("element registry", Registry(database, directory).follow)
+            background.start("registry publication", publisher.run)
             background.start("audit seal", sealer.run)
             background.start("refusals", reporter.run)
             yield
@@ -95,7 +105,7 @@ def create_app() -> FastAPI:
     app.include_router(key_set_routes(keys))
     app.include_router(key_routes(database, rotation))
     app.include_router(service_account_routes(database, hasher))
-    app.include_router(storage_element_routes(database))
+    app.include_router(storage_element_routes(database, decisions, thresholds))
     app.include_router(audit_routes(database))
     return app
 
@@ -125,3 +135,12 @@ async def _prepare(
     if not protected:
         _log.warning("the database role of the service could change the audit trail; see docs/operating.md")
     _log.info("checkpoints of the audit trail are signed", verifier_key=str(sealer.key.verifier))
+
+
+async def _token_for_an_element(database: Database, keys: KeyRing, issuer: str) -> str:
+    """With it Admin asks an element what it is: by the account of the services, with few rights."""
+    async with database.read() as connection:
+        services = await credentials_by_name(connection, SERVICES_ACCOUNT_NAME)
+    assert services is not None, "the start makes the account"
+    tokens = TokenIssuer(keys, issuer=issuer, lifetime_seconds=TOKEN_SECONDS)
+    return tokens.issue(services.account, [Scope.ELEMENTS_READ]).access_token

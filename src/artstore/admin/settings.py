@@ -19,6 +19,7 @@ Both accounts are there, with these secrets, once Admin has started; a changed s
 start.
 """
 
+from datetime import timedelta
 from typing import Annotated, Final, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
@@ -26,6 +27,7 @@ from pydantic_settings import SettingsConfigDict
 
 from artstore.admin.keys.rotation import Times
 from artstore.admin.service_accounts.configured import ConfiguredAccount
+from artstore.admin.storage_elements.noticing import Thresholds
 from artstore.kernel.access.tokens import LEEWAY_SECONDS
 from artstore.kernel.settings import ServiceSettings
 from artstore.wire.scopes import Role
@@ -66,6 +68,10 @@ class AdminSettings(ServiceSettings):
     at its first token."""
     key_grace_seconds: int = Field(default=0, ge=0, le=366 * 24 * 3600)
     """How long a key is good after it signed last. Never less than its last token is: that is the default."""
+    room_warning_percent: int = Field(default=10, ge=0, le=100)
+    """An element with at most so much of its capacity left is warned of."""
+    retention_warning_days: int = Field(default=90, ge=0, le=3660)
+    """An element whose retention period ends within so many days is warned of."""
     token_seconds: int = Field(default=3600, ge=60, le=24 * 3600)
     """How long an access token is good. Short ones are withdrawn sooner, and asked for more often."""
     initial_account_name: Annotated[str, StringConstraints(pattern=r"^\w[\w .-]{0,63}$")] = "administrator"
@@ -88,6 +94,9 @@ class AdminSettings(ServiceSettings):
         if self.initial_account_name == SERVICES_ACCOUNT_NAME:
             raise ValueError(f"initial_account_name must not be {SERVICES_ACCOUNT_NAME}")
         return self
+
+    def element_thresholds(self) -> Thresholds:
+        return Thresholds(self.room_warning_percent, timedelta(days=self.retention_warning_days))
 
     @property
     def passphrase_before(self) -> str | None:

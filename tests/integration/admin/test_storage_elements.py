@@ -59,6 +59,7 @@ def _announcement(element_id: str, **changes: Any) -> ElementAnnouncement:
 
 
 def listed(admin: Admin) -> dict[str, ElementAnnouncement]:
+    """What is announced, without what was decided."""
     answer = admin.http.get(ELEMENTS_PATH, headers=admin.headers(admin.services))
     assert answer.status_code == 200, answer.text
     items = [ElementAnnouncement.model_validate(item) for item in answer.json()["items"]]
