@@ -2,43 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Any
 
-import httpx
-
+from tests.support.everywhere import Call, calls, change_keys, signer, stored_by
 from tests.support.system import Account, RunningSystem, eventually
-
-KEYS = "/api/v1/jwt-keys"
-Call = Callable[[Account], Awaitable[httpx.Response]]
-
-
-def calls(system: RunningSystem, file_id: str) -> dict[str, Call]:
-    """Something that each service answers with success to an administrator."""
-    element = system.element_urls["rw-01"]
-    return {
-        "admin": lambda account: account.http.get(f"{system.admin_url}/api/v1/service-accounts?limit=1"),
-        "ingester": lambda account: account.upload("under load.txt", b"content"),
-        "element": lambda account: account.http.get(f"{element}/api/v1/files/{file_id}"),
-        "query": lambda account: account.http.get(f"{system.query_url}/api/v1/files/{file_id}"),
-    }
-
-
-async def change(account: Account, path: str) -> dict[str, Any]:
-    answer = await account.http.post(f"{account.system.admin_url}{KEYS}/{path}")
-    assert answer.status_code == 200, answer.text
-    key: dict[str, Any] = answer.json()
-    return key
-
-
-async def stored_by(account: Account) -> str:
-    answer = await account.upload("first.txt", b"first")
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["file_id"])
-
-
-def signer(account: Account) -> str:
-    return str(account.token_parts()[0]["kid"])
 
 
 async def test_no_request_fails_while_keys_rotate(system: RunningSystem) -> None:
@@ -60,7 +26,7 @@ async def test_no_request_fails_while_keys_rotate(system: RunningSystem) -> None
     async def rotate(times: int) -> None:
         watcher = await system.administrator()
         for _ in range(times):
-            kid = (await change(watcher, "rotate"))["kid"]
+            kid = (await change_keys(watcher, "rotate"))["kid"]
             await eventually(lambda kid=kid: kid in signers, "no client has a token of the new key")  # type: ignore[misc]
         done.set()
 
@@ -86,7 +52,7 @@ async def test_revoked_key_is_worthless_everywhere(system: RunningSystem) -> Non
 
     renewed = await system.administrator()
     assert signer(renewed) == signer(account)
-    await change(renewed, f"{signer(account)}/revoke")
+    await change_keys(renewed, f"{signer(account)}/revoke")
     for name, call in everywhere.items():
 
         async def refused(call: Call = call) -> bool:
@@ -97,22 +63,3 @@ async def test_revoked_key_is_worthless_everywhere(system: RunningSystem) -> Non
     await renewed.refresh()
     assert signer(renewed) != signer(account)
     assert {(await call(renewed)).status_code for call in everywhere.values()} == {200, 201}
-
-
-async def test_revoked_key_is_worthless_while_nobody_can_tell(own_system: RunningSystem) -> None:
-    """Redis is away, which carries the news."""
-    account = await own_system.administrator()
-    file_id = await stored_by(account)
-    everywhere = calls(own_system, file_id)
-    assert {(await call(account)).status_code for call in everywhere.values()} == {200, 201}
-    await own_system.kill("redis")
-    try:
-        await change(account, f"{signer(account)}/revoke")
-        for name, call in everywhere.items():
-
-            async def refused(call: Call = call) -> bool:
-                return (await call(account)).status_code == 401
-
-            await eventually(refused, f"{name} goes on with the revoked key")
-    finally:
-        await own_system.start("redis")
