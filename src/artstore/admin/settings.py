@@ -49,9 +49,10 @@ class AdminSettings(ServiceSettings):
     database_url: SecretStr
     """The PostgreSQL that holds the schema ``admin``: accounts, keys, registry, audit trail."""
     migration_database_url: SecretStr | None = None
-    """The same database with the role that owns the tables: it makes and migrates them, and gives the role of
-    ``database_url`` the rights that the service needs. Without it the service owns its tables, so that nothing
-    in the database keeps it from changing the audit trail; it says so at the start and in a metric."""
+    """The same database with the role that owns the tables: it makes and migrates them, and gives the role
+    of ``database_url`` the rights that the service needs. Without it the service owns its tables, so that
+    nothing in the database keeps it from changing the audit trail; it says so at the start and in a metric.
+    """
     audit_seal_seconds: float = Field(default=5.0, ge=0.1, le=3600)
     """How often the audit trail is sealed by a checkpoint while it grows. What was appended since the last
     one could be changed unseen by whoever owns the tables; each checkpoint is a row."""

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import typer
 
-from artstore.cli import adopt, rebuild
+from artstore.cli import adopt, migrate, rebuild
 from artstore.cli.serve import SERVICES, serve
 
 _TITLES = {
-    "admin": "Tokens, service accounts, keys, the registry of elements.",
+    "admin": "Tokens, service accounts, keys, the registry of elements, the audit trail.",
     "storage": "One storage element.",
     "ingester": "Takes documents in.",
     "query": "Search, attributes, downloads.",
@@ -29,6 +29,8 @@ def register(app: typer.Typer) -> None:
             "serve",
             help=f"Run the service in the foreground until SIGTERM.\n\nExample: artstore {service} serve",
         )(_serving(service))
+        if service == "admin":
+            migrate.register(group)
         if service == "storage":
             adopt.register(group)
             rebuild.register(group)

@@ -145,7 +145,7 @@ class System:
     def _start_servers(self) -> tuple[str, str | None, str]:
         """PostgreSQL and Redis side by side, unless others are used.
 
-        Returns the addresses of the database, of the database with Admin's own role if there is one, of Redis.
+        Returns the addresses of the database, of the same with Admin's own role if it has one, and of Redis.
         """
         admin_password = self.folder.secret_file("admin-database-password")
         path = self.folder.path

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote
 from uuid import UUID
 
@@ -32,12 +32,14 @@ from artstore.wire.accounts import (
     ServiceAccount,
     ServiceAccountPage,
 )
+from artstore.wire.audit import AuditPage, AuditRecord, CheckpointPage, CheckpointRecord
 from artstore.wire.documents import Document, SearchHit, SearchPage
 from artstore.wire.elements import ElementPage, ListedElement
 from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
 
 PAGE_SIZE = 100
+AUDIT_PAGE_SIZE = 1000
 _ASK_AGAIN_SECONDS = 0.5
 FileId = UUID | str
 
@@ -220,6 +222,40 @@ class AsyncClient:
             progress(report.rebuild.documents, report.rebuild.expected)
         return report
 
+    async def audit_pages(
+        self, *, order: Literal["newest", "oldest"] = "newest", limit: int | None = None
+    ) -> AsyncIterator[list[AuditRecord]]:
+        """Entries of the audit trail, in lists as they come; ``limit`` ends it after so many."""
+        left = limit
+        params: dict[str, str | int] = {"order": order}
+        while left is None or left > 0:
+            params["limit"] = AUDIT_PAGE_SIZE if left is None else min(left, AUDIT_PAGE_SIZE)
+            page = await self._transport.get(self._audit_url, AuditPage, params)
+            yield page.items
+            if left is not None:
+                left -= len(page.items)
+            if page.next_cursor is None:
+                return
+            params["cursor"] = page.next_cursor
+
+    async def checkpoint_pages(self) -> AsyncIterator[list[CheckpointRecord]]:
+        """All checkpoints of the audit trail, the smallest first, in lists as they come from the service."""
+        params: dict[str, str | int] = {"limit": AUDIT_PAGE_SIZE}
+        while True:
+            page = await self._transport.get(f"{self._audit_url}/checkpoints", CheckpointPage, params)
+            yield page.items
+            if page.next_cursor is None:
+                return
+            params["cursor"] = page.next_cursor
+
+    async def audit_checkpoint(self) -> str:
+        """The newest checkpoint of the audit trail: a signed note. Raises NotFound while there is none."""
+        return await self._transport.get_text(f"{self._audit_url}/checkpoint")
+
+    async def audit_key(self) -> str:
+        """The key that checkpoints are verified with: ``name+hash+base64``."""
+        return (await self._transport.get_text(f"{self._audit_url}/key")).strip()
+
     async def close(self) -> None:
         """Closes the connections. Nothing may be called afterwards."""
         await self._http.aclose()
@@ -237,6 +273,10 @@ class AsyncClient:
             if element.element_id == element_id:
                 return element.url
         raise NotFound(f"there is no storage element {element_id!r}; 'artstore elements' lists them")
+
+    @property
+    def _audit_url(self) -> str:
+        return f"{self.profile.admin_url}/api/v1/audit"
 
     @property
     def _accounts_url(self) -> str:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import httpx
 from anyio.from_thread import start_blocking_portal
@@ -24,6 +24,7 @@ from artstore.sdk.retries import Retries
 from artstore.sdk.sources import Content
 from artstore.sdk.transport import DEFAULT_TIMEOUT
 from artstore.wire.accounts import CreatedServiceAccount, ServiceAccount
+from artstore.wire.audit import AuditRecord, CheckpointRecord
 from artstore.wire.documents import Document, SearchHit
 from artstore.wire.elements import ListedElement
 from artstore.wire.index import IndexReport
@@ -70,6 +71,7 @@ class Client:
     ) -> None:
         # Read here, so that a bad profile leaves no thread behind.
         self.profile = profile if isinstance(profile, Profile) else Profile.load(profile)
+        self._closed = False
         self._thread = ExitStack()
         self._portal = self._thread.enter_context(start_blocking_portal("asyncio", name="artstore-client"))
         self._thread.callback(lambda: self._run(self._client.close))
@@ -163,10 +165,29 @@ class Client:
         """
         return self._run(partial(self._client.rebuild_index, element_id, wait=wait, progress=progress))
 
+    def audit_pages(
+        self, *, order: Literal["newest", "oldest"] = "newest", limit: int | None = None
+    ) -> Iterator[list[AuditRecord]]:
+        """Entries of the audit trail, in lists as they come from the service."""
+        return self._iterate(self._client.audit_pages(order=order, limit=limit))
+
+    def checkpoint_pages(self) -> Iterator[list[CheckpointRecord]]:
+        """All checkpoints of the audit trail, the smallest first, in lists as they come from the service."""
+        return self._iterate(self._client.checkpoint_pages())
+
+    def audit_checkpoint(self) -> str:
+        """The newest checkpoint of the audit trail: a signed note. Raises NotFound while there is none."""
+        return self._run(self._client.audit_checkpoint)
+
+    def audit_key(self) -> str:
+        """The key that checkpoints are verified with: ``name+hash+base64``."""
+        return self._run(self._client.audit_key)
+
     def close(self) -> None:
         """Closes the connections and ends the thread. Nothing may be called afterwards; may be called
         twice.
         """
+        self._closed = True
         self._thread.close()
 
     def __enter__(self) -> Self:
@@ -196,5 +217,6 @@ class Client:
             while (item := self._run(following)) is not end:
                 yield item  # type: ignore[misc]  # the sentinel, the only object that is no T, is excluded
         finally:
-            if isinstance(source, AsyncGenerator):
+            # With the client closed, the loop has ended it already.
+            if isinstance(source, AsyncGenerator) and not self._closed:
                 self._run(source.aclose)

@@ -44,6 +44,10 @@ class Transport:
         response = await self._open("GET", url, params=params, whole=True)
         return await read_answer(response, answer)
 
+    async def get_text(self, url: str) -> str:
+        """A GET whose answer is text."""
+        return (await self._open("GET", url, whole=True)).text
+
     async def post(self, url: str, body: BaseModel | None, answer: type[Answer]) -> Answer:
         """A POST of JSON, or of nothing; never sent twice, unless the connection was refused."""
         return await self._send_json("POST", url, body, answer)

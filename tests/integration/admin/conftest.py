@@ -18,6 +18,7 @@ from artstore.wire.accounts import CreatedServiceAccount, TokenAnswer
 
 TOKEN_PATH = "/api/v1/auth/token"
 ACCOUNTS_PATH = "/api/v1/service-accounts"
+AUDIT_PATH = "/api/v1/audit"
 ELEMENTS_PATH = "/api/v1/storage-elements"
 PASSPHRASE = "correct horse battery staple"
 

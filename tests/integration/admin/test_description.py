@@ -1,6 +1,6 @@
 """What Admin says of itself: its OpenAPI document, its health, its metrics."""
 
-from .conftest import ACCOUNTS_PATH, ELEMENTS_PATH, TOKEN_PATH, Admin
+from .conftest import ACCOUNTS_PATH, AUDIT_PATH, ELEMENTS_PATH, TOKEN_PATH, Admin
 
 
 def test_every_endpoint_is_described(admin: Admin) -> None:
@@ -15,6 +15,12 @@ def test_every_endpoint_is_described(admin: Admin) -> None:
         ("get", f"{ACCOUNTS_PATH}/{{account_id}}"),
         ("get", ELEMENTS_PATH),
         ("get", f"{ELEMENTS_PATH}/{{element_id}}"),
+        *(
+            ("get", AUDIT_PATH + rest)
+            for rest in ("", "/{index}", "/export", "/checkpoint", "/checkpoints", "/key")
+        ),
+        *(("get", f"{AUDIT_PATH}/proof/{kind}") for kind in ("inclusion", "consistency")),
+        ("post", f"{AUDIT_PATH}/refusals"),
     }
 
 
@@ -29,7 +35,7 @@ def test_health_names_what_admin_needs(admin: Admin) -> None:
     health = admin.http.get("/health/ready").json()
     assert health == {
         "status": "ready",
-        "dependencies": {"database": {"status": "up"}, "redis": {"status": "up"}},
+        "dependencies": {name: {"status": "up"} for name in ("database", "redis", "audit")},
     }
 
 

@@ -9,7 +9,7 @@ from artstore.kernel.settings import SECRETS_DIR
 from artstore.launcher.errors import CannotStart
 from artstore.launcher.postgres import EmbeddedPostgres
 
-from .conftest import ACCOUNTS_PATH, Admin, Backends, StartAdmin, same_accounts
+from .conftest import ACCOUNTS_PATH, AUDIT_PATH, Admin, Backends, StartAdmin, same_accounts
 
 
 @pytest.fixture
@@ -41,6 +41,13 @@ class TestConfiguredAccounts:
         assert second.ask_token((second.initial[0], first.initial[1])).status_code == 401
         now = second.http.get(f"{ACCOUNTS_PATH}/{account['id']}", headers=second.headers()).json()
         assert now == account | {"client_id": "renamed"}
+        trail = second.http.get(AUDIT_PATH, params={"subject_id": account["id"]}, headers=second.headers())
+        told = [(one["action"], one["details"].get("after")) for one in trail.json()["items"]]
+        assert told == [
+            ("account.secret_replaced", None),
+            ("account.changed", {"client_id": "renamed", "role": "ADMIN"}),
+            ("account.created", None),
+        ]
 
     def test_name_of_an_account_that_a_client_made(self, start_admin: StartAdmin, backends: Backends) -> None:
         first = start_admin(backends)

@@ -18,7 +18,7 @@ from artstore.wire.elements import (
     announcement_key,
 )
 
-from .conftest import ELEMENTS_PATH, Admin, Backends, StartAdmin
+from .conftest import AUDIT_PATH, ELEMENTS_PATH, Admin, Backends, StartAdmin
 
 Announce = Callable[..., ElementAnnouncement]
 
@@ -84,6 +84,11 @@ class TestRegistry:
         wait_until(lambda: listed(admin)["edit-01"] == changed)
         one = admin.http.get(f"{ELEMENTS_PATH}/edit-01", headers=admin.headers())
         assert ElementAnnouncement.model_validate(one.json()) == changed
+        trail = admin.http.get(AUDIT_PATH, params={"subject_id": "edit-01"}, headers=admin.headers()).json()
+        assert [(entry["action"], entry["details"]) for entry in trail["items"]] == [
+            ("element.mode_changed", {"before": "edit", "mode": "ro", "url": changed.url}),
+            ("element.registered", {"mode": "edit", "url": first.url}),
+        ]
 
     def test_survives_redis_and_a_restart(
         self, start_admin: StartAdmin, backends: Backends, announce: Announce

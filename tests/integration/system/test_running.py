@@ -197,3 +197,32 @@ async def test_a_slow_reader_does_not_fill_memory(own_system: RunningSystem) -> 
         await anext(stream)
         await own_system.no_more_is_sent("query")
     assert own_system.peak_memory("query") - before < 64 * MIB
+
+
+async def test_what_every_service_refuses_comes_into_the_audit_trail(own_system: RunningSystem) -> None:
+    """At the latest when the service stops, which is what makes it tell at once."""
+    owner, stranger = await own_system.create_account(), await own_system.create_account()
+    reader = await own_system.create_account("READONLY")
+    stored = await owner.upload_until_taken("private.txt", b"private")
+    for _ in range(3):
+        assert (await stranger.download(stored["file_id"])).status_code == 404
+        assert (await reader.upload("a.txt", b"a")).status_code == 403
+    async with owner.anonymous() as nobody:
+        assert (await nobody.get(f"{own_system.query_url}/api/v1/search")).status_code == 401
+    stopped = ["ingester", "query", *own_system.element_urls]
+    for name in stopped:
+        await own_system.stop(name)
+    for name in stopped:
+        await own_system.start(name)
+    administrator = await own_system.administrator()
+    trail = await administrator.http.get(
+        f"{own_system.admin_url}/api/v1/audit", params={"action": "access.refused", "limit": 1000}
+    )
+    told: dict[tuple[str, str | None, str], int] = {}
+    for entry in trail.json()["items"]:
+        actor, details = entry["actor"], entry["details"]
+        who = (details["service"], actor["name"] or actor["address"], entry["subject"]["id"])
+        told[who] = told.get(who, 0) + details["count"]
+    assert told["ingester", reader.name, "POST /api/v1/files/upload"] == 3
+    assert told["storage", stranger.name, "GET /api/v1/files/{file_id}"] == 3
+    assert told["query", "127.0.0.1", "GET /api/v1/search"] >= 1

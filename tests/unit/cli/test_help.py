@@ -34,6 +34,7 @@ def test_these_are_the_commands() -> None:
         *(f"elements {act}" for act in ("list", "show", "register", "set", "drain", "activate", "retire")),
         *("elements statistics", "key list", "key rotate", "key revoke"),
         *("account create", "account list", "storage adopt", "storage rebuild"),
+        *("audit verify", "audit checkpoint", "audit key", "admin migrate"),
         *(f"{service} serve" for service in SERVICES),
     }
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from artstore.admin import paging
+from artstore.admin.audit import endpoints as audit
 from artstore.query.search import endpoints as search
 from artstore.storage.files import listing
 from artstore.wire.problems import ProblemBody, ProblemType
@@ -64,6 +65,8 @@ def test_the_limits_of_pages() -> None:
         "/api/v1/files": (default_limit_of_listing(), listing.MAX_LIMIT),
         "/api/v1/service-accounts": of_admin,
         "/api/v1/storage-elements": of_admin,
+        "/api/v1/audit": (paging.DEFAULT_LIMIT, audit.MAX_LIMIT),
+        "/api/v1/audit/checkpoints": (paging.DEFAULT_LIMIT, audit.MAX_LIMIT),
     }
 
 
