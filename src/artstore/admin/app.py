@@ -14,15 +14,21 @@ from artstore.admin.audit.sealing import Sealer
 from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
 from artstore.admin.auth.server_metadata import metadata_routes
 from artstore.admin.auth.tokens import TokenIssuer
-from artstore.admin.keys.endpoints import key_routes
+from artstore.admin.keys.announcing import KeyAnnouncer
+from artstore.admin.keys.endpoints import key_routes, key_set_routes
 from artstore.admin.keys.ring import KeyRing
+from artstore.admin.keys.rotation import KeyRotation
 from artstore.admin.preparing import prepare_tables
 from artstore.admin.repository import hold_start_lock
 from artstore.admin.service_accounts.client_secrets import SecretHasher
 from artstore.admin.service_accounts.configured import ensure_account
 from artstore.admin.service_accounts.endpoints import service_account_routes
-from artstore.admin.settings import AdminSettings
+from artstore.admin.service_accounts.repository import credentials_by_name
+from artstore.admin.settings import SERVICES_ACCOUNT_NAME, AdminSettings
+from artstore.admin.storage_elements.decisions import Decisions
+from artstore.admin.storage_elements.discovery import TOKEN_SECONDS, Discovery
 from artstore.admin.storage_elements.endpoints import storage_element_routes
+from artstore.admin.storage_elements.publishing import RegistryPublisher
 from artstore.admin.storage_elements.registry import Registry
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import TokenVerifier
@@ -33,6 +39,7 @@ from artstore.kernel.peers import ElementDirectory, RefusalReporter
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.version import __version__
+from artstore.wire.scopes import Scope
 
 _log = get_logger(__name__)
 
@@ -45,8 +52,14 @@ def create_app() -> FastAPI:
     )
     redis = connect(settings.redis_url, client_name="artstore-admin")
     hasher = SecretHasher()
-    keys = KeyRing(database, settings.key_passphrase.get_secret_value())
+    passphrase = settings.key_passphrase.get_secret_value()
+    keys = KeyRing(database, passphrase)
+    rotation = KeyRotation(database, keys, passphrase, settings.key_times())
     directory = ElementDirectory(redis)
+    thresholds = settings.element_thresholds()
+    publisher = RegistryPublisher(database, redis, thresholds)
+    discovery = Discovery(partial(_token_for_an_element, database, keys, settings.issuer))
+    decisions = Decisions(database, discovery, publisher.changed.set)
     sealer = Sealer(database, every_seconds=settings.audit_seal_seconds)
 
     @asynccontextmanager
@@ -54,10 +67,13 @@ def create_app() -> FastAPI:
         background = Background()
         reporter = RefusalReporter(app.state.refusals, partial(audit_refusals.record, database))
         try:
-            await _prepare(settings, database, keys, hasher, sealer)
-            background.start("keys", keys.keep_fresh)
+            await _prepare(settings, database, rotation, hasher, sealer)
+            await keys.refresh()
+            background.start("keys", rotation.run)
+            background.start("key announcements", KeyAnnouncer(keys, redis).run)
             background.start("element directory", directory.run)
             background.start("element registry", Registry(database, directory).follow)
+            background.start("registry publication", publisher.run)
             background.start("audit seal", sealer.run)
             background.start("refusals", reporter.run)
             yield
@@ -86,15 +102,16 @@ def create_app() -> FastAPI:
         operation=TOKEN_OPERATION,
     )
     app.include_router(metadata_routes(issuer=settings.issuer, public_url=settings.public_url))
-    app.include_router(key_routes(keys))
+    app.include_router(key_set_routes(keys))
+    app.include_router(key_routes(database, rotation))
     app.include_router(service_account_routes(database, hasher))
-    app.include_router(storage_element_routes(database))
+    app.include_router(storage_element_routes(database, decisions, thresholds))
     app.include_router(audit_routes(database))
     return app
 
 
 async def _prepare(
-    settings: AdminSettings, database: Database, keys: KeyRing, hasher: SecretHasher, sealer: Sealer
+    settings: AdminSettings, database: Database, rotation: KeyRotation, hasher: SecretHasher, sealer: Sealer
 ) -> None:
     """Make what must be there before the first request: tables, keys, the configured accounts.
 
@@ -104,7 +121,9 @@ async def _prepare(
     passphrase = settings.key_passphrase.get_secret_value()
     async with database.write() as connection:
         await hold_start_lock(connection)
-        made = await keys.ensure_pair(connection)
+        made = await rotation.prepare(connection, settings.passphrase_before)
+        if settings.passphrase_before is not None:
+            await log_key.encrypt_anew(connection, before=settings.passphrase_before, passphrase=passphrase)
         made += await log_key.ensure_log_key(connection, passphrase, log_key.origin_of(settings.issuer))
         for configured in settings.configured_accounts():
             made += await ensure_account(connection, configured, hasher)
@@ -116,4 +135,12 @@ async def _prepare(
     if not protected:
         _log.warning("the database role of the service could change the audit trail; see docs/operating.md")
     _log.info("checkpoints of the audit trail are signed", verifier_key=str(sealer.key.verifier))
-    await keys.refresh()
+
+
+async def _token_for_an_element(database: Database, keys: KeyRing, issuer: str) -> str:
+    """With it Admin asks an element what it is: by the account of the services, with few rights."""
+    async with database.read() as connection:
+        services = await credentials_by_name(connection, SERVICES_ACCOUNT_NAME)
+    assert services is not None, "the start makes the account"
+    tokens = TokenIssuer(keys, issuer=issuer, lifetime_seconds=TOKEN_SECONDS)
+    return tokens.issue(services.account, [Scope.ELEMENTS_READ]).access_token

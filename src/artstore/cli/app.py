@@ -2,7 +2,21 @@
 
 import typer
 
-from artstore.cli import account, audit, demo, elements, exits, get, info, put, search, services, up, verify
+from artstore.cli import (
+    account,
+    audit,
+    demo,
+    elements,
+    exits,
+    get,
+    info,
+    key,
+    put,
+    search,
+    services,
+    up,
+    verify,
+)
 
 _EXITS = "\n\n".join(f"{code}  {meaning}" for code, meaning in exits.MEANINGS.items())
 
@@ -14,8 +28,10 @@ app = typer.Typer(
     help="Keeps documents for decades: store them, find them, get them back bit for bit.",
     epilog=f"Exit codes:\n\n{_EXITS}",
 )
-for module in (up, demo, put, get, search, info, elements, verify):
+for module in (up, demo, put, get, search, info, verify):
     module.register(app)
+app.add_typer(elements.app, name="elements", rich_help_panel="Systems")
 app.add_typer(account.app, name="account")
+app.add_typer(key.app, name="key")
 app.add_typer(audit.app, name="audit")
 services.register(app)

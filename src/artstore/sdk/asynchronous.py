@@ -17,8 +17,10 @@ from artstore.attributes import RetentionPolicy
 from artstore.sdk import downloads, uploads
 from artstore.sdk.downloads import DocumentStream
 from artstore.sdk.errors import NotFound, Rejected
+from artstore.sdk.keys import AsyncKeys
 from artstore.sdk.profile import Profile
 from artstore.sdk.progress import Progress
+from artstore.sdk.registry import AsyncRegistry
 from artstore.sdk.retries import Retries
 from artstore.sdk.sources import Content, unicode_text
 from artstore.sdk.tokens import Tokens
@@ -32,7 +34,7 @@ from artstore.wire.accounts import (
 )
 from artstore.wire.audit import AuditPage, AuditRecord, CheckpointPage, CheckpointRecord
 from artstore.wire.documents import Document, SearchHit, SearchPage
-from artstore.wire.elements import ElementAnnouncement, ElementPage
+from artstore.wire.elements import ElementPage, ListedElement
 from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
 from artstore.wire.scrub import ScrubFinding, ScrubFindingPage, ScrubReport, ScrubStatus
@@ -62,6 +64,10 @@ class AsyncClient:
         retries = retries or Retries()
         self._http = new_http_client(timeout, user_agent=f"artstore-sdk/{__version__}")
         self._transport = Transport(self._http, Tokens(self._http, self.profile, retries), retries)
+        self.keys = AsyncKeys(self._transport, self.profile.admin_url)
+        """The keys that sign access tokens."""
+        self.registry = AsyncRegistry(self._transport, self.profile.admin_url)
+        """What is decided about the storage elements."""
 
     async def upload(
         self,
@@ -182,9 +188,9 @@ class AsyncClient:
                 return
             params = {"cursor": page.next_cursor}
 
-    async def elements(self) -> list[ElementAnnouncement]:
+    async def elements(self) -> list[ListedElement]:
         """All storage elements with their last known state."""
-        found: list[ElementAnnouncement] = []
+        found: list[ListedElement] = []
         params: dict[str, str | int] = {}
         while True:
             url = f"{self.profile.admin_url}/api/v1/storage-elements"

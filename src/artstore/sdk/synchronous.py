@@ -16,15 +16,17 @@ from anyio.from_thread import start_blocking_portal
 from artstore.attributes import RetentionPolicy
 from artstore.sdk.asynchronous import AsyncClient, FileId
 from artstore.sdk.downloads import DocumentStream
+from artstore.sdk.keys import Keys
 from artstore.sdk.profile import Profile
 from artstore.sdk.progress import Progress
+from artstore.sdk.registry import Registry
 from artstore.sdk.retries import Retries
 from artstore.sdk.sources import Content
 from artstore.sdk.transport import DEFAULT_TIMEOUT
 from artstore.wire.accounts import CreatedServiceAccount, ServiceAccount
 from artstore.wire.audit import AuditRecord, CheckpointRecord
 from artstore.wire.documents import Document, SearchHit
-from artstore.wire.elements import ElementAnnouncement
+from artstore.wire.elements import ListedElement
 from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
 from artstore.wire.scrub import ScrubFinding, ScrubReport
@@ -75,6 +77,10 @@ class Client:
         self._portal = self._thread.enter_context(start_blocking_portal("asyncio", name="artstore-client"))
         self._thread.callback(lambda: self._run(self._client.close))
         self._client = AsyncClient(self.profile, timeout=timeout, retries=retries)
+        self.keys = Keys(self._client.keys, self._run)
+        """The keys that sign access tokens."""
+        self.registry = Registry(self._client.registry, self._run)
+        """What is decided about the storage elements."""
 
     def upload(
         self,
@@ -143,7 +149,7 @@ class Client:
         """Like ``list_accounts``, in lists as they come from the service."""
         return self._iterate(self._client.account_pages())
 
-    def elements(self) -> list[ElementAnnouncement]:
+    def elements(self) -> list[ListedElement]:
         """All storage elements with their last known state."""
         return self._run(self._client.elements)
 

@@ -14,7 +14,7 @@ from artstore.kernel.app import create_app as create_service
 from artstore.kernel.app import hot_route
 from artstore.kernel.background import Background
 from artstore.kernel.database import Database
-from artstore.kernel.peers import AdminAudit, RefusalReporter, ServiceToken, http_session
+from artstore.kernel.peers import AdminAudit, KeyFollower, RefusalReporter, ServiceToken, http_session
 from artstore.kernel.problems import problem_response
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.refusals import Refusals
@@ -58,11 +58,14 @@ def compose(settings: StorageSettings) -> FastAPI:
     redis = connect(settings.redis_url, client_name=name)
     make_blobs = _object_store(settings)
     element = RunningElement(settings, database, redis, make_blobs)
+    keys = JwksClient(settings.admin_url)
     store = StoreDependency(lambda: element.engine, lambda: element.is_open)
     uploads = Uploads(element, max_file_bytes=settings.max_file_bytes, idle_seconds=settings.idle_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        background = Background()
+        background.start("keys", KeyFollower(redis, keys).run)
         try:
             await element.start()
             try:
@@ -72,6 +75,7 @@ def compose(settings: StorageSettings) -> FastAPI:
                 await uploads.close()
                 await element.stop()
         finally:
+            await background.stop()
             await redis.aclose()
             await database.close()
 
@@ -79,7 +83,7 @@ def compose(settings: StorageSettings) -> FastAPI:
         service=SERVICE,
         title=f"ArtStore Storage Element {settings.element_id}",
         version=__version__,
-        verifier=TokenVerifier(JwksClient(settings.admin_url), settings.issuer),
+        verifier=TokenVerifier(keys, settings.issuer),
         dependencies=[
             *([store] if make_blobs is not None else []),
             LogDependency(lambda: element.engine),

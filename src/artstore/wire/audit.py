@@ -15,8 +15,16 @@ class Action(StrEnum):
     """Its client id or its role; ``details`` has the old and the new."""
     ACCOUNT_SECRET_REPLACED = "account.secret_replaced"  # noqa: S105 - an action
     KEY_CREATED = "key.created"
+    KEY_ROTATED = "key.rotated"
+    """A key was made that follows another; ``details`` says which."""
+    KEY_REVOKED = "key.revoked"
     ELEMENT_REGISTERED = "element.registered"
     ELEMENT_MODE_CHANGED = "element.mode_changed"
+    ELEMENT_CHANGED = "element.changed"
+    """What the registry says of it; ``details`` has the old and the new."""
+    ELEMENT_DRAINED = "element.drained"
+    ELEMENT_ACTIVATED = "element.activated"
+    ELEMENT_RETIRED = "element.retired"
     ACCESS_REFUSED = "access.refused"
     """Requests of one account or address in one minute; ``details`` says how many."""
 

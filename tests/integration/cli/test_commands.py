@@ -276,6 +276,37 @@ class TestElements:
         assert "rw-01\trw" in Run(profile, "elements").text
         assert f"\t{listed['rw-01']['capacity_status']}\t" in Run(profile, "elements").text
 
+    def test_decided_about(self, profile: Path) -> None:
+        told = Run(profile, "elements", "set", "edit-01", "--priority", "7", "--label", "site=north").text
+        assert "priority        7\n" in told
+        assert "labels          site=north\n" in told
+        set_ = ("elements", "set", "edit-01")
+        run = Run(profile, *set_, "--limit-bytes", "5000", "--retention-until", "2046-12-31", "--json")
+        decided = run.results[0]["registration"]
+        assert (decided["limit_bytes"], decided["retention_until"]) == (5000, "2046-12-31T00:00:00Z")
+        text = Run(profile, *set_, "--limit-bytes", "none", "--retention-until", "none").text
+        assert "keep until      open\n" in text
+        assert Run(profile, *set_).code == 2
+        assert Run(profile, *set_, "--label", "north").code == 2
+        assert Run(profile, *set_, "--limit-bytes", "much").code == 7
+        assert Run(profile, "elements", "drain", "edit-99").code == 4
+
+    def test_drained_and_back(self, profile: Path) -> None:
+        assert "state           draining\n" in Run(profile, "elements", "drain", "edit-01").text
+        assert Run(profile, "elements", "drain", "edit-01").code == 0
+        assert "draining" in Run(profile, "elements").text
+        assert "state           active\n" in Run(profile, "elements", "activate", "edit-01").text
+        assert Run(profile, "elements", "retire", "edit-01").code == 7
+        [statistics] = Run(profile, "elements", "statistics", "--json").results
+        assert statistics["by_state"]["active"] == statistics["total"]["elements"] == 2
+        assert Run(profile, "elements", "statistics").text.splitlines()[-1].startswith("all\t2\t")
+
+    def test_registered(self, system: System, profile: Path) -> None:
+        run = Run(profile, "elements", "register", system.url("rw-01"), "--json")
+        assert run.results[0]["element_id"] == "rw-01"
+        assert Run(profile, "elements", "register", system.url("query")).code == 7
+        assert Run(profile, "elements", "register", "http://127.0.0.1:9").code == 6
+
     def test_verify(self, system: System, profile: Path, note: Path) -> None:
         store(profile, note)
         root = system.folder.element_root("rw-01")
@@ -294,6 +325,18 @@ class TestElements:
             stray.unlink()
         finally:
             system.parts["rw-01"].start()
+
+
+class TestKeys:
+    def test_rotated_and_revoked(self, profile: Path) -> None:
+        [first] = Run(profile, "key", "list", "--json").results
+        new = Run(profile, "key", "rotate", "--json").results[0]["kid"]
+        assert new in Run(profile, "key", "rotate").text
+        states = {key["kid"]: key["state"] for key in Run(profile, "key", "list", "--json").results}
+        assert states.keys() == {first["kid"], new}
+        assert new in Run(profile, "key", "revoke", new).text
+        assert "revoked" in Run(profile, "key", "list").text
+        assert Run(profile, "key", "revoke", "nothing").code == 4
 
 
 class TestRebuild:
