@@ -20,8 +20,9 @@ demo: $(VENV)/.installed ## Store, find and fetch real documents on a real syste
 up: $(VENV)/.installed ## Run the whole system here until Ctrl-C (DATA=folder, default ./data)
 	@$(BIN)/artstore up --data "$(DATA)"
 
+# A file is run by one worker, in order: its tests share systems that take seconds to start.
 test: $(VENV)/.installed-dev $(SWIFT)/.installed ## Run all tests (ARGS="-k name" to choose)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style, types and the rules of import
 	@$(BIN)/ruff format --check .

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import attributes, audit, element, recovery, tokens, way
+from benchmarks import attributes, audit, element, rebuild, recovery, tokens, way
 
 MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
     "attributes": (attributes.measure, "attributes validated, migrated and written, in microseconds"),
@@ -18,6 +18,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
         recovery.measure,
         "an element that was killed before its files showed anything, until it serves",
     ),
+    "rebuild": (rebuild.measure, "the index of an element made anew from its files"),
     "way": (way.measure, "the whole way: Ingester, element, Query"),
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from artstore.launcher.postgres import EmbeddedPostgres
 from artstore.launcher.settings import SystemSettings
 from artstore.launcher.system import System
 
@@ -19,11 +20,11 @@ class Measured:
         self.folder = folder
         self.profile = system.profile
         with httpx.Client(timeout=30) as http:
-            administrator = self._token(http, self.profile.client_id, self.profile.client_secret)
+            self.administrator_token = self._token(http, self.profile.client_id, self.profile.client_secret)
             created = http.post(
                 f"{self.profile.admin_url}/api/v1/service-accounts",
                 json={"name": "bench", "role": "USER"},
-                headers={"Authorization": f"Bearer {administrator}"},
+                headers={"Authorization": f"Bearer {self.administrator_token}"},
             )
             created.raise_for_status()
             self.client_id: str = created.json()["client_id"]
@@ -45,6 +46,12 @@ class Measured:
 
     def root(self, element_id: str) -> Path:
         return self.system.folder.element_root(element_id)
+
+    @property
+    def database_url(self) -> str:
+        postgres = self.system.parts["postgres"].part
+        assert isinstance(postgres, EmbeddedPostgres)
+        return postgres.database_url
 
     def pid(self, name: str) -> int:
         pid = self.system.parts[name].pid

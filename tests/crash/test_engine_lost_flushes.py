@@ -56,9 +56,11 @@ async def test_some_of_it_survives(library: Path, tmp_path: Path, seed: int) -> 
 
 @pytest.mark.parametrize("forgotten", ["/wal/.tmp-segment", "/wal", "/staging", "/files"])
 async def test_a_forgotten_flush_would_be_noticed(library: Path, tmp_path: Path, forgotten: str) -> None:
-    """Each of the flushes is needed: without those of one place, promises are broken."""
-    broken = 0
-    for seed in range(3):
+    """Each of the flushes is needed: without those of one place, promises are broken, mostly at once.
+
+    Whether the cut meets a document that the flush was for is chance, so it is tried until it does.
+    """
+    for seed in range(20):
         folder = tmp_path / str(seed)
         folder.mkdir()
         promises, disk = await work_until_cut(library, folder, seed, drop=forgotten)
@@ -66,5 +68,5 @@ async def test_a_forgotten_flush_would_be_noticed(library: Path, tmp_path: Path,
         try:
             await promises.check(folder / "disk")
         except Exception:  # noqa: BLE001 - however it shows; a failed assertion is one, too
-            broken += 1
-    assert broken
+            return
+    pytest.fail("nobody noticed that the flushes were forgotten")

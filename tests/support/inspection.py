@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from artstore.wire.events import ENTRY_FIELD, element_stream
@@ -22,8 +23,6 @@ class Inspection:
     """
 
     def __init__(self, stand: ElementStand, element: ElementProcess, history: History) -> None:
-        self.used_bytes = 0
-        """What the element said of itself when it was last looked at."""
         self._stand = stand
         self._element = element
         self._history = history
@@ -170,7 +169,7 @@ class Inspection:
         room = await _get(api, "/api/v1/capacity")
         assert room["documents"] == sum(1 for _ in self._history.there())
         assert room["reserved_bytes"] == 0
-        self.used_bytes = room["used_bytes"]
+        assert room["used_bytes"] == bytes_below(self._element.root / "files")
 
     async def _check_documents(self, token: str, attempts: Sequence[Attempt]) -> None:
         """Metadata and bytes as a client gets them."""
@@ -195,6 +194,10 @@ class Inspection:
                 assert content.body == attempt.content, f"{attempt} has other bytes"
         finally:
             await api.close()
+
+
+def bytes_below(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 async def _get(api: Connection, target: str) -> dict[str, Any]:

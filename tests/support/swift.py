@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import obstore
-import pytest
 from obstore.store import S3Store
 
 from artstore.engine.blobs.s3_options import S3Options
@@ -226,14 +225,3 @@ class Swift:
             return True
 
         self._servers[kind].wait_until(listens, seconds=_READY_SECONDS)
-
-
-@pytest.fixture(scope="session")
-def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swift]:
-    """One for all tests of a folder whose conftest imports it. Who takes it away brings it back."""
-    server = Swift(tmp_path_factory.mktemp("swift"))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()

@@ -2,48 +2,29 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from functools import partial
 
 from fastapi import FastAPI
 
 from artstore.admin import audit
+from artstore.admin.accounts import Accounts
 from artstore.admin.audit import log_key, metrics, protection
 from artstore.admin.audit import refusals as audit_refusals
 from artstore.admin.audit.endpoints import audit_routes
 from artstore.admin.audit.sealing import Sealer
-from artstore.admin.auth.clients import ClientAuthentication
-from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
-from artstore.admin.auth.server_metadata import audiences, metadata_routes
-from artstore.admin.auth.token_endpoints import (
-    INTROSPECT_OPERATION,
-    INTROSPECT_PATH,
-    REVOKE_OPERATION,
-    REVOKE_PATH,
-    IntrospectEndpoint,
-    RevokeEndpoint,
-)
-from artstore.admin.auth.token_truth import TokenTruth
 from artstore.admin.auth.tokens import TokenIssuer
-from artstore.admin.grants.endpoints import grant_routes
-from artstore.admin.keys.endpoints import key_routes
+from artstore.admin.keys.announcing import KeyAnnouncer
+from artstore.admin.keys.endpoints import key_routes, key_set_routes
 from artstore.admin.keys.ring import KeyRing
+from artstore.admin.keys.rotation import KeyRotation
 from artstore.admin.preparing import prepare_tables
 from artstore.admin.repository import hold_start_lock
-from artstore.admin.revocations.endpoints import revocation_routes
-from artstore.admin.revocations.feed import RevocationFeed
-from artstore.admin.revocations.publisher import RevocationPublisher
-from artstore.admin.service_accounts.changes import AccountChanges
-from artstore.admin.service_accounts.client_secrets import SecretHasher
-from artstore.admin.service_accounts.configured import ConfiguredAccounts
-from artstore.admin.service_accounts.endpoints import service_account_routes
-from artstore.admin.service_accounts.expiry import ExpiryWatch
-from artstore.admin.service_accounts.last_use import LastUse
-from artstore.admin.service_accounts.life import AccountLife
-from artstore.admin.service_accounts.life_endpoints import account_life_routes
-from artstore.admin.service_accounts.rotation import Rotation
-from artstore.admin.settings import AdminSettings
+from artstore.admin.service_accounts.repository import account_by_name
+from artstore.admin.settings import SERVICES_ACCOUNT_NAME, AdminSettings
+from artstore.admin.storage_elements.decisions import Decisions
+from artstore.admin.storage_elements.discovery import TOKEN_SECONDS, Discovery
 from artstore.admin.storage_elements.endpoints import storage_element_routes
+from artstore.admin.storage_elements.publishing import RegistryPublisher
 from artstore.admin.storage_elements.registry import Registry
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import TokenVerifier
@@ -54,6 +35,7 @@ from artstore.kernel.peers import ElementDirectory, RefusalReporter
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.version import __version__
+from artstore.wire.scopes import Scope
 
 _log = get_logger(__name__)
 
@@ -65,18 +47,15 @@ def create_app() -> FastAPI:
         settings.database_url, application_name="artstore-admin", pool_size=settings.database_pool_size
     )
     redis = connect(settings.redis_url, client_name="artstore-admin")
-    hasher = SecretHasher()
-    keys = KeyRing(database, settings.key_passphrase.get_secret_value())
+    passphrase = settings.key_passphrase.get_secret_value()
+    keys = KeyRing(database, passphrase)
+    rotation = KeyRotation(database, keys, passphrase, settings.key_times())
     directory = ElementDirectory(redis)
-    feed = RevocationFeed(database)
-    last_use = LastUse(database)
-    clients = ClientAuthentication(
-        database,
-        hasher,
-        last_use,
-        audiences(issuer=settings.issuer, public_url=settings.public_url),
-    )
-    expiry = ExpiryWatch(database, redis, timedelta(days=settings.secret_warning_days))
+    accounts = Accounts(settings, database, redis, keys)
+    thresholds = settings.element_thresholds()
+    publisher = RegistryPublisher(database, redis, thresholds)
+    discovery = Discovery(partial(_token_for_an_element, database, keys, settings.issuer))
+    decisions = Decisions(database, discovery, publisher.changed.set)
     sealer = Sealer(database, every_seconds=settings.audit_seal_seconds)
 
     @asynccontextmanager
@@ -84,24 +63,21 @@ def create_app() -> FastAPI:
         background = Background()
         reporter = RefusalReporter(app.state.refusals, partial(audit_refusals.record, database))
         try:
-            await _prepare(settings, database, keys, hasher, sealer)
-            await feed.refresh()
-            background.start("keys", keys.keep_fresh)
-            background.start("revocations", feed.follow)
-            background.start("revocations in Redis", RevocationPublisher(feed, redis).run)
-            background.start("last use", last_use.write_from_time_to_time)
-            background.start("expiring secrets", expiry.run)
-            background.start("used assertions", clients.tidy_from_time_to_time)
+            await _prepare(settings, database, rotation, accounts, sealer)
+            await keys.refresh()
+            background.start("keys", rotation.run)
+            background.start("key announcements", KeyAnnouncer(keys, redis).run)
+            await accounts.start(background)
             background.start("element directory", directory.run)
             background.start("element registry", Registry(database, directory).follow)
+            background.start("registry publication", publisher.run)
             background.start("audit seal", sealer.run)
             background.start("refusals", reporter.run)
             yield
         finally:
             await background.stop()
-            await last_use.write()
+            await accounts.close()
             await reporter.close()
-            hasher.close()
             await redis.aclose()
             await database.close()
 
@@ -109,44 +85,20 @@ def create_app() -> FastAPI:
         service="admin",
         title="ArtStore Admin",
         version=__version__,
-        verifier=TokenVerifier(keys, settings.issuer, feed.revocations),
+        verifier=TokenVerifier(keys, settings.issuer, accounts.revocations),
         dependencies=[database.dependency(), RedisDependency(redis), sealer],
         lifespan=lifespan,
     )
-    _add_auth_routes(app, settings, database, keys, clients, feed)
-    app.include_router(metadata_routes(issuer=settings.issuer, public_url=settings.public_url))
-    app.include_router(key_routes(keys))
-    app.include_router(revocation_routes(feed))
-    policy, changes = settings.secret_policy(), AccountChanges(database, feed)
-    app.include_router(service_account_routes(database, hasher, policy, changes))
-    app.include_router(account_life_routes(AccountLife(changes), Rotation(changes, hasher, policy)))
-    app.include_router(grant_routes(database, changes))
-    app.include_router(storage_element_routes(database))
+    accounts.add_routes(app)
+    app.include_router(key_set_routes(keys))
+    app.include_router(key_routes(database, rotation))
+    app.include_router(storage_element_routes(database, decisions, thresholds))
     app.include_router(audit_routes(database))
     return app
 
 
-def _add_auth_routes(
-    app: FastAPI,
-    settings: AdminSettings,
-    database: Database,
-    keys: KeyRing,
-    clients: ClientAuthentication,
-    feed: RevocationFeed,
-) -> None:
-    tokens = TokenIssuer(keys, issuer=settings.issuer, lifetime_seconds=settings.token_seconds)
-    truth = TokenTruth(database, keys, settings.issuer)
-    for path, endpoint, operation in (
-        (TOKEN_PATH, TokenEndpoint(database, clients, tokens), TOKEN_OPERATION),
-        (REVOKE_PATH, RevokeEndpoint(database, clients, truth, feed), REVOKE_OPERATION),
-        (INTROSPECT_PATH, IntrospectEndpoint(clients, truth), INTROSPECT_OPERATION),
-    ):
-        # Open to everybody, for the client authenticates itself in the request.
-        kernel_app.hot_route(app, path, endpoint, methods=["POST"], scope=None, operation=operation)
-
-
 async def _prepare(
-    settings: AdminSettings, database: Database, keys: KeyRing, hasher: SecretHasher, sealer: Sealer
+    settings: AdminSettings, database: Database, rotation: KeyRotation, accounts: Accounts, sealer: Sealer
 ) -> None:
     """Make what must be there before the first request: tables, keys, the configured accounts.
 
@@ -156,13 +108,11 @@ async def _prepare(
     passphrase = settings.key_passphrase.get_secret_value()
     async with database.write() as connection:
         await hold_start_lock(connection)
-        made = await keys.ensure_pair(connection)
+        made = await rotation.prepare(connection, settings.passphrase_before)
+        if settings.passphrase_before is not None:
+            await log_key.encrypt_anew(connection, before=settings.passphrase_before, passphrase=passphrase)
         made += await log_key.ensure_log_key(connection, passphrase, log_key.origin_of(settings.issuer))
-        accounts = ConfiguredAccounts(
-            hasher, settings.secret_policy(), secret_file=settings.initial_secret_file
-        )
-        for configured in settings.configured_accounts():
-            made += await accounts.ensure(connection, configured)
+        made += await accounts.prepare(connection)
         if made:
             await audit.append_all(connection, made)
         sealer.key = await log_key.open_log_key(connection, passphrase)
@@ -171,4 +121,12 @@ async def _prepare(
     if not protected:
         _log.warning("the database role of the service could change the audit trail; see docs/operating.md")
     _log.info("checkpoints of the audit trail are signed", verifier_key=str(sealer.key.verifier))
-    await keys.refresh()
+
+
+async def _token_for_an_element(database: Database, keys: KeyRing, issuer: str) -> str:
+    """With it Admin asks an element what it is: by the account of the services, with few rights."""
+    async with database.read() as connection:
+        services = await account_by_name(connection, SERVICES_ACCOUNT_NAME)
+    assert services is not None, "the start makes the account"
+    tokens = TokenIssuer(keys, issuer=issuer, lifetime_seconds=TOKEN_SECONDS)
+    return tokens.issue(services, [Scope.ELEMENTS_READ], []).access_token

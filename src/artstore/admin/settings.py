@@ -12,7 +12,7 @@ Whoever starts Admin must give at least::
 The first account, of role ADMIN, with which the others are made, has the id and secret of
 ARTSTORE_ADMIN_INITIAL_CLIENT_ID and ARTSTORE_ADMIN_INITIAL_CLIENT_SECRET. Where none are configured they are
 made at the first start and shown once: in the file that ARTSTORE_ADMIN_INITIAL_SECRET_FILE names, else on the
-terminal. Everything else is optional; see also ``artstore.kernel.settings``.
+terminal. Everything else has a default; see also those of every service (``artstore.kernel.settings``).
 
 Client ids and secrets that are configured consist of letters, digits and ``.`` ``_`` ``~`` ``-``: what needs
 no escaping reads the same in HTTP Basic, whether or not a client form-encodes it as RFC 6749 §2.3.1 wants.
@@ -26,8 +26,11 @@ from typing import Annotated, Final, Self
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from artstore.admin.keys.rotation import Times
 from artstore.admin.service_accounts.configured import ConfiguredAccount
 from artstore.admin.service_accounts.rotation import SecretPolicy
+from artstore.admin.storage_elements.noticing import Thresholds
+from artstore.kernel.access.tokens import LEEWAY_SECONDS
 from artstore.kernel.settings import ServiceSettings
 from artstore.wire.accounts import MAX_OVERLAP_SECONDS, MAX_TOKEN_SECONDS
 from artstore.wire.scopes import Role
@@ -59,7 +62,20 @@ class AdminSettings(ServiceSettings):
     database_pool_size: int = Field(default=8, ge=2, le=100)
     """Connections to PostgreSQL. A request uses one for milliseconds; hashing happens without one."""
     key_passphrase: Annotated[SecretStr, Field(min_length=16)]
-    """Encrypts the private keys in the database. Admin starts only with the one of its first start."""
+    """Encrypts the private keys in the database; another one than that of the first start needs the next."""
+    key_passphrase_before: Annotated[SecretStr | None, Field(min_length=16)] = None
+    """Opens private keys that the passphrase does not open; the start encrypts them anew with that one."""
+    key_rotation_seconds: int = Field(default=24 * 3600, ge=300, le=366 * 24 * 3600)
+    """How long a key signs before another one does."""
+    key_lead_seconds: int = Field(default=10, ge=2, le=120)
+    """How long a new key is published before it signs. Shorter than verifiers take to learn of it: they ask
+    at its first token."""
+    key_grace_seconds: int = Field(default=0, ge=0, le=366 * 24 * 3600)
+    """How long a key is good after it signed last. Never less than its last token is: that is the default."""
+    room_warning_percent: int = Field(default=10, ge=0, le=100)
+    """An element with at most so much of its capacity left is warned of."""
+    retention_warning_days: int = Field(default=90, ge=0, le=3660)
+    """An element whose retention period ends within so many days is warned of."""
     token_seconds: int = Field(default=3600, ge=60, le=MAX_TOKEN_SECONDS)
     """How long an access token is good, if it is not revoked. Short ones are asked for more often."""
     secret_days: int = Field(default=90, ge=0, le=3650)
@@ -96,6 +112,19 @@ class AdminSettings(ServiceSettings):
     def secret_policy(self) -> SecretPolicy:
         life = timedelta(days=self.secret_days) if self.secret_days else None
         return SecretPolicy(life, timedelta(seconds=self.secret_overlap_seconds))
+
+    def element_thresholds(self) -> Thresholds:
+        return Thresholds(self.room_warning_percent, timedelta(days=self.retention_warning_days))
+
+    @property
+    def passphrase_before(self) -> str | None:
+        before = self.key_passphrase_before
+        return before.get_secret_value() if before is not None else None
+
+    def key_times(self) -> Times:
+        """A token is good for its time, and for the leeway of whoever verifies it."""
+        needed = self.token_seconds + 2 * LEEWAY_SECONDS
+        return Times(self.key_rotation_seconds, self.key_lead_seconds, max(self.key_grace_seconds, needed))
 
     def configured_accounts(self) -> list[ConfiguredAccount]:
         """The accounts that are there when Admin has started."""

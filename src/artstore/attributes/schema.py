@@ -45,6 +45,13 @@ def _check_time(value: object) -> object:
     raise ValueError("must be a time of RFC 3339 with a zone, such as 2026-11-23T12:01:02Z")
 
 
+def _to_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the years 1 to 9999 in UTC") from None
+
+
 def _check_text(value: str) -> str:
     if _UNSTORABLE.search(value):
         raise ValueError("holds a NUL character or half of a surrogate pair")
@@ -102,7 +109,7 @@ def _check_json(value: object, where: str, depth: int = 0) -> None:
 
 Text = Annotated[str, AfterValidator(_check_text)]
 Name = Annotated[str, StringConstraints(min_length=1), AfterValidator(_check_text)]
-Time = Annotated[AwareDatetime, BeforeValidator(_check_time), AfterValidator(lambda at: at.astimezone(UTC))]
+Time = Annotated[AwareDatetime, BeforeValidator(_check_time), AfterValidator(_to_utc)]
 Size = Annotated[int, Field(gt=0, le=2**63 - 1, strict=True)]
 Sha256 = Annotated[str, AfterValidator(_check_sha256)]
 ContentType = Annotated[str, AfterValidator(_check_content_type)]

@@ -50,7 +50,7 @@ def create(
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        account = client.create_account(
+        account = client.accounts.create(
             name,
             role,
             description=description,
@@ -83,7 +83,7 @@ def list_accounts(
     if status not in (None, "active", "suspended", "deleted"):
         raise typer.BadParameter("--status is active, suspended or deleted")
     with Client(profile) as client:
-        found = list(client.list_accounts(text, role=role, status=status))
+        found = list(client.accounts.list(text, role=role, status=status))
     if as_json:
         for account in found:
             print_json(account)
@@ -115,8 +115,8 @@ def show(account: Named, profile: ProfileFile = None, as_json: AsJson = False) -
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        found = client.account(account)
-        grants = client.grants(found.id)
+        found = client.accounts.get(account)
+        grants = client.accounts.grants(found.id)
     if as_json:
         print_json(
             found.model_dump(mode="json") | {"grants": [one.model_dump(mode="json") for one in grants]}
@@ -168,7 +168,7 @@ def change(
     if not given:
         raise typer.BadParameter("say what to change")
     with Client(profile) as client:
-        found = client.update_account(account, **given)
+        found = client.accounts.update(account, **given)
     print_json(found) if as_json else print_account(found)
 
 

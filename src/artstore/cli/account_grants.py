@@ -35,7 +35,7 @@ def grant(
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        given = client.grant(account, owner, "files:write" if write else "files:read")
+        given = client.accounts.grant(account, owner, "files:write" if write else "files:read")
     if as_json:
         print_json(given)
     else:
@@ -50,7 +50,7 @@ def revoke_grant(account: Named, owner: _Owner, profile: ProfileFile = None) -> 
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        client.revoke_grant(account, owner)
+        client.accounts.revoke_grant(account, owner)
 
 
 def grants(account: Named, profile: ProfileFile = None, as_json: AsJson = False) -> None:
@@ -62,7 +62,7 @@ def grants(account: Named, profile: ProfileFile = None, as_json: AsJson = False)
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        found = client.grants(account)
+        found = client.accounts.grants(account)
     if as_json:
         for one in found:
             print_json(one)
@@ -87,7 +87,7 @@ def trail(
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        found = client.account_trail(account, limit=limit)
+        found = client.accounts.trail(account, limit=limit)
     if as_json:
         for one in found:
             print_json(one)

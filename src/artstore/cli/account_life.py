@@ -28,7 +28,7 @@ def suspend(account: Named, profile: ProfileFile = None, as_json: AsJson = False
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        _show(client.suspend_account(account), as_json)
+        _show(client.accounts.suspend(account), as_json)
 
 
 def activate(account: Named, profile: ProfileFile = None, as_json: AsJson = False) -> None:
@@ -39,7 +39,7 @@ def activate(account: Named, profile: ProfileFile = None, as_json: AsJson = Fals
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        _show(client.activate_account(account), as_json)
+        _show(client.accounts.activate(account), as_json)
 
 
 def delete(account: Named, profile: ProfileFile = None) -> None:
@@ -51,7 +51,7 @@ def delete(account: Named, profile: ProfileFile = None) -> None:
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        client.delete_account(account)
+        client.accounts.delete(account)
     say(f"Deleted. 'artstore account restore {account}' takes it back.")
 
 
@@ -63,7 +63,7 @@ def restore(account: Named, profile: ProfileFile = None, as_json: AsJson = False
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        _show(client.restore_account(account), as_json)
+        _show(client.accounts.restore(account), as_json)
 
 
 def rotate_secret(
@@ -88,7 +88,7 @@ def rotate_secret(
         raise typer.BadParameter("--now leaves no overlap: give one or the other")
     seconds = 0 if now else None if overlap is None else round(overlap * 3600)
     with Client(profile) as client:
-        rotated = client.rotate_secret(account, overlap_seconds=seconds)
+        rotated = client.accounts.rotate_secret(account, overlap_seconds=seconds)
     show_secret(rotated, as_json=as_json)
 
 
@@ -104,7 +104,7 @@ def end_secret(
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        client.end_secret(account, secret)
+        client.accounts.end_secret(account, secret)
 
 
 def _show(account: "ServiceAccount", as_json: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from artstore.cli import adopt, migrate, rebuild
+from artstore.cli import adopt, migrate, rebuild, scrub
 from artstore.cli.serve import SERVICES, serve
 
 _TITLES = {
@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
         if service == "storage":
             adopt.register(group)
             rebuild.register(group)
+            scrub.register(group)
         app.add_typer(group, name=service, rich_help_panel="Services")
 
 

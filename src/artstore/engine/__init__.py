@@ -11,9 +11,10 @@ checked alone. Everything below an element's root is written through ``durable``
 
 from artstore.engine.capacity import Capacity
 from artstore.engine.changes import Change, ChangeKind, ChangesGone
+from artstore.engine.changing import revision_of
 from artstore.engine.documents import Locate
 from artstore.engine.draft import Draft
-from artstore.engine.engine import Engine, revision_of
+from artstore.engine.engine import Engine
 from artstore.engine.errors import (
     Closed,
     Damaged,

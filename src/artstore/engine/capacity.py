@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from artstore.attributes import MAX_BYTES
@@ -59,6 +61,16 @@ class Room:
             raise DiskFull(f"take {size} bytes") if within_limit else NoRoom(size, free)
         self.reserved_bytes += size
         self._promised_since += size
+
+    def promise(self, growth: int) -> Callable[[], None]:
+        """For what is not staged: reserves where something grows; gives what ends that, to be called once.
+
+        Raises NoRoom, DiskFull. What shrinks needs no room, also in an element that is full.
+        """
+        if growth <= 0:
+            return lambda: None
+        self.reserve(growth)
+        return partial(self.give_back, growth)
 
     def give_back(self, size: int) -> None:
         self.reserved_bytes -= size

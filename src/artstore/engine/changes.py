@@ -7,7 +7,11 @@ from artstore.attributes import AttributesError, FileAttributes, FileId, parse
 from artstore.engine.effects import from_microseconds
 from artstore.engine.errors import EngineError
 from artstore.engine.layout import Mode
+from artstore.engine.log.log import Log
 from artstore.engine.log.record import BodyInvalid, Delete, Kind, Lsn, ModeChange, Record
+from artstore.engine.log.segment import Released
+
+_AT_ONCE_BYTES = 1 << 20
 
 ChangeKind = Kind
 
@@ -51,3 +55,30 @@ def change_of(record: Record) -> Change:
                 return Change(record.lsn, record.kind, at, file_id, found, path)
     except (AttributesError, ValueError) as error:
         raise BodyInvalid(f"record {record.lsn} makes no sense: {error}") from error
+
+
+def read_changes(log: Log, after: Lsn, limit: int) -> list[Change]:
+    """Durable changes behind ``after``, in order, at most ``limit``, at least one if there is one. Blocks.
+
+    In portions, since records carry the bytes of documents, and changes do not. Raises ChangesGone where the
+    log does not reach back so far.
+    """
+    changes: list[Change] = []
+    read = 0
+    while read < limit:
+        try:
+            records = log.read_after(after, limit - read, _AT_ONCE_BYTES)
+        except Released as error:
+            if read:
+                break  # what comes next was let go meanwhile: whoever asks for it is told
+            raise ChangesGone(after, log.first_lsn) from error
+        if not records:
+            break
+        read += len(records)
+        after = records[-1].lsn
+        for record in records:
+            try:
+                changes.append(change_of(record))
+            except BodyInvalid:
+                continue  # recovery tells of it
+    return changes

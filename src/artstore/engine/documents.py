@@ -8,7 +8,7 @@ something gone therefore looks again.
 import asyncio
 import re
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TypeVar
@@ -89,6 +89,16 @@ class Documents:
         self._threads = threads
         self._locate = locate
         self._adopted = adopted
+
+    def followed(self, through: Lsn, file_ids: Sequence[FileId]) -> None:
+        """The files show everything up to ``through``, which was of these documents."""
+        for file_id in file_ids:
+            entry = self._overlay.get(file_id)
+            if entry is not None and entry.attributes_lsn is not None:
+                self.places.remember(file_id, entry.storage_path)
+            else:
+                self.places.forget(file_id)
+        self._overlay.followed(through, file_ids)
 
     async def attributes(self, file_id: FileId) -> tuple[bytes, FileAttributes]:
         """As written, and what that says; ``storage_path`` is where the document is, whatever was written."""

@@ -9,30 +9,30 @@ Order of durability, at any time and after any crash:
 """
 
 import asyncio
-import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from artstore.attributes import FileAttributes, FileId
 from artstore.engine.blobs import Blobs, LocalBlobs
+from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Capacity, Reservation, Room
-from artstore.engine.changes import Change, ChangesGone, change_of
+from artstore.engine.changes import Change, read_changes
+from artstore.engine.changing import Changing
+from artstore.engine.checkpointing import Checkpointing
 from artstore.engine.damage import KnownDamage
 from artstore.engine.documents import Documents, Locate
-from artstore.engine.effects import Effect, effect_of, effect_on, microseconds
-from artstore.engine.errors import Closed, Damaged, ModeForbids, RevisionMismatch
+from artstore.engine.effects import Effect, effect_on
+from artstore.engine.errors import Closed, Damaged, ModeForbids
 from artstore.engine.failpoints import hit
-from artstore.engine.followers import FilesFollower, Position
+from artstore.engine.followers import FilesFollower
 from artstore.engine.layout import ElementDescription, Mode, write_description
 from artstore.engine.locks import DocumentLocks
-from artstore.engine.log.checkpoint import Checkpoint, write_checkpoint
-from artstore.engine.log.record import BodyInvalid, Delete, Entry, Lsn, ModeChange, Put, Update
-from artstore.engine.log.segment import Released
+from artstore.engine.log.record import Entry, Lsn, Put
 from artstore.engine.milestones import Milestones
+from artstore.engine.modes import Modes
 from artstore.engine.opening import OpenedElement, RecoveryReport, open_element
 from artstore.engine.options import EngineOptions
 from artstore.engine.reading import OpenDocument
@@ -43,13 +43,6 @@ from artstore.engine.status import LogStatus
 from artstore.engine.store import publish
 from artstore.engine.submitting import Submitting
 from artstore.engine.upload import Upload
-
-_FIXED = ("file_id", "original_filename", "storage_filename", "storage_path", "file_size", "checksum",
-          "created_at", "created_by_id", "created_by_username", "content_encoding", "stored_size",
-          "stored_checksum")  # fmt: skip
-"""Members that an update cannot change: they describe the bytes, which never change."""
-_CHANGES_BYTES = 16 << 20
-_LATER = {Mode.RW: frozenset({Mode.RO}), Mode.RO: frozenset({Mode.AR})}
 
 
 class Engine:
@@ -62,7 +55,6 @@ class Engine:
     def __init__(
         self, opened: OpenedElement, options: EngineOptions, blobs: Blobs, locate: Locate | None
     ) -> None:
-        self.element: ElementDescription = opened.description
         self.recovery: RecoveryReport = opened.report
         self._options = options
         self._opened = opened
@@ -74,14 +66,17 @@ class Engine:
         self._threads = ThreadPoolExecutor(options.threads, thread_name_prefix="artstore-engine")
         self._room = Room(opened.layout.root, options.capacity_bytes, options.keep_free_bytes)
         self._room.count(opened.used_bytes, opened.documents)
+        self.body_memory = BodyMemory(options.upload_memory_bytes)
         self._locks = DocumentLocks()
         self._filed = Milestones(opened.position.lsn)
-        self._closed = False
         self.damage = KnownDamage()
         """Documents that are not served before they were read wholly and found right."""
         self._scrubs: list[Scrub] = []
         self._documents = Documents(
             self._log, self._overlay, blobs, self._layout.staging, self._threads, locate, opened.adopted
+        )
+        self._checkpoint = Checkpointing(
+            self._layout.checkpoint, opened.description.id, self._log, self._positions
         )
         self._files = FilesFollower(
             self._log,
@@ -89,13 +84,22 @@ class Engine:
             self._layout.staging,
             opened.position,
             linger_seconds=options.follow_seconds,
-            checkpoint=self._checkpoint,
+            checkpoint=self._checkpoint.write,
             followed=self._tell_followed,
             set_mode=self._write_mode,
         )
         self._submitting = Submitting(
             self._log, self._loop, options.max_backlog_bytes, opened.followers, self._files
         )
+        self._modes = Modes(opened.description, partial(self._submit, effect=None))
+        self._changing = Changing(
+            self._modes, self._documents, self._locks, self.damage, self._room, self._submit
+        )
+
+    @property
+    def element(self) -> ElementDescription:
+        """As it is now: the mode may change."""
+        return self._modes.element
 
     @classmethod
     async def open(
@@ -128,11 +132,11 @@ class Engine:
 
     async def close(self) -> None:
         """Ends what is under way, lets the files catch up for a bounded time, and unlocks the element."""
-        if self._closed:
+        if self._modes.closed:
             return
         for scrub in self._scrubs:
             await scrub.stop()
-        self._closed = True
+        self._modes.closed = True
         await self._submitting.close()
         await asyncio.to_thread(self._files.stop, self._options.close_seconds)
         self._filed.close()
@@ -145,10 +149,12 @@ class Engine:
 
         Raises ModeForbids, LogFull, NoRoom, DiskFull.
         """
-        self._demand("store documents", Mode.EDIT, Mode.RW)
+        self._modes.demand("store documents", Mode.EDIT, Mode.RW)
         self._submitting.demand_room(min(expected_bytes or 0, self._options.inline_limit))
         reservation = Reservation(self._room, expected_bytes)
-        upload = Upload(self._options, self._layout.staging, self._threads, reservation, self._commit)
+        upload = Upload(
+            self._options, self._layout.staging, self._threads, reservation, self.body_memory, self._commit
+        )
         if (expected_bytes or 0) <= self._options.inline_limit:
             self._submitting.gathering.expect(upload)
         return upload
@@ -165,17 +171,7 @@ class Engine:
         What describes the bytes stays as it is, whatever ``change`` says. Raises NotFound, RevisionMismatch,
         ModeForbids, NoRoom, LogFull, and AttributesError for what cannot be stored.
         """
-        self._demand("update attributes", Mode.EDIT, Mode.RW)
-        async with self._locks.of(file_id):
-            written, current = await self._documents.attributes(file_id)
-            if if_revision is not None and if_revision != (revision := revision_of(current)):
-                raise RevisionMismatch(file_id, if_revision, revision)
-            fixed = {name: getattr(current, name) for name in _FIXED}
-            changed = change(current).changed(**fixed, updated_at=_after(current.updated_at))
-            update = Update(changed.to_bytes(), len(written))
-            self._demand("update attributes", Mode.EDIT, Mode.RW)
-            await self._submit(update, effect_on(update, changed))
-            return changed
+        return await self._changing.update(file_id, change, if_revision)
 
     async def delete(
         self, file_id: FileId, *, check: Callable[[FileAttributes], None] = lambda _: None
@@ -185,42 +181,30 @@ class Engine:
         ``check`` sees the attributes that go, and keeps them by raising. Raises NotFound, ModeForbids,
         LogFull.
         """
-        self._demand("delete documents", Mode.EDIT)
-        async with self._locks.of(file_id):
-            written, found = await self._documents.attributes(file_id)
-            check(found)
-            freed = found.size_on_disk + len(written)
-            delete = Delete(file_id, freed, microseconds(datetime.now(UTC)), found.storage_path)
-            self._demand("delete documents", Mode.EDIT)
-            await self._submit(delete, effect_of(delete))
+        await self._changing.delete(file_id, check)
 
     async def set_mode(self, mode: Mode) -> None:
         """Goes from ``rw`` to ``ro`` or from ``ro`` to ``ar``; to the mode it has is no change.
 
         Raises ModeForbids for every other step. Uploads that are under way are refused when they commit.
         """
-        self._demand(f"become '{mode}'", *Mode)
-        if mode is self.element.mode:
-            return
-        if mode not in self.next_modes:
-            raise ModeForbids(self.element.mode, f"become '{mode}'")
-        await self._change_mode(mode)
+        await self._modes.go_on_to(mode)
 
     @property
     def next_modes(self) -> frozenset[Mode]:
         """What ``set_mode`` takes now, beside the mode that there is."""
-        return _LATER.get(self.element.mode, frozenset())
+        return self._modes.later
 
     # Reading
 
     async def attributes(self, file_id: FileId) -> FileAttributes:
         """Raises NotFound, Damaged."""
-        self._demand("read attributes", *Mode)
+        self._modes.demand("read attributes", *Mode)
         return (await self._documents.attributes(file_id))[1]
 
     async def open_document(self, file_id: FileId) -> OpenDocument:
         """Raises NotFound, Damaged, and ModeForbids where the bytes are offline."""
-        self._demand("read documents", Mode.EDIT, Mode.RW, Mode.RO)
+        self._modes.demand("read documents", Mode.EDIT, Mode.RW, Mode.RO)
         attributes, source = await self._documents.open(file_id)
         document = OpenDocument(
             attributes,
@@ -241,7 +225,7 @@ class Engine:
         damaged: Callable[[Damaged], None] = lambda _: None,
     ) -> AsyncIterator[FileAttributes]:
         """Walks over all documents, in the order of their storage paths; see ``scanning.Scan``."""
-        self._demand("read attributes", *Mode)
+        self._modes.demand("read attributes", *Mode)
         scan = Scan(
             self._layout,
             self._blobs,
@@ -271,8 +255,8 @@ class Engine:
 
         Raises ChangesGone where the log does not reach back so far.
         """
-        self._demand("read changes", *Mode)
-        return await asyncio.wrap_future(self._threads.submit(self._read_changes, after, limit))
+        self._modes.demand("read changes", *Mode)
+        return await asyncio.wrap_future(self._threads.submit(read_changes, self._log, after, limit))
 
     async def wait_for(self, lsn: Lsn) -> None:
         """Until a record above ``lsn`` is durable. Raises Closed when the engine closes meanwhile."""
@@ -296,7 +280,7 @@ class Engine:
 
     async def check_files(self) -> None:
         """Returns if the place of the documents can be reached. Raises StoreUnavailable, OSError."""
-        self._demand("be checked", *Mode)
+        self._modes.demand("be checked", *Mode)
         await asyncio.wrap_future(self._threads.submit(self._blobs.check))
 
     def scrub(
@@ -347,25 +331,19 @@ class Engine:
 
     async def _start(self) -> None:
         self._files.start()
-        releasable = await asyncio.to_thread(self._checkpoint, self._files.position)
+        releasable = await asyncio.to_thread(self._checkpoint.write, self._files.position)
         await asyncio.to_thread(self._log.release, releasable)
         options = self._options
         if options.confirm_mode and options.mode is not None and options.mode is not self.element.mode:
-            await self._change_mode(options.mode)
+            await self._modes.change(options.mode)
         elif self.recovery.loss:
             # A record behind the hole, so that followers who wait for the missing ones get on.
-            await self._change_mode(self.element.mode)
-
-    def _demand(self, operation: str, *modes: Mode) -> None:
-        if self._closed:
-            raise Closed
-        if self.element.mode not in modes:
-            raise ModeForbids(self.element.mode, operation)
+            await self._modes.change(self.element.mode)
 
     async def _commit(self, put: Put, attributes: FileAttributes, upload: Upload) -> None:
         self._submitting.gathering.forget(upload)
         try:
-            self._demand("store documents", Mode.EDIT, Mode.RW)
+            self._modes.demand("store documents", Mode.EDIT, Mode.RW)
         except (ModeForbids, Closed):
             upload.refused()
             raise
@@ -387,57 +365,16 @@ class Engine:
             self._overlay.apply(lsn, effect)
             self._room.count(effect.used_bytes, effect.documents)
 
-    async def _change_mode(self, mode: Mode) -> None:
-        before = self.element
-        # At once, so that nothing that the new mode forbids comes behind the record.
-        self.element = before.with_mode(mode)
-        try:
-            await self._submit(ModeChange(mode, microseconds(datetime.now(UTC))), None)
-        except BaseException:
-            self.element = before
-            raise
-
-    def _read_changes(self, after: Lsn, limit: int) -> list[Change]:
-        try:
-            records = self._log.read_after(after, limit, _CHANGES_BYTES)
-        except Released as error:
-            raise ChangesGone(after, self._log.first_lsn) from error
-        changes = []
-        for record in records:
-            try:
-                changes.append(change_of(record))
-            except BodyInvalid:
-                continue  # recovery tells of it
-        return changes
-
     # Called by the files follower, from its thread
 
-    def _checkpoint(self, position: Position, *, closed: bool = False) -> Lsn:
-        """Makes positions durable; up to the LSN that is returned, nobody needs the log any more."""
-        followers = self._submitting.positions()
-        checkpoint = Checkpoint(
-            element_id=self.element.id,
-            files_lsn=position.lsn,
-            last_lsn=self._log.durable_lsn,
-            used_bytes=position.used_bytes,
-            documents=position.documents,
-            closed=closed,
-            followers=followers,
-        )
-        write_checkpoint(self._layout.checkpoint, checkpoint)
-        return min(position.lsn, *followers.values(), position.lsn)
+    def _positions(self) -> dict[str, Lsn]:
+        return self._submitting.positions()  # which is made after those who ask
 
     def _tell_followed(self, through: Lsn, file_ids: list[FileId]) -> None:
         self._loop.call_soon_threadsafe(self._followed, through, file_ids)
 
     def _followed(self, through: Lsn, file_ids: list[FileId]) -> None:
-        for file_id in file_ids:
-            entry = self._overlay.get(file_id)
-            if entry is not None and entry.attributes_lsn is not None:
-                self._documents.places.remember(file_id, entry.storage_path)
-            else:
-                self._documents.places.forget(file_id)
-        self._overlay.followed(through, file_ids)
+        self._documents.followed(through, file_ids)
         self._filed.reach(through)
 
     def _write_mode(self, mode: str) -> None:
@@ -449,7 +386,7 @@ class Engine:
         """The last steps of closing, after every thread ended."""
         try:
             if self._log.failure is None:
-                self._checkpoint(self._files.position, closed=True)
+                self._checkpoint.write(self._files.position, closed=True)
                 hit("close.told")
                 self._log.give_back_room()
                 hit("close.trimmed")
@@ -460,13 +397,3 @@ class Engine:
             if self._opened.adopted is not None:
                 self._opened.adopted.close()
             os.close(self._opened.lock)
-
-
-def revision_of(attributes: FileAttributes) -> str:
-    """What changes with every update of a document's attributes."""
-    return hashlib.sha256(attributes.to_bytes()).hexdigest()[:32]
-
-
-def _after(before: datetime) -> datetime:
-    """Now, and later than ``before`` also where the clock was set back."""
-    return max(datetime.now(UTC), before)

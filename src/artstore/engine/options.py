@@ -34,6 +34,9 @@ class EngineOptions:
     inline_limit: int = 64 * 1024
     """A document up to this size travels in its log record and is written twice; a larger one is staged and
     flushed by itself. 0 stages every document. Records are kept in memory until they are flushed."""
+    upload_memory_bytes: int = 16 * _MIB
+    """Of the documents of all uploads under way that may be in memory before each writes what it has; see
+    ``body_memory``. 0 gathers nothing, and stages every document but those that come in one piece."""
     segment_bytes: int = 64 * _MIB
     """Of one file of the log. It is made of zeros ahead of time, and read as a whole by recovery."""
     max_backlog_bytes: int = 1024 * _MIB

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from artstore.attributes import FileAttributes
+from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Reservation
 from artstore.engine.content_type import HEAD_BYTES
 from artstore.engine.draft import Draft
@@ -29,7 +30,8 @@ class Upload:
     """Takes the bytes of one document; ends with ``commit`` or ``abort``, which leaves nothing behind.
 
     For one task at a time. Up to ``inline_limit`` bytes are kept in memory, more go to a staging file with
-    about two MiB in memory. Whatever a method raises but AttributesError, the caller aborts.
+    about two MiB in memory; less where uploads together hold much: see ``body_memory``. Whatever a method
+    raises but AttributesError, the caller aborts.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Upload:
         staging: Path,
         threads: Executor,
         reservation: Reservation,
+        memory: BodyMemory,
         commit: Commit,
     ) -> None:
         self.size = 0
@@ -46,6 +49,7 @@ class Upload:
         self._staging = staging
         self._threads = threads
         self._reservation = reservation
+        self._memory = memory
         self._commit = commit
         self._head = b""
         self._chunks: list[bytes] = []
@@ -67,7 +71,8 @@ class Upload:
         data = bytes(chunk)
         if len(self._head) < HEAD_BYTES:
             self._head += data[: HEAD_BYTES - len(self._head)]
-        if self._file is None and size <= self._options.inline_limit:
+        if self._file is None and size <= self._options.inline_limit and not self._memory.is_short:
+            self._memory.take(len(data))
             self._chunks.append(data)
             return
         await self._stage(data)
@@ -82,6 +87,7 @@ class Upload:
         if self.size == 0:
             raise ValueError("a document has at least one byte")
         content = b"".join(self._chunks)
+        self._chunks = [content]
         checksum = await self._finished_checksum(content)
         attributes = draft.attributes(self._head, self.size, checksum)
         written = attributes.to_bytes()
@@ -98,7 +104,7 @@ class Upload:
         if self._state is not _State.OPEN:
             return
         self._state = _State.ENDED
-        self._chunks.clear()
+        self._forget_chunks()
         try:
             if self._file is not None:
                 await self._file.discard()
@@ -109,7 +115,7 @@ class Upload:
         """The record is durable: the staging file belongs to the log now. For the engine only."""
         self._state = _State.ENDED
         self._reservation.end()
-        self._chunks.clear()
+        self._forget_chunks()
 
     def refused(self) -> None:
         """The record is not in the log: the caller aborts. For the engine only."""
@@ -117,12 +123,16 @@ class Upload:
 
     async def _stage(self, data: bytes) -> None:
         if self._file is None:
-            self._file = StagingFile(self._staging, self._threads)
-            chunks, self._chunks = self._chunks, []
-            for chunk in chunks:
+            self._file = StagingFile(self._staging, self._threads, self._memory)
+            for chunk in self._forget_chunks():
                 await self._file.write(chunk)
         await self._file.write(data)
         self._reservation.staged(self._file.written)
+
+    def _forget_chunks(self) -> list[bytes]:
+        chunks, self._chunks = self._chunks, []
+        self._memory.give_back(sum(map(len, chunks)))
+        return chunks
 
     async def _finished_checksum(self, content: bytes) -> str:
         """Of the whole document. A staging file is finished once, also when the commit is tried again."""

@@ -24,6 +24,7 @@ from artstore.kernel.peers import (
     AdminKeysDependency,
     AdminRegistry,
     ElementDirectory,
+    KeyFollower,
     RefusalReporter,
     ServiceToken,
     http_session,
@@ -60,6 +61,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 background.start("refusals", reporter.run)
             app.state.uploads = Uploads(session, directory.elements, settings)
             background.start("element directory", directory.run)
+            background.start("keys", KeyFollower(redis, keys).run)
             await following.learn_first()
             background.start("revocations", following.run)
             try:

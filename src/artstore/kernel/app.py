@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from artstore.kernel import metrics, openapi, problems
 from artstore.kernel.access.requirements import undeclared_routes
 from artstore.kernel.access.tokens import TokenVerifier
 from artstore.kernel.dependencies import Dependency, DependencyDown
 from artstore.kernel.health import Health
-from artstore.kernel.hot import hot_route
+from artstore.kernel.hot import HotPath, hot_route
 from artstore.kernel.logging import get_logger, tell_cannot_start
 from artstore.kernel.middleware import RequestMiddleware, RouteNames
 from artstore.kernel.refusals import Refusals
@@ -37,7 +39,7 @@ def create_app(
     ``verifier`` is None only where no route needs a principal. What the application refuses is counted in
     ``app.state.refusals``, from where the service has it reported (``peers.RefusalReporter``).
     """
-    app = openapi.DescribedApp(
+    app = _ServiceApp(
         title=title,
         version=version,
         lifespan=_guarded(service, lifespan, verifier),
@@ -51,7 +53,8 @@ def create_app(
     app.state.hot_operations = []
     problems.install(app)
     app.state.refusals = refusals = Refusals(service)
-    app.add_middleware(RequestMiddleware, service=service, routes=RouteNames(app), refusals=refusals)
+    app.state.around = partial(RequestMiddleware, service=service, routes=RouteNames(app), refusals=refusals)
+    app.add_middleware(app.state.around)
     metrics.describe_build(service, version)
     health = Health(dependencies)
     hot_routes = {
@@ -69,6 +72,13 @@ def create_app(
         operation = {"summary": summary, "tags": ["service"], "responses": answers}
         hot_route(app, path, endpoint, methods=["GET"], scope=None, operation=operation, max_body_bytes=0)
     return app
+
+
+class _ServiceApp(openapi.DescribedApp):
+    """FastAPI, with the hot routes taken before its middleware."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return HotPath(self, super().build_middleware_stack(), self.state.around)
 
 
 def _guarded(service: str, lifespan: Lifespan | None, verifier: TokenVerifier | None) -> Lifespan:

@@ -18,6 +18,6 @@ class Dependency(Protocol):
         """Whether the service can do none of its work without it. What it can do without only degrades it."""
         ...
 
-    async def check(self) -> None:
-        """Returns when the dependency can be used. Raises `DependencyDown`."""
+    async def check(self) -> str | None:
+        """Returns when the dependency can be used, with what is to be said of it. Raises `DependencyDown`."""
         ...

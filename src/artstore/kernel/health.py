@@ -32,29 +32,30 @@ class Health:
         return await asyncio.shield(self._checking)
 
     async def _check_all(self) -> Response:
-        reasons = await asyncio.gather(*(_reason(dependency) for dependency in self._dependencies))
-        down = [part for part, reason in zip(self._dependencies, reasons, strict=True) if reason]
+        states = await asyncio.gather(*(_state(dependency) for dependency in self._dependencies))
+        told = list(zip(self._dependencies, states, strict=True))
+        down = [part for part, state in told if state["status"] == "down"]
         status = "degraded" if down else "ready"
         if any(part.essential for part in down):
             status = "not_ready"
-        parts = {
-            part.name: {"status": "down", "detail": reason} if reason else {"status": "up"}
-            for part, reason in zip(self._dependencies, reasons, strict=True)
-        }
-        body = {"status": status, "dependencies": parts}
+        body = {"status": status, "dependencies": {part.name: state for part, state in told}}
         return JSONResponse(body, status_code=503 if status == "not_ready" else 200)
 
 
-async def _reason(dependency: Dependency) -> str | None:
-    """Why the dependency is down, or None while it is up."""
+async def _state(dependency: Dependency) -> dict[str, str]:
+    """``status``, and ``detail`` where there is something to say."""
     try:
         async with asyncio.timeout(_CHECK_SECONDS):
-            await dependency.check()
+            said = await dependency.check()
     except DependencyDown as down:
-        return str(down) or "down"
+        return _down(str(down) or "down")
     except TimeoutError:
-        return f"no answer within {_CHECK_SECONDS:g} s"
+        return _down(f"no answer within {_CHECK_SECONDS:g} s")
     except Exception:  # noqa: BLE001 - whatever a check meets, the state of the others must be told
         _log.exception("a health check failed", dependency=dependency.name)
-        return "the check failed; the log says why"
-    return None
+        return _down("the check failed; the log says why")
+    return {"status": "up", "detail": said} if said else {"status": "up"}
+
+
+def _down(reason: str) -> dict[str, str]:
+    return {"status": "down", "detail": reason}

@@ -48,6 +48,7 @@ class Keeper:
         self._tasks: SimpleQueue[tuple[Callable[[], None], Future[None]]] = SimpleQueue()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._wanted = False
+        self._starting = False
         self._closing = False
         self._failures = 0
         self._started_at = 0.0
@@ -74,8 +75,9 @@ class Keeper:
 
     def begin_stop(self) -> "Future[None]":
         self._wanted = False
-        # A start under way gives up when its process ends; otherwise it would be waited for first.
-        if (process := self.part.process) is not None and process.poll() is None:
+        # A start under way gives up when its process ends; otherwise it would be waited for first. One that
+        # runs is told once only, by its part: a second signal would kill it in the middle of its end.
+        if self._starting and (process := self.part.process) is not None and process.poll() is None:
             process.terminate()
         return self._submit(self._stop)
 
@@ -107,9 +109,16 @@ class Keeper:
 
     def _start(self) -> None:
         self._failures = 0
-        self.part.start()
+        self._bring_up()
         self._started_at = time.monotonic()
         self._wanted = True
+
+    def _bring_up(self) -> None:
+        self._starting = True
+        try:
+            self.part.start()
+        finally:
+            self._starting = False
 
     def _stop(self) -> None:
         self._wanted = False
@@ -159,7 +168,7 @@ class Keeper:
         if self._wait(None, delay):
             return
         try:
-            self.part.start()
+            self._bring_up()
         except LauncherError as error:
             if self._wanted:  # otherwise it was ended on purpose in the middle of its start
                 self._say(str(error))

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, suppress
 from starlette.requests import Request
 from starlette.responses import Response
 
-from artstore.kernel.access import Principal, RevocationFollower, RevocationList
+from artstore.kernel.access import JwksClient, Principal, RevocationFollower, RevocationList
 from artstore.kernel.background import Background
 from artstore.kernel.database import Database, DatabaseDown, migrate
 from artstore.kernel.dependencies import Dependency
@@ -15,6 +15,7 @@ from artstore.kernel.peers import (
     AdminAudit,
     AdminRegistry,
     ElementDirectory,
+    KeyFollower,
     RefusalReporter,
     ServiceToken,
     http_session,
@@ -49,8 +50,9 @@ _log = get_logger(__name__)
 class RunningQuery:
     """Made once for each process. Between ``start`` and ``stop`` it follows the elements and answers."""
 
-    def __init__(self, settings: QuerySettings) -> None:
+    def __init__(self, settings: QuerySettings, keys: JwksClient) -> None:
         self._settings = settings
+        self._keys = keys
         self._redis = connect(settings.redis_url, client_name=_NAME)
         self._directory = ElementDirectory(self._redis)
         self.revocations = RevocationList()
@@ -116,6 +118,7 @@ class RunningQuery:
             await self._prepare_catalog()
         except DatabaseDown as error:
             _log.warning("started without the catalog", reason=error.reason)
+        background.start("keys", KeyFollower(self._redis, self._keys).run)
         background.start("refusals", reporter.run)
         background.start("element directory", directory.run)
         await self._revocations_follower.learn_first()

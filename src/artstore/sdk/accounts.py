@@ -1,5 +1,6 @@
-"""Service accounts, for the asynchronous client."""
+"""Service accounts: made, found, changed, and what they may do with the documents of others."""
 
+import builtins
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -8,7 +9,6 @@ from uuid import UUID
 from pydantic import BaseModel, ValidationError
 
 from artstore.sdk.errors import NotFound, Rejected
-from artstore.sdk.profile import Profile
 from artstore.sdk.sources import unicode_text
 from artstore.sdk.transport import Transport
 from artstore.wire.accounts import (
@@ -35,16 +35,18 @@ Body = TypeVar("Body", bound=BaseModel)
 
 
 class AsyncAccounts:
-    """Needs an account with ``accounts:read``, for changes ``accounts:write``.
+    """``client.accounts`` of an AsyncClient: needs ``accounts:read``, for changes ``accounts:write``.
 
     Wherever an account is named, its id, its client id or its name will do; raises NotFound for one that is
     none, and Conflict for what its state, or its belonging to the system, forbids.
     """
 
-    profile: Profile
-    _transport: Transport
+    def __init__(self, transport: Transport, admin_url: str) -> None:
+        self._transport = transport
+        self._accounts_url = f"{admin_url}/api/v1/service-accounts"
+        self._audit_url = f"{admin_url}/api/v1/audit"
 
-    async def create_account(
+    async def create(
         self,
         name: str,
         role: Role | str = Role.USER,
@@ -78,11 +80,11 @@ class AsyncAccounts:
             raise Rejected(f"no account can have the {place} {given[place]!r}: {wrong['msg']}") from error
         return await self._transport.post(self._accounts_url, account, CreatedServiceAccount)
 
-    async def account(self, account: AccountRef) -> ServiceAccount:
+    async def get(self, account: AccountRef) -> ServiceAccount:
         """One account, deleted ones too."""
         return (await self._tagged(account))[0]
 
-    async def list_accounts(
+    async def list(
         self,
         q: str = "",
         *,
@@ -93,18 +95,18 @@ class AsyncAccounts:
 
         Deleted ones are left out, unless ``status`` asks for them.
         """
-        async for page in self.account_pages(q, role=role, status=status):
+        async for page in self.pages(q, role=role, status=status):
             for account in page:
                 yield account
 
-    async def account_pages(
+    async def pages(
         self,
         q: str = "",
         *,
         role: Role | str | None = None,
         status: AccountStatus | str | None = None,
-    ) -> AsyncIterator[list[ServiceAccount]]:
-        """Like ``list_accounts``, in lists as they come from the service."""
+    ) -> AsyncIterator[builtins.list[ServiceAccount]]:
+        """Like ``list``, in lists as they come from the service."""
         wanted = {"q": unicode_text(q), "role": role, "status": status}
         params: dict[str, str | int] = {name: str(value) for name, value in wanted.items() if value}
         params["limit"] = _PAGE_SIZE
@@ -115,7 +117,7 @@ class AsyncAccounts:
                 return
             params["cursor"] = page.next_cursor
 
-    async def update_account(self, account: AccountRef, **changes: Any) -> ServiceAccount:
+    async def update(self, account: AccountRef, **changes: Any) -> ServiceAccount:
         """Changes any of ``description``, ``role``, ``scopes``, ``rate_limit``, ``expires_at``, ``keys``.
 
         None takes away what was said. Whatever an account loses by it ends its tokens. Raises Conflict where
@@ -126,21 +128,21 @@ class AsyncAccounts:
         url = f"{self._accounts_url}/{found.id}"
         return await self._transport.change("PATCH", url, body, ServiceAccount, headers={"If-Match": tag})
 
-    async def suspend_account(self, account: AccountRef) -> ServiceAccount:
+    async def suspend(self, account: AccountRef) -> ServiceAccount:
         """The account gets no tokens, and those that it has are refused everywhere within seconds."""
         return await self._do(account, "suspend")
 
-    async def activate_account(self, account: AccountRef) -> ServiceAccount:
+    async def activate(self, account: AccountRef) -> ServiceAccount:
         """Ends a suspension."""
         return await self._do(account, "activate")
 
-    async def delete_account(self, account: AccountRef) -> None:
-        """Like ``suspend_account``, and it is listed no longer. It keeps its name and documents, and can be
+    async def delete(self, account: AccountRef) -> None:
+        """Like ``suspend``, and it is listed no longer. It keeps its name and documents, and can be
         restored.
         """
         await self._transport.remove(await self._url(account))
 
-    async def restore_account(self, account: AccountRef) -> ServiceAccount:
+    async def restore(self, account: AccountRef) -> ServiceAccount:
         """Takes a deletion back."""
         return await self._do(account, "restore")
 
@@ -158,7 +160,7 @@ class AsyncAccounts:
         """One secret of an account is good no longer."""
         await self._transport.remove(f"{await self._url(account)}/secrets/{_id(secret_id)}")
 
-    async def grants(self, account: AccountRef) -> list[Grant]:
+    async def grants(self, account: AccountRef) -> builtins.list[Grant]:
         """What the account may do with the documents of others."""
         return (await self._transport.get(f"{await self._url(account)}/grants", GrantList)).items
 
@@ -167,23 +169,18 @@ class AsyncAccounts:
 
         Its tokens from then on have it.
         """
-        body = _read(GrantedScopes, {"scopes": list(scopes)})
+        body = _read(GrantedScopes, {"scopes": [*scopes]})
         return await self._transport.change("PUT", await self._grant_url(account, owner), body, Grant)
 
     async def revoke_grant(self, account: AccountRef, owner: AccountRef) -> None:
         """Takes a grant back; the account's tokens end."""
         await self._transport.remove(await self._grant_url(account, owner))
 
-    async def account_trail(self, account: AccountRef, *, limit: int = 100) -> list[AuditRecord]:
+    async def trail(self, account: AccountRef, *, limit: int = 100) -> builtins.list[AuditRecord]:
         """What the audit trail says of an account, the newest first. Needs ``audit:read``."""
         found = (await self._tagged(account))[0]
         params: dict[str, str | int] = {"subject_id": str(found.id), "limit": min(limit, 1000)}
-        url = f"{self.profile.admin_url}/api/v1/audit"
-        return (await self._transport.get(url, AuditPage, params)).items
-
-    @property
-    def _accounts_url(self) -> str:
-        return f"{self.profile.admin_url}/api/v1/service-accounts"
+        return (await self._transport.get(self._audit_url, AuditPage, params)).items
 
     async def _url(self, account: AccountRef) -> str:
         return f"{self._accounts_url}/{await self._id(account)}"
@@ -210,7 +207,7 @@ class AsyncAccounts:
 
     async def _named(self, name: str) -> ServiceAccount:
         for status in (None, AccountStatus.DELETED):
-            async for found in self.list_accounts(name[:_MAX_SEARCH], status=status):
+            async for found in self.list(name[:_MAX_SEARCH], status=status):
                 if name in (found.name, found.client_id):
                     return found
         raise NotFound(f"there is no account {name!r}; 'artstore account list' lists them")

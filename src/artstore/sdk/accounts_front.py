@@ -1,5 +1,6 @@
 """Service accounts, for the synchronous client: a front of ``AsyncAccounts``, which tells at more length."""
 
+import builtins
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
@@ -14,30 +15,24 @@ from artstore.wire.scopes import Role, Scope
 T = TypeVar("T")
 
 
-class _Front(Protocol):
-    """What this needs of the client that it is a part of."""
+class _Run(Protocol):
+    def __call__(self, call: Callable[[], Awaitable[T]], /) -> T: ...
 
-    @property
-    def _client(self) -> AsyncAccounts: ...
 
-    def _run(self, call: Callable[[], Awaitable[T]]) -> T: ...
-
-    def _iterate(self, source: AsyncIterator[T]) -> Iterator[T]: ...
-
-    def account_pages(
-        self,
-        q: str = "",
-        *,
-        role: Role | str | None = None,
-        status: AccountStatus | str | None = None,
-    ) -> Iterator[list[ServiceAccount]]: ...
+class _Iterate(Protocol):
+    def __call__(self, source: AsyncIterator[T], /) -> Iterator[T]: ...
 
 
 class Accounts:
-    """Wherever an account is named, its id, its client id or its name will do."""
+    """``client.accounts`` of a Client: the same methods."""
 
-    def create_account(
-        self: _Front,
+    def __init__(self, accounts: AsyncAccounts, run: _Run, iterate: _Iterate) -> None:
+        self._accounts = accounts
+        self._run = run
+        self._iterate = iterate
+
+    def create(
+        self,
         name: str,
         role: Role | str = Role.USER,
         *,
@@ -52,7 +47,7 @@ class Accounts:
         """
         return self._run(
             partial(
-                self._client.create_account,
+                self._accounts.create,
                 name,
                 role,
                 description=description,
@@ -63,73 +58,73 @@ class Accounts:
             )
         )
 
-    def account(self: _Front, account: AccountRef) -> ServiceAccount:
+    def get(self, account: AccountRef) -> ServiceAccount:
         """One account, deleted ones too."""
-        return self._run(partial(self._client.account, account))
+        return self._run(partial(self._accounts.get, account))
 
-    def list_accounts(
-        self: _Front,
+    def list(
+        self,
         q: str = "",
         *,
         role: Role | str | None = None,
         status: AccountStatus | str | None = None,
     ) -> Iterator[ServiceAccount]:
         """The service accounts, the oldest first; those with ``q`` in name, client id or description."""
-        for page in self.account_pages(q, role=role, status=status):
+        for page in self.pages(q, role=role, status=status):
             yield from page
 
-    def account_pages(
-        self: _Front,
+    def pages(
+        self,
         q: str = "",
         *,
         role: Role | str | None = None,
         status: AccountStatus | str | None = None,
-    ) -> Iterator[list[ServiceAccount]]:
-        """Like ``list_accounts``, in lists as they come from the service."""
-        return self._iterate(self._client.account_pages(q, role=role, status=status))
+    ) -> Iterator[builtins.list[ServiceAccount]]:
+        """Like ``list``, in lists as they come from the service."""
+        return self._iterate(self._accounts.pages(q, role=role, status=status))
 
-    def update_account(self: _Front, account: AccountRef, **changes: Any) -> ServiceAccount:
+    def update(self, account: AccountRef, **changes: Any) -> ServiceAccount:
         """Changes any of ``description``, ``role``, ``scopes``, ``rate_limit``, ``expires_at``, ``keys``."""
-        return self._run(partial(self._client.update_account, account, **changes))
+        return self._run(partial(self._accounts.update, account, **changes))
 
-    def suspend_account(self: _Front, account: AccountRef) -> ServiceAccount:
+    def suspend(self, account: AccountRef) -> ServiceAccount:
         """The account gets no tokens, and those that it has are refused everywhere within seconds."""
-        return self._run(partial(self._client.suspend_account, account))
+        return self._run(partial(self._accounts.suspend, account))
 
-    def activate_account(self: _Front, account: AccountRef) -> ServiceAccount:
+    def activate(self, account: AccountRef) -> ServiceAccount:
         """Ends a suspension."""
-        return self._run(partial(self._client.activate_account, account))
+        return self._run(partial(self._accounts.activate, account))
 
-    def delete_account(self: _Front, account: AccountRef) -> None:
-        """Like ``suspend_account``, and it is listed no longer. It can be restored."""
-        self._run(partial(self._client.delete_account, account))
+    def delete(self, account: AccountRef) -> None:
+        """Like ``suspend``, and it is listed no longer. It can be restored."""
+        self._run(partial(self._accounts.delete, account))
 
-    def restore_account(self: _Front, account: AccountRef) -> ServiceAccount:
+    def restore(self, account: AccountRef) -> ServiceAccount:
         """Takes a deletion back."""
-        return self._run(partial(self._client.restore_account, account))
+        return self._run(partial(self._accounts.restore, account))
 
     def rotate_secret(
-        self: _Front, account: AccountRef, *, overlap_seconds: int | None = None
+        self, account: AccountRef, *, overlap_seconds: int | None = None
     ) -> CreatedServiceAccount:
         """A new secret, shown this once; the old one stays good for a while, or ends at once with 0."""
-        return self._run(partial(self._client.rotate_secret, account, overlap_seconds=overlap_seconds))
+        return self._run(partial(self._accounts.rotate_secret, account, overlap_seconds=overlap_seconds))
 
-    def end_secret(self: _Front, account: AccountRef, secret_id: UUID | str) -> None:
+    def end_secret(self, account: AccountRef, secret_id: UUID | str) -> None:
         """One secret of an account is good no longer."""
-        self._run(partial(self._client.end_secret, account, secret_id))
+        self._run(partial(self._accounts.end_secret, account, secret_id))
 
-    def grants(self: _Front, account: AccountRef) -> list[Grant]:
+    def grants(self, account: AccountRef) -> builtins.list[Grant]:
         """What the account may do with the documents of others."""
-        return self._run(partial(self._client.grants, account))
+        return self._run(partial(self._accounts.grants, account))
 
-    def grant(self: _Front, account: AccountRef, owner: AccountRef, *scopes: Scope | str) -> Grant:
+    def grant(self, account: AccountRef, owner: AccountRef, *scopes: Scope | str) -> Grant:
         """Lets an account read (``files:read``), or also change (``files:write``), another's documents."""
-        return self._run(partial(self._client.grant, account, owner, *scopes))
+        return self._run(partial(self._accounts.grant, account, owner, *scopes))
 
-    def revoke_grant(self: _Front, account: AccountRef, owner: AccountRef) -> None:
+    def revoke_grant(self, account: AccountRef, owner: AccountRef) -> None:
         """Takes a grant back; the account's tokens end."""
-        self._run(partial(self._client.revoke_grant, account, owner))
+        self._run(partial(self._accounts.revoke_grant, account, owner))
 
-    def account_trail(self: _Front, account: AccountRef, *, limit: int = 100) -> list[AuditRecord]:
+    def trail(self, account: AccountRef, *, limit: int = 100) -> builtins.list[AuditRecord]:
         """What the audit trail says of an account, the newest first."""
-        return self._run(partial(self._client.account_trail, account, limit=limit))
+        return self._run(partial(self._accounts.trail, account, limit=limit))

@@ -17,17 +17,22 @@ from artstore.sdk import downloads, uploads
 from artstore.sdk.accounts import AsyncAccounts
 from artstore.sdk.downloads import DocumentStream
 from artstore.sdk.errors import NotFound
+from artstore.sdk.keys import AsyncKeys
 from artstore.sdk.profile import Profile
 from artstore.sdk.progress import Progress
+from artstore.sdk.registry import AsyncRegistry
 from artstore.sdk.retries import Retries
 from artstore.sdk.sources import Content, unicode_text
 from artstore.sdk.tokens import Tokens
 from artstore.sdk.transport import DEFAULT_TIMEOUT, Transport, new_http_client
 from artstore.version import __version__
+from artstore.wire.accounts import CreatedServiceAccount, ServiceAccount
 from artstore.wire.audit import AuditPage, AuditRecord, CheckpointPage, CheckpointRecord
 from artstore.wire.documents import Document, SearchHit, SearchPage
-from artstore.wire.elements import ElementAnnouncement, ElementPage
+from artstore.wire.elements import ElementPage, ListedElement
 from artstore.wire.index import IndexReport
+from artstore.wire.scopes import Role
+from artstore.wire.scrub import ScrubFinding, ScrubFindingPage, ScrubReport, ScrubStatus
 
 PAGE_SIZE = 100
 AUDIT_PAGE_SIZE = 1000
@@ -35,7 +40,7 @@ _ASK_AGAIN_SECONDS = 0.5
 FileId = UUID | str
 
 
-class AsyncClient(AsyncAccounts):
+class AsyncClient:
     """A system of ArtStore, seen by one service account. To be closed, or used as a context manager.
 
     ``profile`` is a Profile, the path of one, or None for the one that ARTSTORE_PROFILE names, else
@@ -54,6 +59,12 @@ class AsyncClient(AsyncAccounts):
         retries = retries or Retries()
         self._http = new_http_client(timeout, user_agent=f"artstore-sdk/{__version__}")
         self._transport = Transport(self._http, Tokens(self._http, self.profile, retries), retries)
+        self.accounts = AsyncAccounts(self._transport, self.profile.admin_url)
+        """Service accounts."""
+        self.keys = AsyncKeys(self._transport, self.profile.admin_url)
+        """The keys that sign access tokens."""
+        self.registry = AsyncRegistry(self._transport, self.profile.admin_url)
+        """What is decided about the storage elements."""
 
     async def upload(
         self,
@@ -147,9 +158,23 @@ class AsyncClient(AsyncAccounts):
         async with downloads.open_stream(self._transport, url, document) as stream:
             yield stream
 
-    async def elements(self) -> list[ElementAnnouncement]:
+    async def create_account(self, name: str, role: Role | str = Role.USER) -> CreatedServiceAccount:
+        """Makes a service account: ``accounts.create``, which can say more about it."""
+        return await self.accounts.create(name, role)
+
+    async def list_accounts(self) -> AsyncIterator[ServiceAccount]:
+        """All service accounts, the oldest first: ``accounts.list``, which can also search."""
+        async for account in self.accounts.list():
+            yield account
+
+    async def account_pages(self) -> AsyncIterator[list[ServiceAccount]]:
+        """Like ``list_accounts``, in lists as they come from the service."""
+        async for page in self.accounts.pages():
+            yield page
+
+    async def elements(self) -> list[ListedElement]:
         """All storage elements with their last known state."""
-        found: list[ElementAnnouncement] = []
+        found: list[ListedElement] = []
         params: dict[str, str | int] = {}
         while True:
             url = f"{self.profile.admin_url}/api/v1/storage-elements"
@@ -181,6 +206,57 @@ class AsyncClient(AsyncAccounts):
         if wait and progress is not None and report.rebuild is not None:
             progress(report.rebuild.documents, report.rebuild.expected)
         return report
+
+    async def scrub(self, element_id: str) -> ScrubReport:
+        """What checking an element found, and how far it is. Raises NotFound for an unknown element."""
+        return await self._transport.get(await self._scrub_url(element_id), ScrubReport)
+
+    async def start_scrub(
+        self, element_id: str, *, restart: bool = False, wait: bool = True, progress: Progress | None = None
+    ) -> ScrubReport:
+        """Has an element check everything that it keeps, while it serves; joins a pass that is under way, and
+        goes on with one that was interrupted, unless it is to ``restart``.
+
+        Returns when the pass is through, or was interrupted and does not go on by itself, or with
+        ``wait=False`` when it has begun. It goes on when waiting for it is given up. ``progress`` is told
+        bytes. Raises NotFound for an unknown element.
+        """
+        url = await self._scrub_url(element_id)
+        report = await self._transport.post(f"{url}?restart=true" if restart else url, None, ScrubReport)
+        number = report.current.number if report.current is not None else None
+        while wait and report.current is not None and report.current.number == number:
+            if report.status is not ScrubStatus.RUNNING and not _goes_on(report):
+                break
+            if progress is not None:
+                progress(report.current.bytes, report.current.total_bytes)
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            report = await self._transport.get(url, ScrubReport)
+        return report
+
+    async def pause_scrub(self, element_id: str) -> ScrubReport:
+        """Has an element read nothing more for checking, until it is asked to, or started again. Raises
+        NotFound for an unknown element.
+        """
+        return await self._transport.post(f"{await self._scrub_url(element_id)}/pause", None, ScrubReport)
+
+    async def scrub_findings(self, element_id: str) -> AsyncIterator[ScrubFinding]:
+        """What the last whole pass and the one under way found wrong, put right or not. Raises NotFound for
+        an unknown element.
+        """
+        async for page in self.scrub_finding_pages(element_id):
+            for finding in page:
+                yield finding
+
+    async def scrub_finding_pages(self, element_id: str) -> AsyncIterator[list[ScrubFinding]]:
+        """Like ``scrub_findings``, in lists as they come from the element."""
+        url = f"{await self._scrub_url(element_id)}/findings"
+        params: dict[str, str | int] = {}
+        while True:
+            page = await self._transport.get(url, ScrubFindingPage, params)
+            yield page.items
+            if page.next_cursor is None:
+                return
+            params = {"cursor": page.next_cursor}
 
     async def audit_pages(
         self, *, order: Literal["newest", "oldest"] = "newest", limit: int | None = None
@@ -228,6 +304,9 @@ class AsyncClient(AsyncAccounts):
     ) -> None:
         await self.close()
 
+    async def _scrub_url(self, element_id: str) -> str:
+        return f"{await self._element_url(element_id)}/api/v1/scrub"
+
     async def _element_url(self, element_id: str) -> str:
         for element in await self.elements():
             if element.element_id == element_id:
@@ -240,3 +319,10 @@ class AsyncClient(AsyncAccounts):
 
     def _file_url(self, file_id: FileId) -> str:
         return f"{self.profile.query_url}/api/v1/files/{quote(str(file_id), safe='', errors='replace')}"
+
+
+def _goes_on(report: ScrubReport) -> bool:
+    """Whether a pass that does not run is tried again, or waits only for the element to have started."""
+    if report.status is not ScrubStatus.INTERRUPTED:
+        return False
+    return report.waits_for is not None or report.schedule.enabled

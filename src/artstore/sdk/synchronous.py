@@ -17,15 +17,20 @@ from artstore.attributes import RetentionPolicy
 from artstore.sdk.accounts_front import Accounts
 from artstore.sdk.asynchronous import AsyncClient, FileId
 from artstore.sdk.downloads import DocumentStream
+from artstore.sdk.keys import Keys
 from artstore.sdk.profile import Profile
 from artstore.sdk.progress import Progress
+from artstore.sdk.registry import Registry
 from artstore.sdk.retries import Retries
 from artstore.sdk.sources import Content
 from artstore.sdk.transport import DEFAULT_TIMEOUT
+from artstore.wire.accounts import CreatedServiceAccount, ServiceAccount
 from artstore.wire.audit import AuditRecord, CheckpointRecord
 from artstore.wire.documents import Document, SearchHit
-from artstore.wire.elements import ElementAnnouncement
+from artstore.wire.elements import ListedElement
 from artstore.wire.index import IndexReport
+from artstore.wire.scopes import Role
+from artstore.wire.scrub import ScrubFinding, ScrubReport
 
 T = TypeVar("T")
 
@@ -50,7 +55,7 @@ class SyncDocumentStream:
         return self._client._run(self._stream.read)
 
 
-class Client(Accounts):
+class Client:
     """A system of ArtStore, seen by one service account. To be closed, or used as a context manager.
 
     ``profile`` is a Profile, the path of one, or None for the one that ARTSTORE_PROFILE names, else
@@ -73,6 +78,12 @@ class Client(Accounts):
         self._portal = self._thread.enter_context(start_blocking_portal("asyncio", name="artstore-client"))
         self._thread.callback(lambda: self._run(self._client.close))
         self._client = AsyncClient(self.profile, timeout=timeout, retries=retries)
+        self.accounts = Accounts(self._client.accounts, self._run, self._iterate)
+        """Service accounts."""
+        self.keys = Keys(self._client.keys, self._run)
+        """The keys that sign access tokens."""
+        self.registry = Registry(self._client.registry, self._run)
+        """What is decided about the storage elements."""
 
     def upload(
         self,
@@ -126,7 +137,19 @@ class Client(Accounts):
         with self._portal.wrap_async_context_manager(self._client.stream(file_id)) as stream:
             yield SyncDocumentStream(stream, self)
 
-    def elements(self) -> list[ElementAnnouncement]:
+    def create_account(self, name: str, role: Role | str = Role.USER) -> CreatedServiceAccount:
+        """Makes a service account: ``accounts.create``, which can say more about it."""
+        return self.accounts.create(name, role)
+
+    def list_accounts(self) -> Iterator[ServiceAccount]:
+        """All service accounts, the oldest first: ``accounts.list``, which can also search."""
+        return self.accounts.list()
+
+    def account_pages(self) -> Iterator[list[ServiceAccount]]:
+        """Like ``list_accounts``, in lists as they come from the service."""
+        return self.accounts.pages()
+
+    def elements(self) -> list[ListedElement]:
         """All storage elements with their last known state."""
         return self._run(self._client.elements)
 
@@ -142,6 +165,34 @@ class Client(Accounts):
         Returns when it is through, or with ``wait=False`` when it has begun.
         """
         return self._run(partial(self._client.rebuild_index, element_id, wait=wait, progress=progress))
+
+    def scrub(self, element_id: str) -> ScrubReport:
+        """What checking an element found, and how far it is. Raises NotFound for an unknown element."""
+        return self._run(partial(self._client.scrub, element_id))
+
+    def start_scrub(
+        self, element_id: str, *, restart: bool = False, wait: bool = True, progress: Progress | None = None
+    ) -> ScrubReport:
+        """Has an element check everything that it keeps, while it serves; joins a pass that is under way.
+
+        Returns when it is through or goes on no more, or with ``wait=False`` when it has begun.
+        """
+        return self._run(
+            partial(self._client.start_scrub, element_id, restart=restart, wait=wait, progress=progress)
+        )
+
+    def pause_scrub(self, element_id: str) -> ScrubReport:
+        """Has an element read nothing more for checking, until it is asked to, or started again."""
+        return self._run(partial(self._client.pause_scrub, element_id))
+
+    def scrub_findings(self, element_id: str) -> Iterator[ScrubFinding]:
+        """What the last whole pass and the one under way found wrong, put right or not."""
+        for page in self.scrub_finding_pages(element_id):
+            yield from page
+
+    def scrub_finding_pages(self, element_id: str) -> Iterator[list[ScrubFinding]]:
+        """Like ``scrub_findings``, in lists as they come from the element."""
+        return self._iterate(self._client.scrub_finding_pages(element_id))
 
     def audit_pages(
         self, *, order: Literal["newest", "oldest"] = "newest", limit: int | None = None

@@ -75,9 +75,16 @@ class Transport:
 
     async def post(self, url: str, body: BaseModel | None, answer: type[Answer]) -> Answer:
         """A POST of JSON, or of nothing; never sent twice, unless the connection was refused."""
-        content = b"" if body is None else body.model_dump_json().encode()
+        return await self._send_json("POST", url, body, answer)
+
+    async def patch(self, url: str, body: BaseModel, answer: type[Answer]) -> Answer:
+        """A PATCH of those members of the body that were set; sent as a POST is."""
+        return await self._send_json("PATCH", url, body, answer)
+
+    async def _send_json(self, method: str, url: str, body: BaseModel | None, answer: type[Answer]) -> Answer:
+        content = b"" if body is None else body.model_dump_json(exclude_unset=True).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
-        async with self.stream("POST", url, headers=headers, content=lambda: content) as response:
+        async with self.stream(method, url, headers=headers, content=lambda: content) as response:
             return await read_answer(response, answer)
 
     @asynccontextmanager

@@ -11,11 +11,13 @@ from redis.exceptions import RedisError
 
 from artstore.engine import Engine, Lsn
 from artstore.kernel.logging import get_logger
+from artstore.storage.element.thresholds import Thresholds
 from artstore.wire.elements import (
     ANNOUNCE_EVERY_SECONDS,
     ANNOUNCEMENT_EXPIRES_SECONDS,
     ELEMENTS_CHANNEL,
     ELEMENTS_KEY,
+    CapacityStatus,
     ElementAnnouncement,
     ElementHealth,
     Mode,
@@ -39,18 +41,28 @@ class Identity:
 
 
 class Announcer:
-    """Announces at once when health or mode changes, soon when the log moved, and at least every 5 seconds.
+    """Announces at once when health, mode, capacity status or what is known to be wrong changes, soon when
+    the log moved, and at least every 5 seconds.
 
-    ``health`` is asked at each look. Redis being away ends nothing: the next announcement tries again.
+    ``health`` and ``open_findings`` are asked at each look. Redis being away ends nothing: the next
+    announcement tries again.
     """
 
     def __init__(
-        self, engine: Engine, redis: Redis, identity: Identity, health: Callable[[], ElementHealth]
+        self,
+        engine: Engine,
+        redis: Redis,
+        identity: Identity,
+        health: Callable[[], ElementHealth],
+        open_findings: Callable[[], int],
+        thresholds: Thresholds,
     ) -> None:
         self._engine = engine
         self._redis = redis
         self._identity = identity
         self._health = health
+        self._open_findings = open_findings
+        self._thresholds = thresholds
 
     def announcement(self) -> ElementAnnouncement:
         """The element as it is now."""
@@ -62,9 +74,11 @@ class Announcer:
             capacity_bytes=capacity.capacity_bytes,
             used_bytes=capacity.used_bytes,
             free_bytes=capacity.free_bytes,
+            capacity_status=self._thresholds.status(capacity),
             documents=capacity.documents,
             last_lsn=self._engine.last_lsn,
             health=self._health(),
+            open_findings=self._open_findings(),
             max_file_bytes=self._identity.max_file_bytes,
             started_at=self._identity.started_at,
             announced_at=datetime.now(UTC),
@@ -93,11 +107,16 @@ class Announcer:
             pipeline.publish(ELEMENTS_CHANNEL, text)
             await pipeline.execute()
 
+    def _state(self) -> tuple[ElementHealth, Mode, CapacityStatus, int]:
+        """What others must know at once when it changes."""
+        status = self._thresholds.status(self._engine.capacity())
+        return self._health(), Mode(self._engine.element.mode), status, self._open_findings()
+
     async def _until_worth_saying(self, said: ElementAnnouncement) -> None:
         loop = asyncio.get_running_loop()
         said_at = loop.time()
         while (age := loop.time() - said_at) < ANNOUNCE_EVERY_SECONDS:
-            if (self._health(), Mode(self._engine.element.mode)) != (said.health, said.mode):
+            if self._state() != (said.health, said.mode, said.capacity_status, said.open_findings):
                 return
             moved = self._engine.last_lsn > said.last_lsn
             if moved and age >= _LSN_TOLD_WITHIN_SECONDS:

@@ -14,23 +14,31 @@ from artstore.kernel.app import create_app as create_service
 from artstore.kernel.app import hot_route
 from artstore.kernel.background import Background
 from artstore.kernel.database import Database
-from artstore.kernel.peers import AdminAudit, RefusalReporter, ServiceToken, http_session
+from artstore.kernel.peers import AdminAudit, KeyFollower, RefusalReporter, ServiceToken, http_session
 from artstore.kernel.problems import problem_response
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.refusals import Refusals
 from artstore.kernel.settings import load
 from artstore.storage.element.endpoints import element_router
 from artstore.storage.element.mode_change import mode_router
+from artstore.storage.element.thresholds import Thresholds
 from artstore.storage.files import operations
 from artstore.storage.files.changes import MAX_PATCH_BYTES, Changes
 from artstore.storage.files.document import Documents
 from artstore.storage.files.download import Downloads
 from artstore.storage.files.listing import Listing, listing_router
 from artstore.storage.files.upload import Uploads
-from artstore.storage.health import FollowerDependency, LogDependency, StoreDependency
+from artstore.storage.health import (
+    CapacityDependency,
+    FollowerDependency,
+    IntegrityDependency,
+    LogDependency,
+    StoreDependency,
+)
 from artstore.storage.index.endpoints import index_router
 from artstore.storage.refusals import REFUSED_CLASSES, refusal_of
 from artstore.storage.running import RunningElement
+from artstore.storage.scrub.endpoints import scrub_router
 from artstore.storage.settings import StorageSettings
 from artstore.version import __version__
 from artstore.wire.scopes import Scope
@@ -50,6 +58,7 @@ def compose(settings: StorageSettings) -> FastAPI:
     redis = connect(settings.redis_url, client_name=name)
     make_blobs = _object_store(settings)
     element = RunningElement(settings, database, redis, make_blobs)
+    keys = JwksClient(settings.admin_url)
     store = StoreDependency(lambda: element.engine, lambda: element.is_open)
     revocations = RevocationList()
     following = RevocationFollower(revocations, redis, settings.admin_url)
@@ -58,6 +67,7 @@ def compose(settings: StorageSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background()
+        background.start("keys", KeyFollower(redis, keys).run)
         try:
             await following.learn_first()
             background.start("revocations", following.run)
@@ -77,21 +87,23 @@ def compose(settings: StorageSettings) -> FastAPI:
         service=SERVICE,
         title=f"ArtStore Storage Element {settings.element_id}",
         version=__version__,
-        verifier=TokenVerifier(JwksClient(settings.admin_url), settings.issuer, revocations),
+        verifier=TokenVerifier(keys, settings.issuer, revocations),
         dependencies=[
             *([store] if make_blobs is not None else []),
             LogDependency(lambda: element.engine),
+            CapacityDependency(lambda: element.engine, settings.thresholds),
             database.dependency(essential=False),
             RedisDependency(redis),
             FollowerDependency("index", lambda: element.index_follower),
             FollowerDependency("events", lambda: element.events_follower),
+            IntegrityDependency(lambda: element.alarm),
             following,
         ],
         lifespan=lifespan,
     )
     for refused in REFUSED_CLASSES:
         app.add_exception_handler(refused, _on_refused)
-    _add_routes(app, element, uploads)
+    _add_routes(app, element, uploads, settings.thresholds)
     return app
 
 
@@ -123,7 +135,7 @@ def _object_store(settings: StorageSettings) -> Callable[[], Blobs] | None:
     return lambda: S3Blobs(options)
 
 
-def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads) -> None:
+def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads, thresholds: Thresholds) -> None:
     documents, downloads, changes = Documents(element), Downloads(element), Changes(element)
     read, write, delete = Scope.FILES_READ, Scope.FILES_WRITE, Scope.FILES_DELETE
     hot: list[tuple[str, Any, list[str], Scope, dict[str, Any]]] = [
@@ -145,9 +157,10 @@ def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads) -> None
         max_body_bytes=MAX_PATCH_BYTES,
     )
     app.include_router(listing_router(Listing(element)))
-    app.include_router(element_router(element))
+    app.include_router(element_router(element, thresholds))
     app.include_router(mode_router(element))
     app.include_router(index_router(element))
+    app.include_router(scrub_router(element))
 
 
 async def _on_refused(request: Request, error: Exception) -> Response:

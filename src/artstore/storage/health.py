@@ -8,18 +8,27 @@ from typing import TypeVar
 
 from artstore.engine import Engine, StoreUnavailable
 from artstore.kernel.dependencies import DependencyDown
+from artstore.storage.element.modes import ALLOWED, Operation
+from artstore.storage.element.thresholds import Thresholds
 from artstore.storage.following import LogFollower
-from artstore.wire.elements import ElementHealth
+from artstore.storage.scrub.alarm import Alarm
+from artstore.wire.elements import CapacityStatus, ElementHealth
 
 _T = TypeVar("_T")
 _FRESH_SECONDS = 2.0
 
 
-def health_of(engine: Engine, followers: Sequence[LogFollower], max_backlog_bytes: int) -> ElementHealth:
-    """Degraded while a follower is not at work, or the log that waits for one is past half its limit."""
+def health_of(
+    engine: Engine, followers: Sequence[LogFollower], max_backlog_bytes: int, alarm: Alarm
+) -> ElementHealth:
+    """Degraded while a follower is not at work, the log that waits for one is past half its limit, or
+    something that the element keeps is damaged.
+    """
     log = engine.status()
     away = any(follower.status.away is not None for follower in followers)
     if away or log.failed is not None or log.bytes > max_backlog_bytes // 2:
+        return ElementHealth.DEGRADED
+    if alarm.reason() is not None:
         return ElementHealth.DEGRADED
     return ElementHealth.OK
 
@@ -50,6 +59,39 @@ class LogDependency:
         failed = _part(self.engine).status().failed
         if failed is not None:
             raise DependencyDown(failed)
+
+
+@dataclass(frozen=True)
+class IntegrityDependency:
+    """What is known to be damaged. The rest is served."""
+
+    alarm: Callable[[], Alarm]
+    name: str = "integrity"
+    essential: bool = False
+
+    async def check(self) -> None:
+        reason = _part(self.alarm).reason()
+        if reason is not None:
+            raise DependencyDown(reason)
+
+
+@dataclass(frozen=True)
+class CapacityDependency:
+    """Room for documents. One that takes some is degraded while it is full."""
+
+    engine: Callable[[], Engine]
+    thresholds: Thresholds
+    name: str = "capacity"
+    essential: bool = False
+
+    async def check(self) -> str | None:
+        engine = _part(self.engine)
+        room = engine.capacity()
+        status = self.thresholds.status(room)
+        told = f"{status}: {room.free_bytes} of {room.capacity_bytes} bytes are free"
+        if status is CapacityStatus.FULL and Operation.CREATE in ALLOWED[engine.element.mode]:
+            raise DependencyDown(told)
+        return told if status is not CapacityStatus.OK else None
 
 
 class StoreDependency:

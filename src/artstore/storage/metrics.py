@@ -1,14 +1,18 @@
 """What a storage element counts (``GET /metrics``)."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from prometheus_client import Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from artstore.engine import Engine
+from artstore.engine.scrub import Scrub, Severity
+from artstore.storage.element.thresholds import Thresholds
 from artstore.storage.following import LogFollower
 from artstore.storage.index.rebuild import Rebuild
+from artstore.wire.elements import CapacityStatus
 
 UPLOADS = Counter(
     "artstore_storage_uploads",
@@ -26,15 +30,29 @@ OFFLINE = Counter(
 )
 BYTES_IN = Counter("artstore_storage_stored_bytes", "Bytes of documents that were stored")
 BYTES_OUT = Counter("artstore_storage_sent_bytes", "Bytes of documents that were sent")
+SCRUB_FINDINGS = Counter(
+    "artstore_storage_scrub_findings",
+    "What the scrub found wrong, by the rule that is broken, and whether it put it right",
+    ("code", "repaired"),
+)
 
 
 class ElementCollector(Collector):
     """Reads the state of the element when it is asked for, so that nobody has to keep gauges up to date."""
 
-    def __init__(self, engine: Engine, followers: Iterable[LogFollower], rebuild: Rebuild) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        followers: Iterable[LogFollower],
+        rebuild: Rebuild,
+        scrub: Scrub,
+        thresholds: Thresholds = Thresholds(),  # noqa: B008 - it never changes
+    ) -> None:
         self._engine = engine
         self._followers = tuple(followers)
         self._rebuild = rebuild
+        self._scrub = scrub
+        self._thresholds = thresholds
 
     def describe(self) -> Iterable[Metric]:
         return ()  # registering asks for names; the state is not to be read for that
@@ -46,6 +64,18 @@ class ElementCollector(Collector):
         yield _gauge("used_bytes", "Bytes that documents and their attributes take", capacity.used_bytes)
         yield _gauge("reserved_bytes", "Bytes reserved for uploads under way", capacity.reserved_bytes)
         yield _gauge("free_bytes", "Bytes that a new document can still take", capacity.free_bytes)
+        level = GaugeMetricFamily(
+            "artstore_storage_capacity_status", "1 for the status that the room has now", labels=["status"]
+        )
+        now = self._thresholds.status(capacity)
+        for each in CapacityStatus:
+            level.add_metric([each], each is now)
+        yield level
+        yield _gauge(
+            "upload_memory_bytes",
+            "Bytes of documents on their way in that are in memory",
+            self._engine.body_memory.held_bytes,
+        )
         yield _gauge("documents", "Documents in the element", capacity.documents)
         yield _gauge("log_last_lsn", "The newest durable change", status.last_lsn)
         yield _gauge("log_segments", "Segments of the log on disk", status.segments)
@@ -72,7 +102,40 @@ class ElementCollector(Collector):
         for outside in self._followers:
             away.add_metric([outside.name], outside.status.away is not None)
         yield away
+        yield from self._of_scrub()
+
+    def _of_scrub(self) -> Iterable[Metric]:
+        progress, last = self._scrub.progress(), self._scrub.last_result()
+        yield _gauge("scrub_running", "1 while the scrub reads", progress.running)
+        yield _gauge("scrub_documents", "Documents that the pass under way has read", progress.documents)
+        yield _gauge("scrub_bytes", "Bytes that the pass under way has read", progress.bytes)
+        open_findings = GaugeMetricFamily(
+            "artstore_storage_scrub_open_findings",
+            "What is wrong now, as far as the scrub found it",
+            labels=["severity"],
+        )
+        severities = [finding.severity for finding in self._scrub.open_findings()]
+        for severity in Severity:
+            open_findings.add_metric([severity], severities.count(severity))
+        yield open_findings
+        yield _gauge(
+            "damaged_documents", "Documents that are damaged and not served", len(self._engine.damage)
+        )
+        yield _moment(
+            "oldest_verified_timestamp_seconds",
+            "When the document was last verified that waits longest; 0 where there are none",
+            self._scrub.oldest_verified(),
+        )
+        yield _moment(
+            "scrub_ended_timestamp_seconds",
+            "When the last whole pass of the scrub ended; 0 before the first",
+            last.ended_at if last is not None else None,
+        )
 
 
 def _gauge(name: str, help_text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"artstore_storage_{name}", help_text, value)
+
+
+def _moment(name: str, help_text: str, at: datetime | None) -> GaugeMetricFamily:
+    return _gauge(name, help_text, at.timestamp() if at is not None else 0)

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +39,10 @@ from artstore.storage.index.repository import IndexRepository
 from artstore.storage.index.tables import SCHEMA, index_tables
 from artstore.storage.index.writer import IndexWriter
 from artstore.storage.metrics import ElementCollector
+from artstore.storage.scrub.alarm import Alarm, tell
+from artstore.storage.scrub.index_rows import IndexOfElement
+from artstore.storage.scrub.schedule import Schedule
+from artstore.storage.scrub.scrubbing import Scrubbing
 from artstore.storage.settings import StorageSettings
 
 _LOCATE_SECONDS = 1.0
@@ -60,6 +64,8 @@ class _Parts:
     beyond_index: BeyondIndex
     index_follower: LogFollower
     events_follower: LogFollower
+    scrubbing: Scrubbing
+    alarm: Alarm
     collector: ElementCollector
 
 
@@ -118,6 +124,14 @@ class RunningElement:
         return self._opened().events_follower
 
     @property
+    def scrubbing(self) -> Scrubbing:
+        return self._opened().scrubbing
+
+    @property
+    def alarm(self) -> Alarm:
+        return self._opened().alarm
+
+    @property
     def followers(self) -> Sequence[LogFollower]:
         return (self.index_follower, self.events_follower)
 
@@ -172,6 +186,7 @@ class RunningElement:
         for follower in self.followers:
             self._background.start(follower.name, follower.run)
         self._background.start("index rebuild", parts.rebuild.run)
+        self._background.start("scrub", parts.scrubbing.run)
         self._background.start("announce", parts.announcer.run)
 
     async def _open_engine(self) -> Engine:
@@ -185,6 +200,7 @@ class RunningElement:
             inline_limit=settings.inline_limit,
             max_file_bytes=settings.max_file_bytes,
             max_backlog_bytes=settings.max_backlog_bytes,
+            upload_memory_bytes=settings.upload_memory_bytes,
             followers=(IndexTarget.name, EventsTarget.name),
             close_seconds=CLOSE_SECONDS / 2,
             take_over=settings.s3_take_over,
@@ -218,11 +234,31 @@ class RunningElement:
         identity = Identity(
             url=settings.public_url, max_file_bytes=settings.max_file_bytes, started_at=datetime.now(UTC)
         )
-        health = partial(health_of, engine, followers, settings.max_backlog_bytes)
-        announcer = Announcer(engine, self._redis, identity, health)
-        collector = ElementCollector(engine, followers, rebuild)
+        scrubbing, alarm = self._compose_scrub(engine, followers[0])
+        health = partial(health_of, engine, followers, settings.max_backlog_bytes, alarm)
+        announcer = Announcer(
+            engine,
+            self._redis,
+            identity,
+            health,
+            lambda: len(alarm.open_findings()),
+            settings.thresholds,
+        )
+        collector = ElementCollector(engine, followers, rebuild, scrubbing.scrub, settings.thresholds)
+        beyond_index = BeyondIndex(engine, followers[0])
         REGISTRY.register(collector)
-        return _Parts(engine, announcer, rebuild, BeyondIndex(engine, followers[0]), *followers, collector)
+        return _Parts(engine, announcer, rebuild, beyond_index, *followers, scrubbing, alarm, collector)
+
+    def _compose_scrub(self, engine: Engine, index_follower: LogFollower) -> tuple[Scrubbing, Alarm]:
+        settings = self._settings
+        scrub = engine.scrub(
+            bytes_per_second=settings.scrub_bytes_per_second,
+            index=IndexOfElement(engine, self.index, index_follower),
+            told=tell,
+        )
+        within = timedelta(days=settings.scrub_days)
+        schedule = Schedule(settings.scrub_enabled, within, settings.scrub_bytes_per_second)
+        return Scrubbing(engine, scrub, schedule), Alarm(engine, scrub)
 
     async def _locate(self, file_id: FileId) -> str | None:
         """For the engine, which does without it: whatever makes this slow must not make a download slow."""

@@ -6,11 +6,15 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from artstore.engine.scrub import DEFAULT_BYTES_PER_SECOND
+from artstore.storage.element.thresholds import Threshold, Thresholds
 from artstore.storage.index.prefix import check_prefix, prefix_of
 from artstore.storage.object_store import ObjectStoreSettings
 from artstore.wire.elements import Mode
 
 GIB = 1024**3
+_Percent = Annotated[float, Field(ge=0, le=100)]
+_Bytes = Annotated[int, Field(ge=0)]
 
 
 class StorageSettings(ObjectStoreSettings):
@@ -51,8 +55,47 @@ class StorageSettings(ObjectStoreSettings):
     max_backlog_bytes: Annotated[int, Field(gt=0)] = GIB
     """Most log that may wait for a follower (database or Redis away for long). Beyond it uploads are refused
     with 503 until it is caught up, so that the log never fills the disk. Reads go on."""
+    warning_free_percent: _Percent = 10
+    """Of ``capacity_bytes``, or of what the disk has for documents."""
+    warning_free_bytes: _Bytes = GIB
+    """Free room below the larger of these two is a warning; so for the others. A warning and ``critical`` are
+    shown only; into an element that is ``full`` the Ingester places nothing more. The room that an element
+    keeps free of its disk for itself counts as free for none of them."""
+    critical_free_percent: _Percent = 5
+    critical_free_bytes: _Bytes = GIB // 4
+    full_free_percent: _Percent = 1
+    full_free_bytes: _Bytes = 64 * 1024
+    upload_memory_bytes: Annotated[int, Field(ge=0)] = 16 * 1024**2
+    """Most that the documents of all uploads under way together take of memory. Beyond it each writes what it
+    has before it reads on, and small ones cost a flush of their own. 0 gathers nothing: slow."""
     idle_seconds: Annotated[float, Field(gt=0)] = 30.0
     """An upload that sends nothing for so long is cut off with 408, and its room is given back."""
+    scrub_enabled: bool = True
+    """Whether the element reads and checks everything that it keeps by itself, again and again. Switched off,
+    it does so only when asked, and does not go on by itself with what a restart interrupted."""
+    scrub_days: Annotated[float, Field(gt=0, le=36500)] = 30.0
+    """Within so many days every document is read again and compared with its checksum. Few days keep the
+    disk busy all the time; many leave damage unseen for long, perhaps longer than backups are kept."""
+    scrub_bytes_per_second: Annotated[int, Field(ge=64 * 1024)] = DEFAULT_BYTES_PER_SECOND
+    """Most that this reading takes of the disk. Too little to be through in ``scrub_days`` is said in the log
+    and at ``/api/v1/scrub``; a number beyond what the disk can do sets no limit, and slows others down."""
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return Thresholds(
+            warning=Threshold(self.warning_free_percent, self.warning_free_bytes),
+            critical=Threshold(self.critical_free_percent, self.critical_free_bytes),
+            full=Threshold(self.full_free_percent, self.full_free_bytes),
+        )
+
+    @model_validator(mode="after")
+    def _with_thresholds_in_order(self) -> Self:
+        if (wrong := self.thresholds.first_out_of_order()) is not None:
+            raise ValueError(
+                f"{wrong.upper()}_FREE_PERCENT and {wrong.upper()}_FREE_BYTES must not exceed those of the"
+                " threshold before it: WARNING, CRITICAL, FULL"
+            )
+        return self
 
     @model_validator(mode="after")
     def _with_prefix(self) -> Self:

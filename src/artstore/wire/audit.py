@@ -27,8 +27,16 @@ class Action(StrEnum):
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
     """By somebody else than the account that it was given to."""
     KEY_CREATED = "key.created"
+    KEY_ROTATED = "key.rotated"
+    """A key was made that follows another; ``details`` says which."""
+    KEY_REVOKED = "key.revoked"
     ELEMENT_REGISTERED = "element.registered"
     ELEMENT_MODE_CHANGED = "element.mode_changed"
+    ELEMENT_CHANGED = "element.changed"
+    """What the registry says of it; ``details`` has the old and the new."""
+    ELEMENT_DRAINED = "element.drained"
+    ELEMENT_ACTIVATED = "element.activated"
+    ELEMENT_RETIRED = "element.retired"
     ACCESS_REFUSED = "access.refused"
     """Requests of one account or address in one minute; ``details`` says how many."""
 

@@ -13,6 +13,8 @@ class Scope(StrEnum):
     ELEMENTS_WRITE = "elements:write"
     ACCOUNTS_READ = "accounts:read"
     ACCOUNTS_WRITE = "accounts:write"
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
     AUDIT_READ = "audit:read"
     AUDIT_REPORT = "audit:report"
     """To report refused accesses: of the account of the services alone, and of no role."""
@@ -32,11 +34,25 @@ SERVICES_SCOPES = frozenset({Scope.AUDIT_REPORT})
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope) - SERVICES_SCOPES,
     Role.OPERATOR: frozenset(
-        {Scope.FILES_READ, Scope.FILES_ALL, Scope.ELEMENTS_READ, Scope.ELEMENTS_WRITE, Scope.ACCOUNTS_READ}
+        {
+            Scope.FILES_READ,
+            Scope.FILES_ALL,
+            Scope.ELEMENTS_READ,
+            Scope.ELEMENTS_WRITE,
+            Scope.ACCOUNTS_READ,
+            Scope.KEYS_READ,
+        }
     ),
     Role.USER: frozenset({Scope.FILES_READ, Scope.FILES_WRITE, Scope.FILES_DELETE}),
     Role.AUDITOR: frozenset(
-        {Scope.FILES_READ, Scope.FILES_ALL, Scope.ELEMENTS_READ, Scope.ACCOUNTS_READ, Scope.AUDIT_READ}
+        {
+            Scope.FILES_READ,
+            Scope.FILES_ALL,
+            Scope.ELEMENTS_READ,
+            Scope.ACCOUNTS_READ,
+            Scope.KEYS_READ,
+            Scope.AUDIT_READ,
+        }
     ),
     Role.READONLY: frozenset({Scope.FILES_READ, Scope.FILES_ALL}),
 }

@@ -8,11 +8,9 @@ import pytest
 
 from artstore.engine.blobs import Blobs, LocalBlobs
 from artstore.engine.blobs.s3 import S3Blobs
-from tests.support.swift import Swift, swift
+from tests.support.swift import Swift
 
-__all__ = ["swift"]
-
-KINDS = [pytest.param("local"), pytest.param("s3", marks=pytest.mark.xdist_group("swift"))]
+KINDS = ["local", "s3"]
 
 
 @pytest.fixture(params=KINDS)

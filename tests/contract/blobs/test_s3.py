@@ -16,8 +16,6 @@ from artstore.engine.blobs.s3_options import S3Options
 from artstore.engine.errors import StoreRefuses, StoreUnavailable
 from tests.support.swift import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Swift
 
-pytestmark = pytest.mark.xdist_group("swift")
-
 PATH = "files/2026/11/23/12/a note.txt"
 LARGE = 11_000_000
 

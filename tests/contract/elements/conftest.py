@@ -16,9 +16,7 @@ from artstore.engine.blobs.s3_options import S3Options
 from artstore.engine.verify import verify
 from tests.support.blobs import FaultyBlobs
 from tests.support.engines import options_of
-from tests.support.swift import Swift, swift
-
-__all__ = ["swift"]
+from tests.support.swift import Swift
 
 OpenElement = Callable[..., Awaitable[Engine]]
 """Opens the test's element on its storage, with options of its own."""
@@ -41,7 +39,7 @@ def s3(swift: Swift, bucket: str) -> S3Options:
     return swift.options(bucket, prefix=f"el-{secrets.token_hex(4)}", retries=1, read_seconds=5.0)
 
 
-@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.xdist_group("swift"))])
+@pytest.fixture(params=["local", "s3"])
 def make_blobs(request: pytest.FixtureRequest, root: Path) -> Callable[[], Blobs]:
     """Every start of an element has a storage of its own, on the same place."""
     if request.param == "local":

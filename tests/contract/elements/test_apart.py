@@ -26,8 +26,6 @@ from tests.support.engines import fetch, options_of, store
 from tests.support.swift import STRANGER_KEY_ID, STRANGER_SECRET, Swift
 from tests.support.system import eventually
 
-pytestmark = pytest.mark.xdist_group("swift")
-
 Open = Callable[..., Awaitable[Engine]]
 
 

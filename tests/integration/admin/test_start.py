@@ -1,5 +1,6 @@
 """What a start of Admin makes, adapts and refuses; and what works while others are away."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,14 @@ from artstore.launcher.errors import CannotStart
 from artstore.launcher.postgres import EmbeddedPostgres
 
 from .conftest import ACCOUNTS_PATH, AUDIT_PATH, Admin, Backends, StartAdmin, same_accounts
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    """A server of this test alone, which may kill it and must find all that was committed."""
+    server = EmbeddedPostgres(tmp_path / "postgres", durable=True)
+    yield server
+    server.stop()
 
 
 class TestConfiguredAccounts:
@@ -103,11 +112,12 @@ class TestDependenciesAway:
         admin = start_admin(backends)
         assert admin.http.get(ACCOUNTS_PATH, headers=admin.headers()).status_code == 200
 
-    def test_postgres(self, start_admin: StartAdmin, backends: Backends, tmp_path: Path) -> None:
-        with_own = EmbeddedPostgres(tmp_path / "postgres")  # durable, as it is killed
-        admin = start_admin(Backends(with_own.start(), backends.redis))
+    def test_postgres(
+        self, start_admin: StartAdmin, own_postgres: EmbeddedPostgres, backends: Backends
+    ) -> None:
+        admin = start_admin(Backends(own_postgres.start(), backends.redis))
         token = {"Authorization": f"Bearer {admin.token()}"}
-        with_own.kill()
+        own_postgres.kill()
         for answer in (admin.ask_token(admin.initial), admin.http.get(ACCOUNTS_PATH, headers=token)):
             assert answer.status_code == 503
             assert answer.json()["type"] == "urn:artstore:problem:dependency-unavailable"
@@ -115,6 +125,5 @@ class TestDependenciesAway:
         assert admin.http.get("/health/ready").status_code == 503
         assert admin.http.get("/health/live").status_code == 200
         assert len(admin.http.get("/.well-known/jwks.json").json()["keys"]) == 1
-        with_own.start()
+        own_postgres.start()
         assert admin.ask_token(admin.initial).status_code == 200
-        with_own.stop()

@@ -12,6 +12,7 @@ from artstore.wire.elements import (
     ANNOUNCEMENT_EXPIRES_SECONDS,
     ELEMENTS_CHANNEL,
     ELEMENTS_KEY,
+    CapacityStatus,
     ElementAnnouncement,
     ElementHealth,
     Mode,
@@ -59,6 +60,7 @@ def _announcement(element_id: str, **changes: Any) -> ElementAnnouncement:
 
 
 def listed(admin: Admin) -> dict[str, ElementAnnouncement]:
+    """What is announced, without what was decided."""
     answer = admin.http.get(ELEMENTS_PATH, headers=admin.headers(admin.services))
     assert answer.status_code == 200, answer.text
     items = [ElementAnnouncement.model_validate(item) for item in answer.json()["items"]]
@@ -76,10 +78,16 @@ class TestRegistry:
     def test_announced_element_is_listed_and_follows_its_changes(
         self, start_admin: StartAdmin, backends: Backends, announce: Announce
     ) -> None:
-        first = announce("edit-01")
         admin = start_admin(backends)
+        first = announce("edit-01")
         wait_until(lambda: listed(admin).get("edit-01") == first)
-        changed = announce("edit-01", mode=Mode.RO, free_bytes=0, health=ElementHealth.DEGRADED)
+        changed = announce(
+            "edit-01",
+            mode=Mode.RO,
+            free_bytes=0,
+            capacity_status=CapacityStatus.FULL,
+            health=ElementHealth.DEGRADED,
+        )
         wait_until(lambda: listed(admin)["edit-01"] == changed)
         one = admin.http.get(f"{ELEMENTS_PATH}/edit-01", headers=admin.headers())
         assert ElementAnnouncement.model_validate(one.json()) == changed
@@ -104,8 +112,8 @@ class TestRegistry:
     def test_older_announcement_does_not_replace_a_newer(
         self, start_admin: StartAdmin, backends: Backends, announce: Announce
     ) -> None:
-        newer = announce("edit-01")
         admin = start_admin(backends)
+        newer = announce("edit-01")
         wait_until(lambda: listed(admin).get("edit-01") == newer)
         admin.service.stop()
         announce("edit-01", announced_at=datetime(2020, 1, 1, tzinfo=UTC), mode=Mode.RO)
@@ -137,9 +145,9 @@ class TestRegistry:
 class TestHttp:
     def test_pages(self, start_admin: StartAdmin, backends: Backends, announce: Announce) -> None:
         ids = [f"element-{number}" for number in range(5)]
+        admin = start_admin(backends)
         for element_id in reversed(ids):
             announce(element_id)
-        admin = start_admin(backends)
         wait_until(lambda: list(listed(admin)) == ids)
         seen, cursor = [], None
         while True:

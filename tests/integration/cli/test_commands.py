@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,14 @@ def store(profile: Path, path: Path, *options: str) -> dict[str, Any]:
 def note(tmp_path: Path) -> Path:
     path = tmp_path / "заметка о печи.txt"
     path.write_text("the kiln is hot\n", encoding="utf-8")
+    return path
+
+
+def wait_for(found: Callable[[], Path | None]) -> Path:
+    """What appears in a while."""
+    until = time.monotonic() + 30
+    while (path := found()) is None:
+        assert time.monotonic() < until, "it does not appear"
     return path
 
 
@@ -265,6 +274,38 @@ class TestElements:
         assert listed["edit-01"]["mode"] == "edit"
         assert listed["rw-01"]["health"] == "ok"
         assert "rw-01\trw" in Run(profile, "elements").text
+        assert f"\t{listed['rw-01']['capacity_status']}\t" in Run(profile, "elements").text
+
+    def test_decided_about(self, profile: Path) -> None:
+        told = Run(profile, "elements", "set", "edit-01", "--priority", "7", "--label", "site=north").text
+        assert "priority        7\n" in told
+        assert "labels          site=north\n" in told
+        set_ = ("elements", "set", "edit-01")
+        run = Run(profile, *set_, "--limit-bytes", "5000", "--retention-until", "2046-12-31", "--json")
+        decided = run.results[0]["registration"]
+        assert (decided["limit_bytes"], decided["retention_until"]) == (5000, "2046-12-31T00:00:00Z")
+        text = Run(profile, *set_, "--limit-bytes", "none", "--retention-until", "none").text
+        assert "keep until      open\n" in text
+        assert Run(profile, *set_).code == 2
+        assert Run(profile, *set_, "--label", "north").code == 2
+        assert Run(profile, *set_, "--limit-bytes", "much").code == 7
+        assert Run(profile, "elements", "drain", "edit-99").code == 4
+
+    def test_drained_and_back(self, profile: Path) -> None:
+        assert "state           draining\n" in Run(profile, "elements", "drain", "edit-01").text
+        assert Run(profile, "elements", "drain", "edit-01").code == 0
+        assert "draining" in Run(profile, "elements").text
+        assert "state           active\n" in Run(profile, "elements", "activate", "edit-01").text
+        assert Run(profile, "elements", "retire", "edit-01").code == 7
+        [statistics] = Run(profile, "elements", "statistics", "--json").results
+        assert statistics["by_state"]["active"] == statistics["total"]["elements"] == 2
+        assert Run(profile, "elements", "statistics").text.splitlines()[-1].startswith("all\t2\t")
+
+    def test_registered(self, system: System, profile: Path) -> None:
+        run = Run(profile, "elements", "register", system.url("rw-01"), "--json")
+        assert run.results[0]["element_id"] == "rw-01"
+        assert Run(profile, "elements", "register", system.url("query")).code == 7
+        assert Run(profile, "elements", "register", "http://127.0.0.1:9").code == 6
 
     def test_verify(self, system: System, profile: Path, note: Path) -> None:
         store(profile, note)
@@ -286,6 +327,18 @@ class TestElements:
             system.parts["rw-01"].start()
 
 
+class TestKeys:
+    def test_rotated_and_revoked(self, profile: Path) -> None:
+        [first] = Run(profile, "key", "list", "--json").results
+        new = Run(profile, "key", "rotate", "--json").results[0]["kid"]
+        assert new in Run(profile, "key", "rotate").text
+        states = {key["kid"]: key["state"] for key in Run(profile, "key", "list", "--json").results}
+        assert states.keys() == {first["kid"], new}
+        assert new in Run(profile, "key", "revoke", new).text
+        assert "revoked" in Run(profile, "key", "list").text
+        assert Run(profile, "key", "revoke", "nothing").code == 4
+
+
 class TestRebuild:
     def test_says_what_it_did(self, profile: Path, note: Path) -> None:
         store(profile, note)
@@ -303,3 +356,49 @@ class TestRebuild:
         run = Run(profile, "storage", "rebuild", "rw-99")
         assert run.code == 4
         assert "artstore elements" in run.errors
+
+
+class TestScrub:
+    def test_a_sound_element(self, profile: Path, note: Path) -> None:
+        store(profile, note)
+        assert Run(profile, "storage", "scrub", "rw-01").text.endswith(": sound\n")
+        (report,) = Run(profile, "storage", "scrub", "rw-01", "--json").results
+        assert (report["element_id"], report["status"], report["open_findings"]) == ("rw-01", "idle", 0)
+        assert report["last"]["documents"] >= 1
+        assert report["findings"] == []
+        (again,) = Run(profile, "storage", "scrub", "rw-01", "--status", "--json").results
+        assert again["last"] == report["last"]
+
+    def test_damage_is_told_and_is_the_exit_code(self, system: System, profile: Path, tmp_path: Path) -> None:
+        large = tmp_path / "large.bin"
+        large.write_bytes(os.urandom(200_000))
+        document = store(profile, large)
+        found = f"*{document['file_id']}.bin"
+        path = wait_for(lambda: next(system.folder.element_root("rw-01").rglob(found), None))
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        try:
+            run = Run(profile, "storage", "scrub", "rw-01")
+            assert run.code == 1
+            text = run.bytes.decode()
+            assert f"D003 error  {path.relative_to(system.folder.element_root('rw-01'))}\n" in text
+            assert text.endswith("1 findings are open\n")
+            assert "degraded, 1 finding" in Run(profile, "elements").text
+            status = Run(profile, "storage", "scrub", "rw-01", "--status", "--json")
+            assert (status.code, [item["code"] for item in status.results[0]["findings"]]) == (1, ["D003"])
+        finally:
+            path.write_bytes(whole)
+        assert Run(profile, "storage", "scrub", "rw-01", "--restart").code == 0
+
+    def test_without_waiting_and_paused(self, profile: Path) -> None:
+        (report,) = Run(profile, "storage", "scrub", "rw-01", "--no-wait", "--json").results
+        assert report["current"]["number"] >= 1
+        run = Run(profile, "storage", "scrub", "rw-01", "--pause", "--json")
+        assert (run.code, run.results[0]["status"]) == (0, "paused")
+        assert Run(profile, "storage", "scrub", "rw-01").text.endswith(": sound\n")
+
+    def test_what_cannot_be_asked(self, profile: Path) -> None:
+        run = Run(profile, "storage", "scrub", "rw-99")
+        assert run.code == 4
+        assert "artstore elements" in run.errors
+        assert Run(profile, "storage", "scrub", "rw-01", "--pause", "--restart").code == 2

@@ -28,7 +28,7 @@ SERVICES = ["admin", "edit-01", "rw-01", "ingester", "query"]
 
 
 class Up:
-    """An `artstore up` of its own, as a child process."""
+    """An `artstore up` of its own, as a child process; killed at the end of the ``with`` if it still runs."""
 
     def __init__(self, data: Path, *options: str) -> None:
         self.data = data
@@ -45,6 +45,13 @@ class Up:
         assert line, self.process.communicate()[1]
         answer: dict[str, object] = json.loads(line)
         return answer
+
+    def __enter__(self) -> "Up":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.end(signal.SIGKILL)
 
     def end(self, number: signal.Signals) -> tuple[int, str]:
         self.process.send_signal(number)
@@ -83,11 +90,9 @@ def options(ports: dict[str, int]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def running(data: Path, options: list[str]) -> Iterator[Up]:
-    up = Up(data, *options)
-    up.ready()
-    yield up
-    if up.process.poll() is None:
-        up.end(signal.SIGKILL)
+    with Up(data, *options) as up:
+        up.ready()
+        yield up
 
 
 class TestRunning:
@@ -135,16 +140,16 @@ class TestRunning:
             assert ("artstore_admin_key_passphrase" in files) == (name == "admin")
 
     def test_a_second_one_in_the_same_folder_is_refused(self, running: Up) -> None:
-        second = Up(running.data)
-        _, errors = second.process.communicate(timeout=60)
+        with Up(running.data) as second:
+            _, errors = second.process.communicate(timeout=60)
         assert second.process.returncode == 3
         assert "in use by another" in errors
 
     def test_a_given_port_that_is_taken_is_refused(
         self, running: Up, ports: dict[str, int], tmp_path: Path
     ) -> None:
-        other = Up(tmp_path / "other", f"--query-port={ports['query']}")
-        _, errors = other.process.communicate(timeout=60)
+        with Up(tmp_path / "other", f"--query-port={ports['query']}") as other:
+            _, errors = other.process.communicate(timeout=60)
         assert other.process.returncode == 3
         assert f"port {ports['query']} of 127.0.0.1 is in use" in errors
         assert "Traceback" not in errors
@@ -162,41 +167,40 @@ class TestEnding:
         self, data: Path, options: list[str], running: Up
     ) -> None:
         running.end(signal.SIGKILL)
-        again = Up(data, *options)
-        again.ready()
-        with Client(data / "profile.json") as client:
-            assert [hit.original_filename for hit in client.search("kept")] == ["kept.txt"]
-        code, errors = again.end(signal.SIGINT)
+        with Up(data, *options) as again:
+            again.ready()
+            with Client(data / "profile.json") as client:
+                assert [hit.original_filename for hit in client.search("kept")] == ["kept.txt"]
+            code, errors = again.end(signal.SIGINT)
         assert code == 0, errors
         assert again.left() == set()
 
     def test_killed_for_good_it_leaves_nobody_behind(self, data: Path, options: list[str]) -> None:
-        up = Up(data, *options)
-        up.ready()
-        up.end(signal.SIGKILL)
+        with Up(data, *options) as up:
+            up.ready()
         deadline = time.monotonic() + 30
         while left := up.left():
             assert time.monotonic() < deadline, left
             time.sleep(0.05)  # no event tells that a process of another parent is gone
 
     def test_twice_interrupted_it_kills(self, data: Path, options: list[str]) -> None:
-        up = Up(data, *options)
-        up.ready()
-        assert up.process.stderr is not None
-        up.process.send_signal(signal.SIGINT)
-        assert "stopping" in up.process.stderr.readline()
-        up.process.send_signal(signal.SIGINT)
-        _, errors = up.process.communicate(timeout=30)
+        with Up(data, *options) as up:
+            up.ready()
+            assert up.process.stderr is not None
+            up.process.send_signal(signal.SIGINT)
+            assert "stopping" in up.process.stderr.readline()
+            up.process.send_signal(signal.SIGINT)
+            _, errors = up.process.communicate(timeout=30)
         assert "killing" in errors
         assert up.process.returncode == 130
         assert up.left() == set()
 
     def test_interrupted_in_the_middle_of_a_start(self, data: Path, options: list[str]) -> None:
-        up = Up(data, *options)
-        while not set(processes_in(data / "run" / "admin", None)):
-            assert up.process.poll() is None
-            time.sleep(0.01)  # the start is what is interrupted, so nothing tells of it
-        code, errors = up.end(signal.SIGTERM)
+        with Up(data, *options) as up:
+            while not set(processes_in(data / "run" / "admin", None)):
+                assert up.process.poll() is None
+                time.sleep(0.01)  # the start is what is interrupted, so nothing tells of it
+            code, errors = up.end(signal.SIGTERM)
         assert code == 0, errors
         assert up.left() == set()
 

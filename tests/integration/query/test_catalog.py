@@ -88,7 +88,9 @@ async def test_forget_leaves_other_elements(catalog: Catalog, database: Database
         element.change(EventKind.PUT, IDS[0])
         await catalog.take_page(element.element_id, NOTHING_KNOWN, element.page(NOTHING_KNOWN, None, 10))
     await catalog.forget("a")
-    assert await catalog.positions() == {"a": NOTHING_KNOWN, "b": 1}
+    positions = await catalog.positions()
+    assert positions["b"] == 1
+    assert positions["a"] < 0
     assert await documents(database, "a") == {}
     assert await documents(database, "b") == elements[1].documents()
     async with database.read() as db:

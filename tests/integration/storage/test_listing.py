@@ -125,7 +125,13 @@ class TestFilters:
         local = (at + timedelta(hours=5, minutes=30)).isoformat().replace("+00:00", "+05:30")
         assert len(await edit.listed(created_from=local)) == 4
 
-    @pytest.mark.parametrize("value", ["yesterday", "2026-11-23", "1700000000", "2026-11-23T12:00:00", ""])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            *("yesterday", "2026-11-23", "1700000000", "2026-11-23T12:00:00", ""),
+            *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"),
+        ],
+    )
     @pytest.mark.parametrize("name", ["created_from", "created_to"])
     async def test_what_is_no_time(self, edit: AtElement, name: str, value: str) -> None:
         answer = await edit.get("files", **{name: value})

@@ -15,12 +15,9 @@ from artstore.engine.blobs.s3 import S3Blobs
 from artstore.launcher.ports import Ports
 from artstore.launcher.service import Service
 from artstore.launcher.settings import SystemSettings
-from tests.support.swift import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Swift, swift
+from tests.support.elements import AtElement
+from tests.support.swift import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Swift
 from tests.support.system import Account, RunningSystem, eventually
-
-__all__ = ["swift"]
-
-pytestmark = pytest.mark.xdist_group("swift")
 
 BUCKET = "system"
 ELEMENT = "rw-01"
@@ -171,6 +168,53 @@ class TestStoreAway:
 
         await eventually(is_so, f"the element does not become {status}")
         return found
+
+
+class TestScrub:
+    @pytest.fixture
+    async def operator(self, system: RunningSystem) -> AtElement:
+        return AtElement(await system.administrator(), ELEMENT)
+
+    async def scrubbed(self, operator: AtElement) -> dict[str, Any]:
+        """The report after a whole pass."""
+        number = (await operator.ask("POST", "scrub")).json()["current"]["number"]
+        report: dict[str, Any] = {}
+
+        async def ended() -> bool:
+            report.update(await operator.told("scrub"))
+            return bool(report["last"] and report["last"]["number"] >= number)
+
+        await eventually(ended, "the scrub does not end")
+        return report
+
+    async def test_finds_and_names_flipped_bytes(
+        self, system: RunningSystem, account: Account, operator: AtElement, blobs: Blobs
+    ) -> None:
+        file_id = await stored(account, "staged.bin", LARGE[:200_000])
+        await in_store(blobs, file_id)
+        assert (await self.scrubbed(operator))["last"]["findings"] == 0
+        # Of this one the log has the attributes, and nobody has the bytes.
+        attributes, path = sorted(
+            (path for path, _ in blobs.walk("files") if file_id in path), key=len, reverse=True
+        )
+        for damaged in (path, attributes):
+            whole = blobs.read(damaged, 1_000_000)
+            blobs.put(damaged, whole[:40] + bytes([whole[40] ^ 1]) + whole[41:])
+            report = await self.scrubbed(operator)
+            page = await operator.told("scrub/findings")
+            [finding] = [item for item in page["items"] if item["pass_number"] == report["last"]["number"]]
+            assert finding["path"] == damaged
+            if damaged == path:
+                assert (finding["code"], finding["open"], report["open_findings"]) == ("D003", True, 1)
+                assert (await account.download(file_id)).status_code == 500
+                assert (await system.health(ELEMENT))["status"] == "degraded"
+                blobs.put(damaged, whole)
+                assert (await account.download(file_id)).content == LARGE[:200_000]
+            else:
+                assert (finding["repaired_from"], report["open_findings"]) == ("log", 0)
+                assert blobs.read(damaged, 1_000_000) == whole
+                assert (system.root(ELEMENT) / finding["kept_as"]).is_file()
+        assert (await self.scrubbed(operator))["last"]["findings"] == 0
 
 
 class TestSettings:

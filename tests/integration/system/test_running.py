@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.support.everywhere import Call, calls, change_keys, decide, signer, stored_by, takes
 from tests.support.suspension import refused_everywhere, services_that_take_it
-from tests.support.system import Account, RunningSystem, form, part
+from tests.support.system import Account, RunningSystem, eventually, form, part
 
 MIB = 1 << 20
 
@@ -110,6 +111,32 @@ class TestRedisAway:
         await own_system.stop("edit-01")
         await own_system.start("edit-01")
         assert await services_that_take_it(own_system, account.token) == set()
+        await own_system.start("redis")
+
+    async def test_what_is_decided_about_elements_holds(self, own_system: RunningSystem) -> None:
+        """Admin is asked for it."""
+        administrator = await own_system.administrator()
+        await own_system.registry_knows_all_elements()
+        await own_system.kill("redis")
+        await decide(administrator, "drain")
+        await takes(administrator, nothing=True)
+        await decide(administrator, "activate")
+        await takes(administrator, nothing=False)
+        await own_system.start("redis")
+
+    async def test_revoked_key_is_worthless(self, own_system: RunningSystem) -> None:
+        """Nobody can tell the services of it, so they ask."""
+        account = await own_system.administrator()
+        everywhere = calls(own_system, await stored_by(account))
+        assert {(await call(account)).status_code for call in everywhere.values()} == {200, 201}
+        await own_system.kill("redis")
+        await change_keys(account, f"{signer(account)}/revoke")
+        for name, call in everywhere.items():
+
+            async def refused(call: Call = call) -> bool:
+                return (await call(account)).status_code == 401
+
+            await eventually(refused, f"{name} goes on with the revoked key")
         await own_system.start("redis")
 
 

@@ -166,6 +166,8 @@ class TestValidation:
             ("created_at", "2026-11-23"),
             ("created_at", 1700000000),
             ("created_at", "2026-02-30T12:01:02Z"),
+            ("created_at", "0001-01-01T00:00:00+14:00"),
+            ("created_at", "9999-12-31T23:59:59-14:00"),
             ("updated_at", None),
             ("checksum", "ab"),
             ("checksum", "xy" * 32),

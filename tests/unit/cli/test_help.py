@@ -36,9 +36,11 @@ ACCOUNT_COMMANDS = (
 
 def test_these_are_the_commands() -> None:
     assert {name.removeprefix("artstore ") for name in COMMANDS} == {
-        *("up", "demo", "put", "get", "search", "info", "elements", "verify"),
+        *("up", "demo", "put", "get", "search", "info", "verify"),
+        *(f"elements {act}" for act in ("list", "show", "register", "set", "drain", "activate", "retire")),
+        *("elements statistics", "key list", "key rotate", "key revoke"),
         *(f"account {name}" for name in ACCOUNT_COMMANDS),
-        *("storage adopt", "storage rebuild"),
+        *("storage adopt", "storage rebuild", "storage scrub"),
         *("audit verify", "audit checkpoint", "audit key", "admin migrate"),
         *(f"{service} serve" for service in SERVICES),
     }

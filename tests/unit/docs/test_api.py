@@ -9,6 +9,7 @@ from artstore.admin import paging
 from artstore.admin.audit import endpoints as audit
 from artstore.query.search import endpoints as search
 from artstore.storage.files import listing
+from artstore.storage.scrub import endpoints as scrub
 from artstore.wire.problems import ProblemBody, ProblemType
 from tests.support import descriptions, pages
 
@@ -62,7 +63,8 @@ def test_the_limits_of_pages() -> None:
     of_admin = (paging.DEFAULT_LIMIT, paging.MAX_LIMIT)
     assert told == {
         "/api/v1/search": (search.DEFAULT_LIMIT, search.MAX_LIMIT),
-        "/api/v1/files": (default_limit_of_listing(), listing.MAX_LIMIT),
+        "/api/v1/files": (default_limit_of("/api/v1/files"), listing.MAX_LIMIT),
+        "/api/v1/scrub/findings": (default_limit_of("/api/v1/scrub/findings"), scrub.MAX_LIMIT),
         "/api/v1/service-accounts": of_admin,
         "/api/v1/storage-elements": of_admin,
         "/api/v1/audit": (paging.DEFAULT_LIMIT, audit.MAX_LIMIT),
@@ -70,8 +72,8 @@ def test_the_limits_of_pages() -> None:
     }
 
 
-def default_limit_of_listing() -> int:
-    parameters = descriptions.description("storage")["paths"]["/api/v1/files"]["get"]["parameters"]
+def default_limit_of(path: str) -> int:
+    parameters = descriptions.description("storage")["paths"][path]["get"]["parameters"]
     [limit] = [parameter for parameter in parameters if parameter["name"] == "limit"]
     return int(limit["schema"]["default"])
 

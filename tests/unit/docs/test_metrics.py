@@ -43,7 +43,7 @@ async def of_elements(root: Path) -> list[tuple[str, tuple[str, tuple[str, ...]]
     unreached = Database("postgresql+psycopg://nobody@/nothing", application_name="test")
     try:
         rebuild = Rebuild(engine, IndexWriter(engine, unreached, IndexRepository(index_tables("test"))))
-        families = list(ElementCollector(engine, (), rebuild).collect())
+        families = list(ElementCollector(engine, (), rebuild, engine.scrub()).collect())
     finally:
         await unreached.close()
         await engine.close()

@@ -12,7 +12,11 @@ _OPEN_TO_EVERYBODY = {
     *("get /health/live", "get /health/ready", "get /metrics", "get /openapi.json", "get /docs"),
     "get /api/v1/audit/key",
     *("post /api/v1/auth/token", "post /api/v1/auth/revoke", "post /api/v1/auth/introspect"),
-    *("get /api/v1/auth/revocations", "get /.well-known/jwks.json", "get /.well-known/oauth-authorization-server"),
+    *(
+        "get /api/v1/auth/revocations",
+        "get /.well-known/jwks.json",
+        "get /.well-known/oauth-authorization-server",
+    ),
 }
 
 

@@ -23,19 +23,23 @@ from .conftest import Issuer
 class Part:
     """A dependency whose state the test decides."""
 
-    def __init__(self, name: str, *, essential: bool, fails: Exception | None = None) -> None:
+    def __init__(
+        self, name: str, *, essential: bool, fails: Exception | None = None, says: str | None = None
+    ) -> None:
         self.name = name
         self.essential = essential
         self.fails = fails
+        self.says = says
         self.hangs = False
         self.checks = 0
 
-    async def check(self) -> None:
+    async def check(self) -> str | None:
         self.checks += 1
         if self.hangs:
             await asyncio.Event().wait()
         if self.fails is not None:
             raise self.fails
+        return self.says
 
 
 class Echo(BaseModel):
@@ -94,6 +98,14 @@ class TestHealth:
         async with client_of(make_app(None, Part("database", essential=True))) as client:
             answer = await client.get("/health/ready")
         assert answer.json() == {"status": "ready", "dependencies": {"database": {"status": "up"}}}
+
+    async def test_what_is_up_may_have_something_to_say(self, client_of: Callable[..., Any]) -> None:
+        async with client_of(make_app(None, Part("room", essential=False, says="little is left"))) as client:
+            answer = await client.get("/health/ready")
+        assert answer.json() == {
+            "status": "ready",
+            "dependencies": {"room": {"status": "up", "detail": "little is left"}},
+        }
 
     async def test_degraded_is_still_ready(self, client_of: Callable[..., Any]) -> None:
         redis = Part("redis", essential=False, fails=DependencyDown("refused"))

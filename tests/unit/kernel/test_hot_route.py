@@ -28,6 +28,22 @@ async def refuse(request: Request, principal: Principal) -> Response:
     raise Problem(ProblemType.MODE_FORBIDS, "The element is read-only.")
 
 
+class Strange(Exception):
+    """The parent of what the application knows how to answer."""
+
+
+class Stranger(Strange):
+    pass
+
+
+async def fail_strangely(request: Request) -> Response:
+    raise Stranger
+
+
+async def answer_strange(request: Request, error: Exception) -> Response:
+    return Response(type(error).__name__, status_code=418)
+
+
 async def greet(request: Request) -> Response:
     return Response(b"hello", headers={"ETag": '"x"'})
 
@@ -50,6 +66,8 @@ def app(verifier: TokenVerifier) -> FastAPI:
     hot_route(made, "/deleted", refuse, methods=["POST"], scope=Scope.FILES_DELETE, operation=upload)
     hot_route(made, "/hello", greet, methods=["GET", "HEAD"], scope=None, operation={"summary": "Hello"})
     hot_route(made, "/no-head", greet, methods=["GET"], scope=None, operation={"summary": "Hello"})
+    made.add_exception_handler(Strange, answer_strange)
+    hot_route(made, "/strange", fail_strangely, methods=["GET"], scope=None, operation={"summary": "Fail"})
     return made
 
 
@@ -59,6 +77,13 @@ def headers(issuer: Issuer) -> dict[str, str]:
 
 
 class TestHotRoute:
+    async def test_errors_are_answered_as_the_application_says(
+        self, client_of: Callable[..., Any], app: FastAPI
+    ) -> None:
+        async with client_of(app) as client:
+            answer = await client.get("/strange")
+        assert (answer.status_code, answer.text) == (418, "Stranger")
+
     async def test_body_is_not_limited(
         self, client_of: Callable[..., Any], app: FastAPI, headers: dict[str, str]
     ) -> None:

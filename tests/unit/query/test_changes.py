@@ -1,6 +1,6 @@
 """The catalog's rules, tried with every order in which the changes of an element may arrive."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artstore.query.catalog.changes import NOTHING_KNOWN, Advance, Entry, by_events, by_listing, is_readable
+from artstore.query.catalog.catching_up import catch_up
+from artstore.query.catalog.changes import (
+    NOTHING_KNOWN,
+    Advance,
+    Entry,
+    by_events,
+    by_listing,
+    is_readable,
+    new_beginning,
+)
 from artstore.wire.documents import Document, ElementDocumentPage
 from artstore.wire.events import ElementEvent, EventKind
 from tests.support.element_model import BEGINNING, ModelElement
@@ -38,9 +47,10 @@ class MemoryCatalog:
     async def take_page(self, element_id: str, since: int, page: ElementDocumentPage) -> Advance:
         return self._take(by_listing(self.position, since, page))
 
-    async def forget(self, element_id: str) -> None:
-        self.position = NOTHING_KNOWN
+    async def forget(self, element_id: str) -> int:
+        self.position = new_beginning()
         self.rows.clear()
+        return self.position
 
     def _take(self, advance: Advance) -> Advance:
         assert advance.position >= self.position
@@ -53,6 +63,13 @@ class MemoryCatalog:
                 self.rows[change.file_id] = (change.lsn, change.document)
         self.position = advance.position
         return advance
+
+
+def page_of(element: ModelElement) -> Callable[[int, str | None], Coroutine[Any, Any, ElementDocumentPage]]:
+    async def fetch(since: int, cursor: str | None) -> ElementDocumentPage:
+        return element.page(since, cursor, limit=3)
+
+    return fetch
 
 
 def finished(coroutine: Coroutine[Any, Any, object]) -> None:
@@ -88,6 +105,22 @@ def test_stream_alone_is_enough_where_it_is_whole(
         position = advance.position
     assert {file_id: found for file_id, found in latest.items() if found} == element.documents()
     assert position == element.last_lsn
+
+
+class TestListing:
+    def test_what_went_while_a_first_listing_was_broken_off_is_not_kept(self) -> None:
+        element, catalog = ModelElement(ELEMENT, IDS[:2]), MemoryCatalog()
+        finished(catalog.take_page(ELEMENT, NOTHING_KNOWN, element.page(NOTHING_KNOWN, None, 1)))
+        assert list(catalog.rows) == IDS[:1]
+        element.change(EventKind.DELETE, IDS[0])
+        element.rebuild_index(element.last_lsn)  # it no longer tells of the deletion
+        finished(catch_up(catalog, ELEMENT, catalog.position, page_of(element)))
+        assert catalog.documents() == element.documents()
+
+    def test_one_that_began_before_another_forgot_is_given_up(self) -> None:
+        element, catalog = ModelElement(ELEMENT, IDS[:2]), MemoryCatalog()
+        finished(catalog.forget(ELEMENT))
+        assert by_listing(catalog.position, NOTHING_KNOWN, element.page(NOTHING_KNOWN, None, 1)).gap
 
 
 class TestByEvents:

@@ -54,6 +54,24 @@ async def open_log_key(connection: ReadConnection, passphrase: str) -> SigningKe
     stored = await repository.stored_key(connection)
     if stored is None:
         raise LookupError("There is no key that signs the audit trail; the start of Admin makes it.")
+    return SigningKey(stored.name, await _opened(stored, passphrase))
+
+
+async def encrypt_anew(connection: WriteConnection, *, before: str, passphrase: str) -> None:
+    """Encrypt the key with the passphrase, where only the one before opens it. Raises PassphraseWrong."""
+    stored = await repository.stored_key(connection)
+    if stored is None:
+        return
+    try:
+        await _opened(stored, passphrase)
+    except PassphraseWrong:
+        private = await _opened(stored, before)
+        await repository.replace_private_part(
+            connection, stored.verifier_key, await asyncio.to_thread(_pem, private, passphrase)
+        )
+
+
+async def _opened(stored: StoredKey, passphrase: str) -> Ed25519PrivateKey:
     try:
         private = await asyncio.to_thread(
             load_pem_private_key, stored.private_pem.encode("ascii"), passphrase.encode()
@@ -61,7 +79,7 @@ async def open_log_key(connection: ReadConnection, passphrase: str) -> SigningKe
     except (ValueError, TypeError) as e:
         raise PassphraseWrong(stored.verifier_key) from e
     assert isinstance(private, Ed25519PrivateKey)
-    return SigningKey(stored.name, private)
+    return private
 
 
 def _pem(private: Ed25519PrivateKey, passphrase: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, func, insert, select, text
+from sqlalchemy import ColumnElement, Row, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql
 
 from artstore.admin.audit.leaf import moment
@@ -207,6 +207,12 @@ async def add_key(connection: WriteConnection, key: StoredKey, created_at: datet
         insert(AUDIT_KEYS).values(
             verifier_key=key.verifier_key, name=key.name, private_pem=key.private_pem, created_at=created_at
         )
+    )
+
+
+async def replace_private_part(connection: WriteConnection, verifier_key: str, private_pem: str) -> None:
+    await connection.execute(
+        update(AUDIT_KEYS).where(AUDIT_KEYS.c.verifier_key == verifier_key).values(private_pem=private_pem)
     )
 
 

@@ -7,14 +7,17 @@ from typing import Any
 
 from joserfc.jwk import RSAKey
 
-from artstore.admin import audit
-from artstore.admin.keys import repository
-from artstore.admin.keys.pairs import StoredPair, generate_pair, open_pair, public_key
+from artstore.admin.keys import metrics, repository
+from artstore.admin.keys.pairs import PassphraseWrong, StoredPair, open_pair, public_key
 from artstore.kernel.access import KeysUnavailable
-from artstore.kernel.database import Database, DatabaseDown, WriteConnection
+from artstore.kernel.database import Database, DatabaseDown
+from artstore.kernel.logging import get_logger
+from artstore.kernel.problems import Problem
+from artstore.wire.problems import ProblemType
 
-_REFRESH_SECONDS = 30.0
-_UNKNOWN_KID_SECONDS = 1.0
+_UNKNOWN_KID_SECONDS = 0.25
+
+_log = get_logger(__name__)
 
 
 class KeyRing:
@@ -26,54 +29,54 @@ class KeyRing:
     def __init__(self, database: Database, passphrase: str) -> None:
         self._database = database
         self._passphrase = passphrase
-        self._signing: RSAKey | None = None
+        self._signing: list[tuple[float, RSAKey]] = []
+        """Private keys with the moment of the monotonic clock from which they sign, the last first."""
         self._public: dict[str, RSAKey] = {}
         self._published: list[dict[str, Any]] = []
         self._looking = asyncio.Lock()
         self._tried_at = float("-inf")
         self._behind = True
+        self.changed = asyncio.Event()
+        """Set when other keys are published than before; whoever waits for it clears it."""
 
-    async def ensure_pair(self, connection: WriteConnection) -> list[audit.AuditEntry]:
-        """Make the first pair if there is none. The caller holds a lock, so that several processes agree.
-
-        Returns what the caller must append to the audit trail.
-        """
-        if await repository.pairs_newest_first(connection):
-            return []
-        pair = await asyncio.to_thread(generate_pair, self._passphrase)
-        await repository.add_pair(connection, pair)
-        return [audit.AuditEntry(audit.Action.KEY_CREATED, audit.SYSTEM, "key", pair.kid)]
+    @property
+    def is_current(self) -> bool:
+        """Whether the last look at the database succeeded."""
+        return not self._behind
 
     async def refresh(self) -> None:
-        """Take over the pairs of the database; the newest signs. Raises PassphraseWrong, DatabaseDown."""
-        self._tried_at, self._behind = time.monotonic(), True
-        async with self._database.read() as connection:
-            stored = await repository.pairs_newest_first(connection)
-        if not stored:
-            raise LookupError("There is no signing key; the start of Admin makes the first one.")
-        await self._sign_with(stored[0])
-        self._public = {pair.kid: public_key(pair) for pair in stored}
-        self._published = [pair.public_jwk for pair in stored]
-        self._behind = False
-
-    async def keep_fresh(self) -> None:
-        """Follow what other Admin processes change. Runs until it is cancelled."""
-        while True:
-            await asyncio.sleep(_REFRESH_SECONDS)
-            async with self._looking:
-                await self.refresh()
+        """Take over the pairs of the database. Raises PassphraseWrong if none can sign, DatabaseDown."""
+        async with self._looking:
+            await self._refresh()
 
     def signing_key(self) -> RSAKey:
         """The private key that signs new tokens; its ``kid`` names it. Only after the first ``refresh``."""
-        assert self._signing is not None, "The ring is filled before the service takes requests."
-        return self._signing
+        now = time.monotonic()
+        for signs_at, key in self._signing:
+            if signs_at <= now:
+                return key
+        raise Problem(
+            ProblemType.DEPENDENCY_UNAVAILABLE,
+            "No key can sign tokens at the moment; try again in some seconds.",
+        )
+
+    def signing_seconds(self) -> float:
+        """For how long the last key has been signing; negative while it is pending."""
+        return time.monotonic() - max((signs_at for signs_at, _ in self._signing), default=float("inf"))
 
     def key_set(self) -> dict[str, list[dict[str, Any]]]:
-        """The public keys as a JWK set (RFC 7517 §5), that which signs first."""
+        """The public keys as a JWK set (RFC 7517 §5), that which signs last first."""
         return {"keys": self._published}
 
+    @property
+    def kids(self) -> frozenset[str]:
+        return frozenset(self._public)
+
+    def knows(self, kid: str) -> bool:
+        return kid in self._public
+
     async def key(self, kid: str) -> RSAKey | None:
-        """The public key of that id; for an unknown one the database is asked, once a second.
+        """The public key of that id; for an unknown one the database is asked, four times a second at most.
 
         Raises KeysUnavailable for an unknown one while the database is away.
         """
@@ -89,10 +92,42 @@ class KeyRing:
                 # To wait is better than to say of a key that was just made that there is none.
                 await asyncio.sleep(self._tried_at + _UNKNOWN_KID_SECONDS - time.monotonic())
                 with suppress(DatabaseDown):
-                    await self.refresh()
+                    await self._refresh()
             if self._behind:
                 raise KeysUnavailable("the database with the keys is away")
 
-    async def _sign_with(self, pair: StoredPair) -> None:
-        if self._signing is None or self._signing.kid != pair.kid:
-            self._signing = await asyncio.to_thread(open_pair, pair, self._passphrase)
+    async def _refresh(self) -> None:
+        self._tried_at, self._behind = time.monotonic(), True
+        async with self._database.read() as connection:
+            pairs = await repository.good_pairs(connection)
+        read_at = time.monotonic()
+        if not pairs:
+            raise LookupError("There is no signing key; the start of Admin makes the first one.")
+        self._signing = [
+            (read_at + pair.signs_in, key)
+            for pair in repository.that_may_sign(pairs)
+            if (key := await self._opened(pair.stored)) is not None
+        ]
+        if not self._signing:
+            raise PassphraseWrong(pairs[0].stored.kid)
+        kids = self.kids
+        stored = [pair.stored for pair in pairs]
+        self._public = {each.kid: self._public.get(each.kid) or public_key(each) for each in stored}
+        self._published = [each.public_jwk for each in stored]
+        self._behind = False
+        metrics.PUBLISHED.set(len(pairs))
+        metrics.SIGNING_SECONDS.set(next((-pair.signs_in for pair in pairs if pair.signs_in <= 0), 0))
+        if self.kids != kids:
+            _log.info("other keys are published", kids=sorted(self.kids))
+            self.changed.set()
+
+    async def _opened(self, pair: StoredPair) -> RSAKey | None:
+        """The private key. None where it does not open: another signs, until both have one passphrase."""
+        for _, key in self._signing:
+            if key.kid == pair.kid:
+                return key
+        try:
+            return await asyncio.to_thread(open_pair, pair, self._passphrase)
+        except PassphraseWrong as error:
+            _log.error("a private key does not open", kid=pair.kid, reason=str(error))
+            return None

@@ -38,7 +38,7 @@ class Registry:
     async def _record_changes(self) -> None:
         changed = [
             element
-            for element in self._directory.elements()
+            for element in self._directory.announced()
             if self._recorded.get(element.element_id) != element
         ]
         if not changed:

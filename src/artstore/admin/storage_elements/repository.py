@@ -2,31 +2,77 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import literal_column, select, update
+from sqlalchemy import Row, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from artstore.admin.storage_elements.tables import STORAGE_ELEMENTS
 from artstore.kernel.database import ReadConnection, WriteConnection
-from artstore.wire.elements import ElementAnnouncement, ElementHealth, Mode
+from artstore.wire.elements import (
+    ElementAnnouncement,
+    ElementHealth,
+    Mode,
+    RegisteredElement,
+    Registration,
+)
 
 _ANNOUNCED = [STORAGE_ELEMENTS.c[name] for name in ElementAnnouncement.model_fields]
+_DECIDED = [STORAGE_ELEMENTS.c[name] for name in Registration.model_fields]
 
 
-async def element_by_id(connection: ReadConnection, element_id: str) -> ElementAnnouncement | None:
-    rows = await connection.execute(select(*_ANNOUNCED).where(STORAGE_ELEMENTS.c.element_id == element_id))
+async def element_by_id(connection: ReadConnection, element_id: str) -> RegisteredElement | None:
+    rows = await connection.execute(
+        select(*_ANNOUNCED, *_DECIDED).where(STORAGE_ELEMENTS.c.element_id == element_id)
+    )
     row = rows.one_or_none()
-    return ElementAnnouncement.model_validate(row._mapping) if row else None
+    return _element(row) if row else None
+
+
+async def element_to_change(connection: WriteConnection, element_id: str) -> RegisteredElement | None:
+    """The same, which nobody else changes until the commit."""
+    rows = await connection.execute(
+        select(*_ANNOUNCED, *_DECIDED).where(STORAGE_ELEMENTS.c.element_id == element_id).with_for_update()
+    )
+    row = rows.one_or_none()
+    return _element(row) if row else None
 
 
 async def elements_after(
     connection: ReadConnection, after: str | None, limit: int
-) -> list[ElementAnnouncement]:
+) -> list[RegisteredElement]:
     """Elements in the order of their ids, from behind the id ``after``."""
-    query = select(*_ANNOUNCED).order_by(STORAGE_ELEMENTS.c.element_id).limit(limit)
+    query = select(*_ANNOUNCED, *_DECIDED).order_by(STORAGE_ELEMENTS.c.element_id).limit(limit)
     if after is not None:
         query = query.where(STORAGE_ELEMENTS.c.element_id > after)
-    return [ElementAnnouncement.model_validate(row._mapping) for row in await connection.execute(query)]
+    return [_element(row) for row in await connection.execute(query)]
+
+
+async def all_elements(connection: ReadConnection) -> list[RegisteredElement]:
+    """Elements in the order of their ids. They are counted in tens, not in millions."""
+    query = select(*_ANNOUNCED, *_DECIDED).order_by(STORAGE_ELEMENTS.c.element_id)
+    return [_element(row) for row in await connection.execute(query)]
+
+
+async def decide(connection: WriteConnection, element_id: str, registration: Registration) -> None:
+    """Keep what was decided about an element, as it is given."""
+    await connection.execute(
+        update(STORAGE_ELEMENTS)
+        .where(STORAGE_ELEMENTS.c.element_id == element_id)
+        .values(registration.model_dump())
+    )
+
+
+async def add(connection: WriteConnection, element: RegisteredElement) -> bool:
+    """Add an element that nobody has announced. False if it is known meanwhile."""
+    values = element.model_dump(include=set(ElementAnnouncement.model_fields))
+    added = await connection.execute(
+        insert(STORAGE_ELEMENTS)
+        .values({**values, **element.registration.model_dump()})
+        .on_conflict_do_nothing()
+        .returning(STORAGE_ELEMENTS.c.element_id)
+    )
+    return added.one_or_none() is not None
 
 
 @dataclass(frozen=True)
@@ -71,6 +117,10 @@ async def _modes(connection: WriteConnection, element_ids: Sequence[str]) -> dic
         .with_for_update()
     )
     return {row.element_id: Mode(row.mode) for row in rows}
+
+
+def _element(row: Row[*tuple[Any, ...]]) -> RegisteredElement:
+    return RegisteredElement.model_validate({**row._mapping, "registration": row._mapping})
 
 
 async def mark_away_except(connection: WriteConnection, element_ids: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ How a service uses it::
     scrub = engine.scrub(bytes_per_second=…, repair=[…], index=…, told=raise_the_alarm)
     if scrub.interrupted: scrub.start()     # goes on where it was; also for each pass that is due
     scrub.progress(); scrub.last_result(); await scrub.last_verified(file_id); scrub.oldest_verified()
+    scrub.open_findings()                   # what is wrong now
     await scrub.stop()                      # before engine.close(), which otherwise does it
 
 What a pass reads: ``element.json``, the checkpoint, the list of adopted documents, every segment of the log
@@ -34,6 +35,7 @@ from artstore.engine.scrub.findings import INDEX_ROW, ScrubFinding
 from artstore.engine.scrub.parts import IndexRows
 from artstore.engine.scrub.scrub import DEFAULT_BYTES_PER_SECOND, Scrub, ScrubProgress, ScrubResult
 from artstore.engine.scrub.sources import RepairSource
+from artstore.engine.verify.rules import Severity
 
 __all__ = [
     "DEFAULT_BYTES_PER_SECOND",
@@ -44,4 +46,5 @@ __all__ = [
     "ScrubFinding",
     "ScrubProgress",
     "ScrubResult",
+    "Severity",
 ]

@@ -88,9 +88,13 @@ class DocumentCheck:
         self.documents += 1
         return found
 
+    def account_for_opening(self) -> None:
+        """For a file that somebody else looks for. Raises Stopped."""
+        self._limiter.take(_COST_BYTES)
+
     def _read_attributes(self, found: Checked) -> bytes | None:
         path = attribute_name(found.path)
-        self._limiter.take(_COST_BYTES)
+        self.account_for_opening()
         try:
             data = self._read_small(path)
         except BlobMissing:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from artstore.engine.description import ROOT
 from artstore.engine.verify.report import printable
 from artstore.engine.verify.rules import Rule, Severity
 
@@ -51,6 +52,11 @@ class ScrubFinding:
     def open(self) -> bool:
         """Whether it is still so."""
         return self.repaired_from is None
+
+    @property
+    def folder(self) -> str:
+        """As the journal names it."""
+        return self.path.rpartition("/")[0] or ROOT
 
     def to_json_object(self) -> dict[str, Any]:
         members = {**asdict(self), "at": self.at.isoformat().replace("+00:00", "Z")}

@@ -80,6 +80,8 @@ class Journal:
         self._waiting: list[bytes] = []
         self._whole = True
         """Whether the file ends with a whole line."""
+        self.changes = 0
+        """Counts what was noted, for whoever keeps something made of this."""
         self.folders: dict[str, FolderRecord] = {}
         self.done: set[str] = set()
         """Folders of the pass that is under way."""
@@ -114,9 +116,9 @@ class Journal:
 
     def rewrite(self) -> None:
         """After the end of a pass: puts what it came to in place of all that was noted. Durable on return."""
-        self._waiting.clear()
         make_folders(self._folder)
         write_durably(self._path, b"".join(map(encode_line, self._essence())))
+        self._waiting.clear()
         self._whole = True
 
     def flush(self) -> None:
@@ -143,6 +145,7 @@ class Journal:
         self._waiting.append(encode_line(members))
 
     def _take(self, members: dict[str, Any]) -> None:
+        self.changes += 1
         match members["kind"]:
             case "begun":
                 self.current = Pass(int(members["pass"]), datetime.fromisoformat(members["at"]))

@@ -78,9 +78,9 @@ class Judge:
                 break
             self._tell_mended(before, found, mended)
         for rule, where, detail in found.problems:
-            self.tell(ScrubFinding.of(rule, where, detail, file_id=_id_of(found)))
             if where == path and rule in _OF_BYTES and found.attributes is not None:
                 self._parts.damage.add(FileId(found.attributes.file_id), detail or rule.title)
+            self.tell(ScrubFinding.of(rule, where, detail, file_id=_id_of(found)))
         return found.is_gone or found.sound
 
     async def of_orphan(self, rule: Rule, path: str) -> None:

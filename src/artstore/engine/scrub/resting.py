@@ -125,21 +125,17 @@ class RestingCheck:
             yield Rule.W001, name, f"bytes {reached} to {end}: they are zeros"
 
     def _read(self, path: Path, limit: int) -> bytes:
-        parts = []
-        for chunk in self._chunks(path):
-            parts.append(chunk[:limit])
-            limit -= len(chunk)
-            if limit <= 0:
-                break
-        return b"".join(parts)
+        return b"".join(self._chunks(path, limit))
 
-    def _chunks(self, path: Path) -> Iterator[bytes]:
+    def _chunks(self, path: Path, limit: int | None = None) -> Iterator[bytes]:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             size = os.fstat(descriptor).st_size
-            for start in range(0, size, _CHUNK_BYTES):
-                self._limiter.take(min(_CHUNK_BYTES, size - start))
-                yield os.pread(descriptor, _CHUNK_BYTES, start)
+            end = size if limit is None else min(size, limit)
+            for start in range(0, end, _CHUNK_BYTES):
+                length = min(_CHUNK_BYTES, end - start)
+                self._limiter.take(length)
+                yield os.pread(descriptor, length, start)
         finally:
             os.close(descriptor)

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from artstore.attributes import FileId
 from artstore.engine.blobs import LocalBlobs
+from artstore.engine.damage import KnownDamage
 from artstore.engine.errors import Damaged, EngineError
 from artstore.engine.scrub.calls import Calls
 from artstore.engine.scrub.checking import DocumentCheck
@@ -21,6 +22,7 @@ from artstore.engine.scrub.repairing import Repairs
 from artstore.engine.scrub.resting import RestingCheck
 from artstore.engine.scrub.sources import LogSource, RepairSource
 from artstore.engine.scrub.walk import Walk
+from artstore.engine.verify.rules import Rule
 
 DEFAULT_BYTES_PER_SECOND = 32 << 20
 _ARRIVING = timedelta(minutes=1)
@@ -68,6 +70,10 @@ class ScrubResult:
         return not any(finding.open for finding in self.findings)
 
 
+_OF_KNOWN_DOCUMENTS = frozenset(rule.code for rule in (Rule.D001, Rule.D002, Rule.D003))
+"""Findings that stand in ``KnownDamage`` for as long as they hold."""
+
+
 class Scrub:
     """One for each engine; made by ``Engine.scrub``. For the event loop's thread. See the package."""
 
@@ -95,6 +101,7 @@ class Scrub:
         self._task: asyncio.Task[None] | None = None
         self._walk: Walk | None = None
         self._failed: str | None = None
+        self._open: tuple[tuple[int, int], tuple[ScrubFinding, ...]] | None = None
         self._remember_damage()
 
     @property
@@ -115,10 +122,15 @@ class Scrub:
         """Whether a pass was begun and is not complete, so that ``start`` goes on with it."""
         return self._journal.current is not None
 
-    def start(self) -> None:
-        """Begins a pass, or goes on with one that was interrupted. While one runs this does nothing."""
+    def start(self, *, anew: bool = False) -> None:
+        """Begins a pass, or goes on with one that was interrupted. While one runs this does nothing.
+
+        ``anew``: one that was interrupted is given up, and what it found with it.
+        """
         if not self.running:
             self._failed = None
+            if anew or not self.interrupted:
+                self._journal.begin(datetime.now(UTC).replace(microsecond=0))
             self._limiter.go_on()
             self._task = asyncio.create_task(self._run(), name="scrub")
 
@@ -157,6 +169,22 @@ class Scrub:
         last = self._journal.last
         return None if last is None else _result(last)
 
+    def open_findings(self) -> tuple[ScrubFinding, ...]:
+        """What is wrong now, as far as passes found it: cheap to ask again while nothing changes.
+
+        What the last whole pass found counts until the pass under way has been where it was. Bytes that were
+        read since and are right are no finding any more, nor are those of a document that was deleted.
+        """
+        journal, damage = self._journal, self._parts.damage
+        at = (journal.changes, damage.changes)
+        if self._open is None or self._open[0] != at:
+            before = journal.last.findings if journal.last else []
+            found = [finding for finding in before if finding.folder not in journal.done]
+            found += journal.current.findings if journal.current else []
+            still = (finding for finding in found if finding.open and not _is_settled(finding, damage))
+            self._open = at, tuple({(finding.code, finding.path): finding for finding in still}.values())
+        return self._open[1]
+
     async def last_verified(self, file_id: FileId) -> datetime | None:
         """When a document was last found right; when it was stored, if no pass came by since.
 
@@ -170,7 +198,7 @@ class Scrub:
         stored_at = max(attributes.created_at, self._parts.description().created_at)
         folder, _, name = attributes.storage_path.rpartition("/")
         record = self._journal.folders.get(folder or ".")
-        if record is None or stored_at + _ARRIVING > record.at:
+        if record is None or stored_at > record.at - _ARRIVING:
             return stored_at
         verified_at = record.unsound.get(name, record.at)
         return stored_at if verified_at is None else max(stored_at, verified_at)
@@ -227,6 +255,13 @@ class Scrub:
             for finding in known.findings if known else ():
                 if finding.open and finding.file_id is not None:
                     self._parts.damage.add(FileId(UUID(finding.file_id)), finding.what)
+
+
+def _is_settled(finding: ScrubFinding, damage: KnownDamage) -> bool:
+    """Whether somebody found the bytes of a document right that a pass did not."""
+    if finding.code not in _OF_KNOWN_DOCUMENTS or finding.file_id is None:
+        return False
+    return FileId(UUID(finding.file_id)) not in damage
 
 
 def _result(last: Pass) -> ScrubResult:

@@ -54,8 +54,6 @@ class Walk:
         self._unsure = 0
 
     async def run(self) -> None:
-        if self._journal.current is None:
-            self._journal.begin(_now())
         await self._check_resting()
         async for folder, at, entries in self._folders():
             if folder not in self._journal.done:
@@ -64,6 +62,7 @@ class Walk:
         self.folder = None
         if self._index is not None:
             await self._check_index(self._index)
+        await self._forget_gone()
         self._journal.end(_now(), self._unsure)
         await self._call(self._journal.rewrite)
 
@@ -156,15 +155,29 @@ class Walk:
 
     async def _is_known(self, file_id: FileId, path: str) -> bool:
         """Whether the element has attributes of a document, or at least its bytes, which is told already."""
+        # Stored names carry the id; the contents of attributes at this place were checked with their folder.
+        if str(file_id) in path and await self._call(self._has, attribute_name(path)):
+            return True
         try:
             await self._parts.attributes(file_id)
         except NotFound:
-            return await self._call(self._has_bytes, path)
+            return await self._call(self._has, path)
         except Damaged:
             return True
         return True
 
-    def _has_bytes(self, path: str) -> bool:
+    async def _forget_gone(self) -> None:
+        """Damaged documents that were removed are none any more."""
+        for file_id in self._parts.damage:
+            try:
+                await self._parts.attributes(file_id)
+            except NotFound:
+                self._parts.damage.forget(file_id)
+            except Damaged:
+                continue
+
+    def _has(self, path: str) -> bool:
+        self._check.account_for_opening()
         try:
             self._parts.blobs.open(path).close()
         except BlobMissing:

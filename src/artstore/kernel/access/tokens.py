@@ -34,9 +34,9 @@ _KNOWN_SCOPES = {scope.value: scope for scope in Scope}
 class TokenVerifier:
     """Turns an access token into a Principal.
 
-    A token that was verified is remembered by its digest, until it expires and at most a minute: so
-    a withdrawn key is noticed, while most requests cost one hash. Whether it was revoked is asked each time.
-    ``now`` gives seconds since 1970.
+    A token that was verified is remembered by its digest, until it expires, at most a minute, and as long as
+    its key is good: most requests cost one hash. Whether it was revoked is asked each time. ``now`` gives
+    seconds since 1970.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class TokenVerifier:
         self._issuer = issuer
         self._revocations = RevocationList(now=now) if revocations is None else revocations
         self._now = now
-        self._seen: dict[bytes, tuple[float, Principal]] = {}
+        self._seen: dict[bytes, tuple[float, str, Principal]] = {}
+        """By digest of the token: until when, by which key, who."""
 
     async def verify(self, token: str) -> Principal:
         """The principal. Raises Problem UNAUTHENTICATED for a token that is not good, DEPENDENCY_UNAVAILABLE
@@ -66,12 +67,14 @@ class TokenVerifier:
         now = self._now()
         seen = self._seen.get(digest)
         if seen is not None:
-            if now < seen[0]:
-                return seen[1]
+            until, kid, principal = seen
+            if now < until and self._keys.knows(kid):
+                return principal
             del self._seen[digest]
-        claims = await self._read(token)
+        kid = _key_id(token)
+        claims = await self._read(token, kid)
         principal, expires = _principal(claims, token, self._issuer, now)
-        self._remember(digest, min(expires, now + _REMEMBER_SECONDS), principal)
+        self._remember(digest, (min(expires, now + _REMEMBER_SECONDS), kid, principal))
         return principal
 
     async def close(self) -> None:
@@ -80,8 +83,7 @@ class TokenVerifier:
         if close is not None:
             await close()
 
-    async def _read(self, token: str) -> dict[str, Any]:
-        kid = _key_id(token)
+    async def _read(self, token: str, kid: str) -> dict[str, Any]:
         try:
             key = await self._keys.key(kid)
         except KeysUnavailable as error:
@@ -96,11 +98,11 @@ class TokenVerifier:
         except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise invalid_token("The access token is not signed as it says.") from error
 
-    def _remember(self, digest: bytes, until: float, principal: Principal) -> None:
+    def _remember(self, digest: bytes, verified: tuple[float, str, Principal]) -> None:
         if len(self._seen) >= _REMEMBER_TOKENS:
             # The oldest goes; whoever still uses it is verified once more.
             del self._seen[next(iter(self._seen))]
-        self._seen[digest] = (until, principal)
+        self._seen[digest] = verified
 
 
 def invalid_token(detail: str) -> Problem:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from artstore.kernel.database import Database
-from artstore.query.catalog.changes import Advance, Entry, by_events, by_listing
+from artstore.query.catalog.changes import Advance, Entry, by_events, by_listing, new_beginning
 from artstore.query.catalog.repository import CatalogRepository
 from artstore.wire.documents import ElementDocumentPage
 
@@ -48,8 +48,10 @@ class Catalog:
                 await self._repository.move(db, element_id, advance.position)
         return advance
 
-    async def forget(self, element_id: str) -> None:
-        """Start again with an element whose history is not the one that was followed."""
+    async def forget(self, element_id: str) -> int:
+        """Start again with an element; the position to begin from, which nobody else has."""
         async with self._database.write() as db:
             await self._repository.locked_position(db, element_id)
             await self._repository.forget(db, element_id)
+            await self._repository.move(db, element_id, begin := new_beginning())
+        return begin

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from artstore.query.catalog.changes import NOTHING_KNOWN, Advance
+from artstore.query.catalog.changes import Advance
 from artstore.wire.documents import ElementDocumentPage
 
 
@@ -16,7 +16,7 @@ class TakesPages(Protocol):
 
     async def take_page(self, element_id: str, since: int, page: ElementDocumentPage) -> Advance: ...
 
-    async def forget(self, element_id: str) -> None: ...
+    async def forget(self, element_id: str) -> int: ...
 
 
 async def catch_up(
@@ -27,13 +27,13 @@ async def catch_up(
 ) -> int:
     """Take all that ``fetch(since, cursor)`` gives of an element, and return the position that was reached.
 
-    Where the element no longer knows all deletions after ``since``, what is known of it is forgotten first.
-    Raises ListingUnavailable; the position is then the old one, or NOTHING_KNOWN.
+    Where the element no longer knows all deletions after ``since``, what is known of it is forgotten first,
+    also what came of a listing that was not finished. Raises ListingUnavailable; the position is then the
+    old one, or below 0.
     """
     page = await fetch(since, None)
-    if NOTHING_KNOWN < since < page.deletions_since:
-        await catalog.forget(element_id)
-        since = NOTHING_KNOWN
+    if max(since, 0) < page.deletions_since:
+        since = await catalog.forget(element_id)
         page = await fetch(since, None)
     deletions_since = page.deletions_since
     while True:

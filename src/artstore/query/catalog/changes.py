@@ -2,10 +2,12 @@
 
 The *position* of an element is an LSN: every change up to it is in the catalog. A change at or below the
 position is therefore known and skipped, however often and in which order it comes again. A catalog that knows
-nothing of an element is at `NOTHING_KNOWN`, so that it begins with the listing: documents that were there
-before the element's log began have the LSN 0, and no event.
+nothing of an element is below 0, so that it begins with the listing: documents that were there before the
+element's log began have the LSN 0, and no event. When it forgets an element it goes to a number below 0 that
+is nobody's, by which a listing that began before is told from the one that begins now.
 """
 
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,6 +16,8 @@ from artstore.wire.documents import Document, DocumentState, ElementDocumentPage
 from artstore.wire.events import ElementEvent, EventKind
 
 NOTHING_KNOWN = -1
+"""Where a catalog begins. Whatever is below 0 says the same: rows may be there, of a listing that was not
+finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,11 @@ class Advance:
     gap: bool = False
 
 
+def new_beginning() -> int:
+    """A position that says that nothing is known, and that no listing under way has begun at."""
+    return -2 - random.getrandbits(60)
+
+
 def by_events(position: int, entries: Iterable[Entry]) -> Advance:
     """What consecutive events after ``position`` change. Stops before the first hole."""
     latest: dict[UUID, DocumentChange] = {}
@@ -67,7 +76,7 @@ def by_listing(position: int, since: int, page: ElementDocumentPage) -> Advance:
     Only the last page moves the position. Until then an LSN says little: after a rebuild of the element's
     index many documents share one, among them such as were changed long before.
     """
-    if position < since:
+    if position < since or (since < 0 and position != since):
         return Advance(position, [], gap=True)
     changes = [
         DocumentChange(item.file_id, item.lsn, item.document if item.state is DocumentState.ACTIVE else None)

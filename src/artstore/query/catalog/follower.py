@@ -96,7 +96,7 @@ class CatalogFollower:
         before = self._positions[element_id]
         advance = await self._catalog.take_events(element_id, entries)
         self._move(element_id, advance.position, source="events")
-        if advance.gap and before != NOTHING_KNOWN and element_id not in self._fruitless:
+        if advance.gap and before >= 0 and element_id not in self._fruitless:
             _log.info("gap in the events", element_id=element_id, position=before, next_seen=entries[0].lsn)
         return not advance.gap
 
@@ -145,8 +145,7 @@ class CatalogFollower:
             position=self._positions[element.element_id],
             last_lsn=element.last_lsn,
         )
-        await self._catalog.forget(element.element_id)
-        self._positions[element.element_id] = NOTHING_KNOWN
+        self._positions[element.element_id] = await self._catalog.forget(element.element_id)
 
     def _move(self, element_id: str, position: int, *, source: str) -> None:
         moved = position - self._positions[element_id]

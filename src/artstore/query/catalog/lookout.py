@@ -6,7 +6,6 @@ No input, no output and no clock of its own.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from artstore.query.catalog.changes import NOTHING_KNOWN
 from artstore.wire.elements import ANNOUNCE_EVERY_SECONDS, ElementAnnouncement
 
 PATIENCE_SECONDS = 1.0
@@ -35,7 +34,7 @@ class Lookout:
             self._behind_since.pop(element.element_id, None)
             return False
         since = self._behind_since.setdefault(element.element_id, now)
-        return position == NOTHING_KNOWN or now - since >= PATIENCE_SECONDS
+        return position < 0 or now - since >= PATIENCE_SECONDS
 
     def has_another_history(self, element: ElementAnnouncement, position: int) -> bool:
         """Whether the element is certainly not the one that came as far as ``position``.

@@ -75,9 +75,8 @@ class CatalogRepository:
             )
 
     async def forget(self, db: WriteConnection, element_id: str) -> None:
-        """Drop all that is known of an element."""
+        """Drop all rows of an element."""
         await db.execute(delete(catalog_files).where(catalog_files.c.element_id == element_id))
-        await self.move(db, element_id, NOTHING_KNOWN)
 
 
 def _upsert() -> Insert:

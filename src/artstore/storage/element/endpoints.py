@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from artstore.kernel.access import Principal, Requires
 from artstore.storage.element.schemas import CapacityReport, ElementInfo, FollowerReport, LogReport
+from artstore.storage.element.thresholds import Thresholds
 from artstore.storage.running import RunningElement
 from artstore.version import __version__
 from artstore.wire.scopes import Scope
@@ -14,7 +15,7 @@ from artstore.wire.scopes import Scope
 ElementReader = Annotated[Principal, Requires(Scope.ELEMENTS_READ)]
 
 
-def element_router(element: RunningElement) -> APIRouter:
+def element_router(element: RunningElement, thresholds: Thresholds) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["element"])
 
     @router.get("/info", summary="The element")
@@ -29,8 +30,15 @@ def element_router(element: RunningElement) -> APIRouter:
 
     @router.get("/capacity", summary="Room")
     async def capacity(principal: ElementReader) -> CapacityReport:
-        """Used, reserved and free bytes."""
-        return CapacityReport(**dataclasses.asdict(element.engine.capacity()))
+        """Used, reserved and free bytes, and how far that is from the thresholds."""
+        room = element.engine.capacity()
+        return CapacityReport(
+            **dataclasses.asdict(room),
+            capacity_status=thresholds.status(room),
+            warning_below_bytes=thresholds.warning.of(room.capacity_bytes),
+            critical_below_bytes=thresholds.critical.of(room.capacity_bytes),
+            full_below_bytes=thresholds.full.of(room.capacity_bytes),
+        )
 
     @router.get("/wal", summary="The log")
     async def wal(principal: ElementReader) -> LogReport:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from artstore.storage.element.modes import Operation
-from artstore.wire.elements import ElementAnnouncement, Mode
+from artstore.wire.elements import CapacityStatus, ElementAnnouncement, Mode
 
 
 class ElementInfo(ElementAnnouncement):
@@ -28,6 +28,11 @@ class CapacityReport(BaseModel):
     free_bytes: int
     """What a new document can still take: room of the element and of its disk, less reservations."""
     documents: int
+    capacity_status: CapacityStatus
+    warning_below_bytes: int
+    """With less free room than this the status is ``warning``; so for the others."""
+    critical_below_bytes: int
+    full_below_bytes: int
 
 
 class WantedMode(BaseModel):

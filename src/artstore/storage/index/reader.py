@@ -32,6 +32,16 @@ class IndexReader:
         async with self._reading() as (db, _):
             return await self._repository.storage_path(db, file_id)
 
+    async def places(self, *, after: UUID | None, limit: int) -> list[tuple[UUID, str | None]]:
+        """Ids of documents and where the index says that they lie, in the order of the ids."""
+        async with self._reading() as (db, _):
+            return await self._repository.places(db, after=after, limit=limit)
+
+    async def has_document(self, file_id: UUID) -> bool:
+        """Whether there is a row of a document, not of its deletion."""
+        async with self._reading() as (db, _):
+            return await self._repository.has_document(db, file_id)
+
     async def documents(
         self, *, filters: Filters, after: tuple[datetime, UUID] | None, limit: int
     ) -> tuple[list[IndexedDocument], IndexState]:

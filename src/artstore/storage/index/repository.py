@@ -98,6 +98,22 @@ class IndexRepository:
         path: str | None = await db.scalar(query)
         return path
 
+    async def places(
+        self, db: ReadConnection, *, after: UUID | None, limit: int
+    ) -> list[tuple[UUID, str | None]]:
+        """Ids of existing documents and where they lie, in the order of the ids."""
+        files = self._files.c
+        query = select(files.file_id, files.storage_path).where(files.attributes.is_not(None))
+        if after is not None:
+            query = query.where(files.file_id > after)
+        rows = await db.execute(query.order_by(files.file_id).limit(limit))
+        return [(row.file_id, row.storage_path) for row in rows]
+
+    async def has_document(self, db: ReadConnection, file_id: UUID) -> bool:
+        files = self._files.c
+        query = select(files.file_id).where(files.file_id == file_id, files.attributes.is_not(None))
+        return await db.scalar(query) is not None
+
     async def documents(
         self, db: ReadConnection, *, filters: Filters, after: tuple[datetime, UUID] | None, limit: int
     ) -> list[IndexedDocument]:

@@ -5,7 +5,7 @@ from alembic import context, op
 from sqlalchemy.dialects import postgresql
 
 revision = "life_of_accounts"
-down_revision = "audit_log"
+down_revision = "registry"
 
 _SCHEMA = context.config.attributes["schema"]
 _TIME = sa.DateTime(timezone=True)

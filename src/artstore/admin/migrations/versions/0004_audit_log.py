@@ -5,7 +5,7 @@ from alembic import context, op
 from sqlalchemy.dialects import postgresql
 
 revision = "audit_log"
-down_revision = "0001"
+down_revision = "capacity_status"
 
 _SCHEMA = context.config.attributes["schema"]
 _APPEND_ONLY = ("audit_entries", "audit_subtrees", "audit_checkpoints")

@@ -1,0 +1,33 @@
+"""What holds for all tests."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.swift import Swift
+
+settings.register_profile("artstore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("artstore")  # a busy machine is no failure
+
+
+def pytest_configure() -> None:
+    """Signals that tests send mean what they mean to whoever starts a program at a terminal.
+
+    Whoever runs the tests in the background, or under nohup, has SIGINT or SIGHUP ignored, which every process
+    that a test starts would inherit.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swift]:
+    """One S3 server for all who ask. Who takes it away brings it back."""
+    server = Swift(tmp_path_factory.mktemp("swift"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
