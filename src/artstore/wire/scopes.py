@@ -14,6 +14,10 @@ class Scope(StrEnum):
     ACCOUNTS_READ = "accounts:read"
     ACCOUNTS_WRITE = "accounts:write"
     AUDIT_READ = "audit:read"
+    ADMINISTRATORS_READ = "administrators:read"
+    ADMINISTRATORS_WRITE = "administrators:write"
+    ADMINISTRATORS_SELF = "administrators:self"
+    """What a person does about the own login: password, second factor, sessions. No service account has it."""
 
 
 class Role(StrEnum):
@@ -24,8 +28,16 @@ class Role(StrEnum):
     READONLY = "READONLY"
 
 
+class AdministratorRole(StrEnum):
+    """The roles of people, as ``Role`` has those of service accounts."""
+
+    SUPER_ADMIN = "SUPER_ADMIN"
+    ADMIN = "ADMIN"
+    READONLY = "READONLY"
+
+
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
-    Role.ADMIN: frozenset(Scope),
+    Role.ADMIN: frozenset(Scope) - {Scope.ADMINISTRATORS_WRITE, Scope.ADMINISTRATORS_SELF},
     Role.OPERATOR: frozenset(
         {Scope.FILES_READ, Scope.FILES_ALL, Scope.ELEMENTS_READ, Scope.ELEMENTS_WRITE, Scope.ACCOUNTS_READ}
     ),
@@ -34,4 +46,21 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
         {Scope.FILES_READ, Scope.FILES_ALL, Scope.ELEMENTS_READ, Scope.ACCOUNTS_READ, Scope.AUDIT_READ}
     ),
     Role.READONLY: frozenset({Scope.FILES_READ, Scope.FILES_ALL}),
+}
+
+ADMINISTRATOR_SCOPES: dict[AdministratorRole, frozenset[Scope]] = {
+    AdministratorRole.SUPER_ADMIN: frozenset(Scope),
+    # Not to write administrators: whoever may, can become a SUPER_ADMIN. For the same reason no service
+    # account may, since an ADMIN can make service accounts of every role.
+    AdministratorRole.ADMIN: frozenset(Scope) - {Scope.ADMINISTRATORS_WRITE},
+    AdministratorRole.READONLY: frozenset(
+        {
+            Scope.FILES_READ,
+            Scope.FILES_ALL,
+            Scope.ELEMENTS_READ,
+            Scope.ACCOUNTS_READ,
+            Scope.AUDIT_READ,
+            Scope.ADMINISTRATORS_SELF,
+        }
+    ),
 }
