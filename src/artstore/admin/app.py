@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from artstore.admin import audit
 from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
 from artstore.admin.auth.server_metadata import metadata_routes
 from artstore.admin.auth.tokens import TokenIssuer
@@ -87,7 +88,9 @@ async def _prepare(settings: AdminSettings, database: Database, keys: KeyRing, h
     await migrate(settings.database_url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE)
     async with database.write() as connection:
         await hold_start_lock(connection)
-        await keys.ensure_pair(connection)
+        made = await keys.ensure_pair(connection)
         for configured in settings.configured_accounts():
-            await ensure_account(connection, configured, hasher)
+            made += await ensure_account(connection, configured, hasher)
+        if made:
+            await audit.append_all(connection, made)
     await keys.refresh()

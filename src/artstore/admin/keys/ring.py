@@ -7,6 +7,7 @@ from typing import Any
 
 from joserfc.jwk import RSAKey
 
+from artstore.admin import audit
 from artstore.admin.keys import repository
 from artstore.admin.keys.pairs import StoredPair, generate_pair, open_pair, public_key
 from artstore.kernel.access import KeysUnavailable
@@ -32,11 +33,16 @@ class KeyRing:
         self._tried_at = float("-inf")
         self._behind = True
 
-    async def ensure_pair(self, connection: WriteConnection) -> None:
-        """Make the first pair if there is none. The caller holds a lock, so that several processes agree."""
-        if not await repository.pairs_newest_first(connection):
-            pair = await asyncio.to_thread(generate_pair, self._passphrase)
-            await repository.add_pair(connection, pair)
+    async def ensure_pair(self, connection: WriteConnection) -> list[audit.AuditEntry]:
+        """Make the first pair if there is none. The caller holds a lock, so that several processes agree.
+
+        Returns what the caller must append to the audit trail.
+        """
+        if await repository.pairs_newest_first(connection):
+            return []
+        pair = await asyncio.to_thread(generate_pair, self._passphrase)
+        await repository.add_pair(connection, pair)
+        return [audit.AuditEntry(audit.Action.KEY_CREATED, audit.SYSTEM, "key", pair.kid)]
 
     async def refresh(self) -> None:
         """Take over the pairs of the database; the newest signs. Raises PassphraseWrong, DatabaseDown."""

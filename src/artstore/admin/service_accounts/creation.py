@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from uuid_utils.compat import uuid7
 
+from artstore.admin import audit
 from artstore.admin.service_accounts import repository
 from artstore.admin.service_accounts.client_secrets import SecretHasher, new_secret
 from artstore.admin.service_accounts.naming import new_client_id
@@ -15,7 +16,7 @@ from artstore.wire.scopes import ROLE_SCOPES
 
 
 async def create_account(
-    database: Database, hasher: SecretHasher, wanted: NewServiceAccount
+    database: Database, hasher: SecretHasher, wanted: NewServiceAccount, actor: audit.Actor
 ) -> CreatedServiceAccount:
     """The new account with its secret, which nobody can read again. Raises Problem CONFLICT: name taken."""
     account = ServiceAccount(
@@ -32,6 +33,7 @@ async def create_account(
     try:
         async with database.write() as connection:
             await repository.add_account(connection, account, secret_hash)
+            await audit.append(connection, account_created(account, actor))
     except repository.NameTaken as e:
         raise Problem(
             ProblemType.CONFLICT,
@@ -39,3 +41,14 @@ async def create_account(
             field="name",
         ) from e
     return CreatedServiceAccount(**account.model_dump(), client_secret=secret)
+
+
+def account_created(account: ServiceAccount, actor: audit.Actor) -> audit.AuditEntry:
+    """What the audit trail says of a new account."""
+    return audit.AuditEntry(
+        audit.Action.ACCOUNT_CREATED,
+        actor,
+        "account",
+        str(account.id),
+        details={"name": account.name, "role": account.role, "client_id": account.client_id},
+    )

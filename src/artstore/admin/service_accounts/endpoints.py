@@ -3,9 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from artstore.admin import paging
+from artstore.admin import audit, paging
 from artstore.admin.problem_answers import problem_answer
 from artstore.admin.service_accounts import repository
 from artstore.admin.service_accounts.client_secrets import SecretHasher
@@ -32,10 +32,10 @@ def service_account_routes(database: Database, hasher: SecretHasher) -> APIRoute
 
     @router.post("", status_code=201, responses=problem_answer(409, "The name is taken"))
     async def create_service_account(
-        wanted: NewServiceAccount, principal: _Writer, response: Response
+        wanted: NewServiceAccount, principal: _Writer, request: Request, response: Response
     ) -> CreatedServiceAccount:
         """Make an account. Its secret is in this answer and can never be read again."""
-        created = await create_account(database, hasher, wanted)
+        created = await create_account(database, hasher, wanted, audit.actor_of(request, principal))
         response.headers["Location"] = f"{_PREFIX}/{created.id}"
         response.headers["Cache-Control"] = "no-store"
         return created

@@ -1,13 +1,14 @@
 """Queries on the registry of storage elements."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from artstore.admin.storage_elements.tables import STORAGE_ELEMENTS
 from artstore.kernel.database import ReadConnection, WriteConnection
-from artstore.wire.elements import ElementAnnouncement, ElementHealth
+from artstore.wire.elements import ElementAnnouncement, ElementHealth, Mode
 
 _ANNOUNCED = [STORAGE_ELEMENTS.c[name] for name in ElementAnnouncement.model_fields]
 
@@ -28,22 +29,48 @@ async def elements_after(
     return [ElementAnnouncement.model_validate(row._mapping) for row in await connection.execute(query)]
 
 
-async def record(connection: WriteConnection, announcements: Sequence[ElementAnnouncement]) -> None:
+@dataclass(frozen=True)
+class Change:
+    """What a recorded announcement changed beyond the numbers. ``before`` is None for a new element."""
+
+    element: ElementAnnouncement
+    before: Mode | None
+
+
+async def record(connection: WriteConnection, announcements: Sequence[ElementAnnouncement]) -> list[Change]:
     """Keep these announcements, except where a newer one of the same element is there already.
 
-    Rows are locked in the order of their ids, so that two processes that record the same elements wait for
-    each other instead of deadlocking.
+    Returns the elements that are new, or have another mode than before: each once, to whichever process was
+    the first to record it. Rows are locked in the order of their ids, so that two processes that record the
+    same elements wait for each other instead of deadlocking.
     """
     ordered = sorted(announcements, key=lambda announcement: announcement.element_id)
+    modes = await _modes(connection, [announcement.element_id for announcement in ordered])
     upsert = insert(STORAGE_ELEMENTS).values([announcement.model_dump() for announcement in ordered])
     newer = {name: upsert.excluded[name] for name in ElementAnnouncement.model_fields if name != "element_id"}
-    await connection.execute(
+    kept = await connection.execute(
         upsert.on_conflict_do_update(
             index_elements=[STORAGE_ELEMENTS.c.element_id],
             set_=newer,
             where=upsert.excluded.announced_at >= STORAGE_ELEMENTS.c.announced_at,
-        )
+        ).returning(*_ANNOUNCED, literal_column("xmax = 0").label("is_new"))
     )
+    changes = []
+    for row in kept:
+        element, before = ElementAnnouncement.model_validate(row._mapping), modes.get(row.element_id)
+        if row.is_new or before not in (None, element.mode):
+            changes.append(Change(element, before))
+    return changes
+
+
+async def _modes(connection: WriteConnection, element_ids: Sequence[str]) -> dict[str, Mode]:
+    rows = await connection.execute(
+        select(STORAGE_ELEMENTS.c.element_id, STORAGE_ELEMENTS.c.mode)
+        .where(STORAGE_ELEMENTS.c.element_id.in_(element_ids))
+        .order_by(STORAGE_ELEMENTS.c.element_id)
+        .with_for_update()
+    )
+    return {row.element_id: Mode(row.mode) for row in rows}
 
 
 async def mark_away_except(connection: WriteConnection, element_ids: Sequence[str]) -> None:
