@@ -1,11 +1,23 @@
 """The composition root of Admin: the only module that knows all its parts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from artstore.admin import audit
+from artstore.admin.administrators.browser import RefreshCookie
+from artstore.admin.administrators.first import ensure_first, show_once
+from artstore.admin.administrators.housekeeping import keep_house
+from artstore.admin.administrators.login_endpoints import login_routes
+from artstore.admin.administrators.means import Caller, Means
+from artstore.admin.administrators.own_endpoints import own_routes
+from artstore.admin.administrators.passwords import PasswordHasher
+from artstore.admin.administrators.sealing import Seal
+from artstore.admin.administrators.user_endpoints import user_routes
+from artstore.admin.administrators.user_session_endpoints import user_session_routes
 from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
 from artstore.admin.auth.server_metadata import metadata_routes
 from artstore.admin.auth.tokens import TokenIssuer
@@ -23,11 +35,14 @@ from artstore.admin.storage_elements.registry import Registry
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import TokenVerifier
 from artstore.kernel.background import Background
+from artstore.kernel.client_address import client_address, networks
 from artstore.kernel.database import Database, migrate
 from artstore.kernel.peers import ElementDirectory
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.version import __version__
+
+_MOST_USER_AGENT: Final = 200
 
 
 def create_app() -> FastAPI:
@@ -38,21 +53,25 @@ def create_app() -> FastAPI:
     )
     redis = connect(settings.redis_url, client_name="artstore-admin")
     hasher = SecretHasher()
-    keys = KeyRing(database, settings.key_passphrase.get_secret_value())
+    passphrase = settings.key_passphrase.get_secret_value()
+    keys = KeyRing(database, passphrase)
+    means = Means(database, PasswordHasher(), Seal(passphrase), settings.rules())
     directory = ElementDirectory(redis)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background()
         try:
-            await _prepare(settings, database, keys, hasher)
+            await _prepare(settings, database, keys, hasher, means)
             background.start("keys", keys.keep_fresh)
             background.start("element directory", directory.run)
             background.start("element registry", Registry(database, directory).follow)
+            background.start("sessions and attempts that are over", partial(keep_house, database))
             yield
         finally:
             await background.stop()
             hasher.close()
+            means.hasher.close()
             await redis.aclose()
             await database.close()
 
@@ -77,11 +96,29 @@ def create_app() -> FastAPI:
     app.include_router(key_routes(keys))
     app.include_router(service_account_routes(database, hasher))
     app.include_router(storage_element_routes(database))
+    caller_of = _caller_of(settings)
+    app.include_router(login_routes(means, tokens, RefreshCookie(settings.public_url), caller_of))
+    app.include_router(own_routes(means, caller_of))
+    app.include_router(user_routes(means, caller_of))
+    app.include_router(user_session_routes(means, caller_of))
     return app
 
 
-async def _prepare(settings: AdminSettings, database: Database, keys: KeyRing, hasher: SecretHasher) -> None:
-    """Make what must be there before the first request: tables, a key pair, the configured accounts.
+def _caller_of(settings: AdminSettings) -> Callable[[Request], Caller]:
+    trusted = networks(settings.trusted_proxies)
+
+    def caller_of(request: Request) -> Caller:
+        agent = request.headers.get("user-agent", "")[:_MOST_USER_AGENT]
+        # NUL and halves of surrogate pairs cannot come: headers are Latin-1, and NUL is none of theirs.
+        return Caller(client_address(request.scope, trusted), agent)
+
+    return caller_of
+
+
+async def _prepare(
+    settings: AdminSettings, database: Database, keys: KeyRing, hasher: SecretHasher, means: Means
+) -> None:
+    """Make what must be there before the first request: tables, a key pair, accounts, an administrator.
 
     One transaction under a lock: of several processes that start together, one makes it and all agree on it.
     """
@@ -91,6 +128,10 @@ async def _prepare(settings: AdminSettings, database: Database, keys: KeyRing, h
         made = await keys.ensure_pair(connection)
         for configured in settings.configured_accounts():
             made += await ensure_account(connection, configured, hasher)
+        first = settings.first_administrator()
+        generated = await ensure_first(connection, means, first)
         if made:
             await audit.append_all(connection, made)
+    if generated is not None:
+        show_once(first.username, generated)
     await keys.refresh()

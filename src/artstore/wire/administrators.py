@@ -13,7 +13,8 @@ PASSWORD_MOST = 256
 """Characters of a password. Every password is hashed, so its length must have an end."""
 
 Username = Annotated[
-    str, StringConstraints(to_lower=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]*$", min_length=2, max_length=64)
+    str,
+    StringConstraints(to_lower=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]*$", min_length=2, max_length=64),
 ]
 """Unique, without regard to case. Becomes ``created_by_username`` of what the person stores."""
 FullName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=128)]
@@ -35,7 +36,7 @@ class Login(_Body):
     password: _TypedSecret
     code: _TypedCode | None = None
     """Of the second factor, or a recovery code: needed by whoever has enrolled."""
-    refresh_token_in: TokenPlace = "cookie"
+    refresh_token_in: TokenPlace = "cookie"  # noqa: S105 - a place
     """Where the refresh token is given: a page wants a cookie that no script can read."""
 
 

@@ -17,7 +17,7 @@ class Scope(StrEnum):
     ADMINISTRATORS_READ = "administrators:read"
     ADMINISTRATORS_WRITE = "administrators:write"
     ADMINISTRATORS_SELF = "administrators:self"
-    """What a person does about the own login: password, second factor, sessions. No service account has it."""
+    """What a person does about the own login: password, second factor, sessions. Not for service accounts."""
 
 
 class Role(StrEnum):

@@ -1,7 +1,8 @@
 """When too many logins failed: a pure account of attempts, kept for each person and for each address.
 
 An attempt counts as failed from its beginning, and is forgiven when it succeeds: so guesses that are made at
-the same time, by however many processes, are never more than allowed. Who keeps it must change it under a lock.
+the same time, by however many processes, are never more than allowed. Whoever keeps it changes it under
+a lock.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ _FORGET_AFTER = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Limits:
-    """``failures`` in a row lead to a lock of ``first``; each further one lasts twice as long, up to ``longest``.
+    """``failures`` in a row lead to a lock of ``first``, each further one is twice as long, to ``longest``.
 
     The longest is bounded, so that nobody can be locked out for ever by a stranger.
     """
@@ -61,4 +62,5 @@ def give_back(attempts: Attempts) -> Attempts:
 
 def _duration(lockouts: int, limits: Limits) -> timedelta:
     # Bounded before it is doubled, for the power of a large number has no timedelta.
-    return min(limits.longest, limits.first * 2 ** min(lockouts, 32))
+    doubled: int = 1 << min(lockouts, 20)
+    return min(limits.longest, limits.first * doubled)

@@ -17,7 +17,7 @@ def new_refresh_token() -> str:
 
 
 def new_code() -> str:
-    """80 random bits for a person to copy: ``K7QD-…``, Base32, which has no 0, 1 and 8 to be taken for others."""
+    """80 random bits for a person to copy, ``K7QD-…``: Base32 has no 0, 1 and 8 to be taken for others."""
     text = base64.b32encode(secrets.token_bytes(10)).decode("ascii")
     return "-".join(text[at : at + _GROUP] for at in range(0, len(text), _GROUP))
 

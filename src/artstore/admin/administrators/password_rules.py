@@ -1,29 +1,37 @@
-"""Which passwords are refused: too short, known from breaches, of a simple pattern, or made of the person's name.
+"""Which passwords are refused: too short, known from breaches, of a simple pattern, or with the own name.
 
-No rule about kinds of characters: these make passwords no better (NIST SP 800-63B §3.1.1.2). What is compared
-with the list of common passwords is also the *core* of a password: without what people add to get past a rule,
-and with letters for the digits and signs that look like them.
+No rule about kinds of characters: these make passwords no better (NIST SP 800-63B). What is compared with the
+list of common passwords is also the *core* of a password: without what people add to get past a rule, and
+with letters for the digits and signs that look like them.
 
-``common_passwords.txt`` holds the first 10,000 and all longer ones of the 30,000 passwords that zxcvbn ships
-(zxcvbn 4.5.0, MIT licence, Copyright (c) 2016 Daniel Wolf, (c) 2012-2016 Dan Wheeler and Dropbox, Inc.; drawn from
-the breached passwords that Mark Burnett gave to the public), and some words of this system.
+Where the list comes from stands in ``common_passwords.md``.
 """
 
 import re
 import unicodedata
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 
 from artstore.wire.administrators import PASSWORD_LEAST, PASSWORD_MOST
 
 _LEAST_CHARACTERS = 5
 """Different ones that a password has."""
 _MOST_FOLLOWING = 0.7
-"""Part of the characters that may be neighbours of the one before: of the alphabet, of a keyboard, or the same."""
+"""Part of the characters that may be a neighbour of the one before, in alphabet or keyboard, or the same."""
 _LEAST_NAME = 4
 """Shorter names stand in too many words."""
-_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890", "qwertzuiop", "azertyuiop", "йцукенгшщзхъ", "фывапролджэ")
-_NEIGHBOURS = {pair for row in _ROWS for one, two in zip(row, row[1:], strict=False) for pair in (one + two, two + one)}
+_ROWS = (
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "1234567890",
+    "qwertzuiop",
+    "azertyuiop",
+    "йцукенгшщзхъ",
+    "фывапролджэ",
+)
+_NEIGHBOURS = {pair for row in _ROWS for one, two in pairwise(row) for pair in (one + two, two + one)}
 _LETTERS = str.maketrans("0134578@$!", "oieastbasi")
 
 
@@ -38,7 +46,7 @@ def weakness(password: str, *names: str) -> str | None:
     ``password`` is in its normal form; ``names`` are what the person is called.
     """
     if len(password) < PASSWORD_LEAST:
-        return f"The password has fewer than {PASSWORD_LEAST} characters. Several words in a row are easy to keep."
+        return f"The password has fewer than {PASSWORD_LEAST} characters. Take several words in a row."
     if len(password) > PASSWORD_MOST:
         return f"The password has more than {PASSWORD_MOST} characters."
     folded = password.casefold()
@@ -67,7 +75,7 @@ def _is_pattern(folded: str) -> bool:
         return True
     if (folded + folded).find(folded, 1) < len(folded):  # something shorter, repeated
         return True
-    pairs = list(zip(folded, folded[1:], strict=False))
+    pairs = list(pairwise(folded))
     following = sum(abs(ord(two) - ord(one)) <= 1 or one + two in _NEIGHBOURS for one, two in pairs)
     return following > _MOST_FOLLOWING * len(pairs)
 

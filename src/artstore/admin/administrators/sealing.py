@@ -1,7 +1,7 @@
 """Encryption of the secrets of second factors, which must be read again: AES-256-GCM.
 
-The key is derived from the key passphrase of the settings, which the database never sees. Each secret is bound
-to its owner: put into another person's row it does not open.
+The key is derived from the key passphrase of the settings, which the database never sees. Each secret is
+bound to its owner: put into another person's row it does not open.
 """
 
 import base64

@@ -1,6 +1,7 @@
-"""The tables of administrators, their sessions, and of failed logins by address."""
+"""The tables of administrators, their sessions, and the account of failed logins."""
 
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -21,17 +22,6 @@ from sqlalchemy import (
 
 from artstore.admin.metadata import METADATA
 
-
-def _attempts() -> list[Column[object]]:
-    """What ``lockout.Attempts`` is stored as."""
-    return [
-        Column("failures", Integer, nullable=False, server_default=text("0")),
-        Column("lockouts", Integer, nullable=False, server_default=text("0")),
-        Column("locked_until", DateTime(timezone=True)),
-        Column("last_attempt_at", DateTime(timezone=True)),
-    ]
-
-
 ADMINISTRATORS: Final = Table(
     "administrators",
     METADATA,
@@ -45,16 +35,23 @@ ADMINISTRATORS: Final = Table(
     Column("reset_code_expires_at", DateTime(timezone=True)),
     Column("totp_secret", Text, comment="encrypted; of a second factor that may not be confirmed yet"),
     Column("totp_confirmed", Boolean, nullable=False, server_default=false()),
-    Column("totp_last_step", BigInteger, nullable=False, server_default=text("0"), comment="of the last code used"),
-    *_attempts(),
+    Column(
+        "totp_last_step",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="of the last code used",
+    ),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("last_login_at", DateTime(timezone=True)),
 )
 
 
-def _of_administrator(**options: bool) -> Column[object]:
+def _of_administrator(*, primary_key: bool = False, index: bool = False) -> Column[UUID]:
     key = ForeignKey(ADMINISTRATORS.c.id, ondelete="CASCADE")
-    return Column("administrator_id", key, nullable=False, **options)
+    return Column(
+        "administrator_id", key, nullable=False, primary_key=primary_key, index=True if index else None
+    )
 
 
 RECOVERY_CODES: Final = Table(
@@ -93,9 +90,12 @@ REFRESH_TOKENS: Final = Table(
     Column("used_at", DateTime(timezone=True), comment="a token that comes again after that was stolen"),
 )
 
-LOGIN_ADDRESSES: Final = Table(
-    "login_addresses",
+LOGIN_ATTEMPTS: Final = Table(
+    "login_attempts",
     METADATA,
-    Column("address", Text, primary_key=True, comment="an IPv4 address, or an IPv6 network of 64 bits"),
-    *_attempts(),
+    Column("key", LargeBinary, primary_key=True, comment="SHA-256 of a name or an address, whoever's it is"),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("lockouts", Integer, nullable=False, server_default=text("0")),
+    Column("locked_until", DateTime(timezone=True)),
+    Column("last_attempt_at", DateTime(timezone=True)),
 )

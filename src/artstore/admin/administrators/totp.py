@@ -33,7 +33,7 @@ def code(secret: bytes, step: int) -> str:
 
 
 def step_of(given: str, secret: bytes, now: float, last_step: int) -> int | None:
-    """The step whose code was given, or None. A code of ``last_step`` or before was used: it is none any more."""
+    """The step whose code was given, or None. Codes up to ``last_step`` were used and are none any more."""
     current = step_at(now)
     found = None
     for step in range(max(current - _STEPS_APART, last_step + 1), current + _STEPS_APART + 1):
