@@ -20,6 +20,8 @@ TOKEN_PATH = "/api/v1/auth/token"
 ACCOUNTS_PATH = "/api/v1/service-accounts"
 ELEMENTS_PATH = "/api/v1/storage-elements"
 PASSPHRASE = "correct horse battery staple"
+FIRST_ADMINISTRATOR = "first"
+FIRST_PASSWORD = "quiet-otter-lends-ladders"
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,10 @@ def settings_of(backends: Backends, port: int) -> dict[str, str | None]:
         "key_passphrase": PASSPHRASE,
         "initial_client_id": "initial",
         "initial_client_secret": secrets.token_urlsafe(32),
+        "initial_admin_username": FIRST_ADMINISTRATOR,
+        "initial_admin_password": FIRST_PASSWORD,
+        # Each person of a test has an address of the own, told as a proxy tells it.
+        "trusted_proxies": "127.0.0.1",
         "service_client_id": "services",
         "service_client_secret": secrets.token_urlsafe(32),
     }
