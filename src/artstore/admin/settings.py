@@ -98,10 +98,8 @@ class AdminSettings(ServiceSettings):
                 raise ValueError(f"{name} may have letters, digits and . _ ~ - only")
         try:
             networks(self.trusted_proxies)
-        except ValueError as e:
-            raise ValueError(
-                f"trusted_proxies must be addresses and networks with commas between: {e}"
-            ) from e
+        except ValueError:
+            raise ValueError("trusted_proxies must be addresses and networks with commas between") from None
         if self.initial_client_id == self.service_client_id:
             raise ValueError("initial_client_id and service_client_id must differ")
         if self.initial_account_name == SERVICES_ACCOUNT_NAME:

@@ -128,6 +128,12 @@ def admin(start_shared: StartAdmin, shared_backends: Backends) -> Admin:
     return start_shared(shared_backends)
 
 
+@pytest.fixture(scope="session")
+def beside(start_shared: StartAdmin, admin: Admin) -> Admin:
+    """A second process beside ``admin``, on the same database: together they must behave as one."""
+    return start_shared(admin.backends, **same_accounts(admin))
+
+
 def _starter(folder: Path) -> Iterator[StartAdmin]:
     started: list[Admin] = []
     numbers = count()

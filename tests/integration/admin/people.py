@@ -80,24 +80,32 @@ class Person:
         for _ in range(times):
             assert self.try_login("not this one, never").status_code == 401
 
-    def enrol(self, login: Login) -> tuple[bytes, list[str]]:
-        """The secret of a second factor, confirmed with the code of the step before this, and recovery codes."""
+    def enrol(self, login: Login) -> tuple["Factor", list[str]]:
+        """A second factor, confirmed with the code of the step before this, and recovery codes."""
         begun = login.call("POST", f"{AUTH}/totp", {"password": self.password})
         assert begun.status_code == 200, begun.text
-        secret = base64.b32decode(begun.json()["secret"])
-        confirmed = login.call("POST", f"{AUTH}/totp/confirm", {"code": code_of(secret, -1)})
+        factor = Factor(base64.b32decode(begun.json()["secret"]), totp.step_at(time.time()))
+        confirmed = login.call("POST", f"{AUTH}/totp/confirm", {"code": factor.code(-1)})
         assert confirmed.status_code == 200, confirmed.text
-        return secret, confirmed.json()["recovery_codes"]
+        return factor, confirmed.json()["recovery_codes"]
 
 
-def code_of(secret: bytes, steps: int = 0) -> str:
-    """The code of now, or of so many steps later."""
-    return totp.code(secret, totp.step_at(time.time()) + steps)
+@dataclass(frozen=True)
+class Factor:
+    """An authenticator. Its steps are counted from that of the enrolment, whatever the clock does meanwhile."""
+
+    secret: bytes = field(repr=False)
+    step: int
+
+    def code(self, steps: int = 0) -> str:
+        return totp.code(self.secret, self.step + steps)
 
 
 def post(admin: Admin, name: str, body: object, *, address: str | None = None) -> httpx.Response:
     headers = {"X-Forwarded-For": address} if address else {}
-    return admin.http.post(f"{AUTH}/{name}", json=body, headers=headers)
+    answer = admin.http.post(f"{AUTH}/{name}", json=body, headers=headers)
+    admin.http.cookies.clear()  # the client is everybody's
+    return answer
 
 
 def first(admin: Admin) -> Person:
