@@ -26,7 +26,7 @@ from datetime import timedelta
 from typing import Annotated, Final, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from artstore.admin.administrators.first import FirstAdministrator
 from artstore.admin.administrators.lockout import Limits
@@ -38,10 +38,26 @@ from artstore.wire.administrators import Username
 from artstore.wire.scopes import Role
 
 SERVICES_ACCOUNT_NAME: Final = "artstore-services"
+RESET_CODE_SECONDS: Final = 24 * 3600
 
 _ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{3,128}$")]
 _ClientSecret = Annotated[SecretStr, Field(min_length=20, max_length=256)]
 _SECRET_CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-")
+
+
+class OfflineSettings(BaseSettings):
+    """What the command line needs of the settings of Admin to work on its database."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ARTSTORE_ADMIN_", extra="ignore", frozen=True, case_sensitive=False
+    )
+
+    database_url: SecretStr
+    reset_code_seconds: int = Field(default=RESET_CODE_SECONDS, ge=60, le=30 * 24 * 3600)
+
+    @property
+    def reset_code_lifetime(self) -> timedelta:
+        return timedelta(seconds=self.reset_code_seconds)
 
 
 class AdminSettings(ServiceSettings):
@@ -74,7 +90,7 @@ class AdminSettings(ServiceSettings):
     """A session that is not refreshed for so long is over."""
     session_seconds: int = Field(default=12 * 3600, ge=60, le=90 * 24 * 3600)
     """A session is over after so long in any case."""
-    reset_code_seconds: int = Field(default=24 * 3600, ge=60, le=30 * 24 * 3600)
+    reset_code_seconds: int = Field(default=RESET_CODE_SECONDS, ge=60, le=30 * 24 * 3600)
     """How long a one-time code for a password is good."""
     lockout_failures: int = Field(default=5, ge=1, le=100)
     """Failed logins in a row that lock a name."""

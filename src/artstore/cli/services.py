@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from artstore.cli import adopt, rebuild
+from artstore.cli import admin_user, adopt, rebuild
 from artstore.cli.serve import SERVICES, serve
 
 _TITLES = {
@@ -29,6 +29,8 @@ def register(app: typer.Typer) -> None:
             "serve",
             help=f"Run the service in the foreground until SIGTERM.\n\nExample: artstore {service} serve",
         )(_serving(service))
+        if service == "admin":
+            group.add_typer(admin_user.app, name="user")
         if service == "storage":
             adopt.register(group)
             rebuild.register(group)

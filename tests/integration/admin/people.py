@@ -71,8 +71,8 @@ class Person:
         body = {"username": self.username, "password": password or self.password, **more}
         return post(at or self.admin, "login", body, address=self.address)
 
-    def log_in(self, *, at: Admin | None = None, **more: object) -> Login:
-        answer = self.try_login(at=at, refresh_token_in="body", **more)
+    def log_in(self, *, at: Admin | None = None, code: str | None = None) -> Login:
+        answer = self.try_login(at=at, refresh_token_in="body", code=code)
         assert answer.status_code == 200, answer.text
         return Login(at or self.admin, answer.json())
 

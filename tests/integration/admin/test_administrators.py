@@ -113,7 +113,7 @@ class TestRead:
             ("GET", "/sessions"),
             ("DELETE", "/sessions"),
         ]:
-            body = {} if method == "PATCH" else None
+            body: object = {} if method == "PATCH" else None
             assert kind(root.call(method, f"{USERS}/{uuid4()}{path}", body)) == (404, "not-found"), path
         assert root.call("GET", f"{USERS}/first").status_code == 422
 

@@ -33,6 +33,7 @@ def test_these_are_the_commands() -> None:
         *("up", "demo", "put", "get", "search", "info", "elements", "verify"),
         *("account create", "account list", "storage adopt", "storage rebuild"),
         *(f"{service} serve" for service in SERVICES),
+        *(f"admin user {what}" for what in ("create", "list", "reset-password", "unlock")),
     }
 
 

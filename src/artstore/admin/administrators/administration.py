@@ -4,7 +4,7 @@ One SUPER_ADMIN who can log in is left at any time, whoever does what at the sam
 locked before one is changed. From the command line even that one can be given a new password.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -12,7 +12,6 @@ from uuid_utils.compat import uuid7
 from artstore.admin.administrators import attempt_repository as attempts
 from artstore.admin.administrators import repository, session_repository, trail
 from artstore.admin.administrators.attempts import key_of_name
-from artstore.admin.administrators.means import Rules
 from artstore.admin.administrators.one_time import code_hash, new_code
 from artstore.admin.administrators.repository import Known
 from artstore.admin.audit import Action, Actor, AuditEntry, Json, append_all
@@ -31,7 +30,7 @@ from artstore.wire.scopes import ADMINISTRATOR_SCOPES, AdministratorRole
 
 async def create(
     connection: WriteConnection,
-    rules: Rules,
+    code_lifetime: timedelta,
     wanted: NewAdministrator,
     actor: Actor,
     *,
@@ -59,7 +58,7 @@ async def create(
         ) from error
     code = None
     if password_hash is None:
-        code = await _new_reset_code(connection, rules, administrator_id)
+        code = await _new_reset_code(connection, code_lifetime, administrator_id)
     shown = await shown_by_id(connection, administrator_id)
     details: dict[str, Json] = {"username": wanted.username, "role": wanted.role.value}
     await append_all(
@@ -116,7 +115,7 @@ async def remove(connection: WriteConnection, administrator_id: UUID, actor: Act
 
 async def reset_password(
     connection: WriteConnection,
-    rules: Rules,
+    code_lifetime: timedelta,
     administrator_id: UUID,
     actor: Actor,
     *,
@@ -129,7 +128,7 @@ async def reset_password(
     username = (await _present(connection, administrator_id)).username
     await attempts.forget(connection, key_of_name(username))
     known = await _locked(connection, administrator_id)
-    code = await _new_reset_code(connection, rules, administrator_id)
+    code = await _new_reset_code(connection, code_lifetime, administrator_id)
     entries = [trail.of_administrator(Action.PASSWORD_RESET, actor, administrator_id)]
     if without_second_factor and known.totp_secret is not None:
         await repository.remove_second_factor(connection, administrator_id)
@@ -202,11 +201,11 @@ def _shown(known: Known, locked_until: datetime | None) -> Administrator:
     )
 
 
-async def _new_reset_code(connection: WriteConnection, rules: Rules, administrator_id: UUID) -> ResetCode:
+async def _new_reset_code(
+    connection: WriteConnection, code_lifetime: timedelta, administrator_id: UUID
+) -> ResetCode:
     code = new_code()
-    expires = await repository.set_reset_code(
-        connection, administrator_id, code_hash(code), rules.reset_code_lifetime
-    )
+    expires = await repository.set_reset_code(connection, administrator_id, code_hash(code), code_lifetime)
     return ResetCode(reset_code=code, reset_code_expires_at=expires)
 
 

@@ -46,7 +46,7 @@ async def ensure_first(connection: WriteConnection, means: Means, first: FirstAd
     with means.hasher.place():
         hashed = await means.hasher.hash(password)
     wanted = NewAdministrator(username=first.username, role=AdministratorRole.SUPER_ADMIN)
-    await create(connection, means.rules, wanted, SYSTEM, password_hash=hashed)
+    await create(connection, means.rules.reset_code_lifetime, wanted, SYSTEM, password_hash=hashed)
     return generated
 
 

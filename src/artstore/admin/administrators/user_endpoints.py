@@ -41,7 +41,7 @@ def user_routes(means: Means, caller_of: CallerOf) -> APIRouter:
     ) -> CreatedAdministrator:
         """Make an administrator. The one-time code in this answer sets the password; shown this once."""
         async with writing(means, principal, caller_of(request)) as (connection, actor):
-            created = await administration.create(connection, means.rules, wanted, actor)
+            created = await administration.create(connection, means.rules.reset_code_lifetime, wanted, actor)
         assert isinstance(created, CreatedAdministrator)
         response.headers["Location"] = f"{_PREFIX}/{created.id}"
         response.headers.update(NO_STORE)
@@ -95,7 +95,9 @@ def user_routes(means: Means, caller_of: CallerOf) -> APIRouter:
             )
         response.headers.update(NO_STORE)
         async with writing(means, principal, caller_of(request)) as (connection, actor):
-            return await administration.reset_password(connection, means.rules, administrator_id, actor)
+            return await administration.reset_password(
+                connection, means.rules.reset_code_lifetime, administrator_id, actor
+            )
 
     @router.post("/{administrator_id}/unlock", status_code=204, responses=_NONE)
     async def unlock_administrator(administrator_id: UUID, principal: _Writer, request: Request) -> None:
