@@ -142,6 +142,6 @@ def _show_code(person: "Administrator", code: "ResetCode | None", as_json: bool)
     if code is not None:
         print(f"one-time code  {code.reset_code}")
         say(
-            f"Good until {code.reset_code_expires_at:%Y-%m-%d %H:%M} UTC, and shown this once. The person sets "
-            "a password with it: POST /api/v1/admin-auth/password/reset at Admin."
+            f"Good until {code.reset_code_expires_at:%Y-%m-%d %H:%M} UTC, and shown this once. The person "
+            "sets a password with it: POST /api/v1/admin-auth/password/reset at Admin."
         )

@@ -64,6 +64,7 @@ def test_the_limits_of_pages() -> None:
         "/api/v1/files": (default_limit_of_listing(), listing.MAX_LIMIT),
         "/api/v1/service-accounts": of_admin,
         "/api/v1/storage-elements": of_admin,
+        "/api/v1/admin-users": of_admin,
     }
 
 
