@@ -1,6 +1,7 @@
 """What Admin says of itself: its OpenAPI document, its health, its metrics."""
 
 from .conftest import ACCOUNTS_PATH, AUDIT_PATH, ELEMENTS_PATH, TOKEN_PATH, Admin
+from .people import AUTH, USERS
 
 
 def test_every_endpoint_is_described(admin: Admin) -> None:
@@ -21,6 +22,19 @@ def test_every_endpoint_is_described(admin: Admin) -> None:
         ),
         *(("get", f"{AUDIT_PATH}/proof/{kind}") for kind in ("inclusion", "consistency")),
         ("post", f"{AUDIT_PATH}/refusals"),
+        *(
+            ("post", f"{AUTH}/{what}")
+            for what in ("login", "refresh", "logout", "password/reset", "password")
+        ),
+        *(("post", f"{AUTH}/totp{what}") for what in ("", "/confirm", "/remove")),
+        *(("get", f"{AUTH}/{what}") for what in ("me", "sessions")),
+        ("delete", f"{AUTH}/sessions/{{session_id}}"),
+        *((method, USERS) for method in ("get", "post")),
+        *((method, f"{USERS}/{{administrator_id}}") for method in ("get", "patch", "delete")),
+        *(("post", f"{USERS}/{{administrator_id}}/{what}") for what in ("password-reset", "unlock")),
+        ("delete", f"{USERS}/{{administrator_id}}/totp"),
+        *((method, f"{USERS}/{{administrator_id}}/sessions") for method in ("get", "delete")),
+        ("delete", f"{USERS}/{{administrator_id}}/sessions/{{session_id}}"),
     }
 
 

@@ -69,6 +69,7 @@ def test_the_limits_of_pages() -> None:
         "/api/v1/storage-elements": of_admin,
         "/api/v1/audit": (paging.DEFAULT_LIMIT, audit.MAX_LIMIT),
         "/api/v1/audit/checkpoints": (paging.DEFAULT_LIMIT, audit.MAX_LIMIT),
+        "/api/v1/admin-users": of_admin,
     }
 
 

@@ -11,6 +11,7 @@ from tests.support import descriptions
 _OPEN_TO_EVERYBODY = {
     *("get /health/live", "get /health/ready", "get /metrics", "get /openapi.json", "get /docs"),
     "get /api/v1/audit/key",
+    *(f"post /api/v1/admin-auth/{what}" for what in ("login", "refresh", "logout", "password/reset")),
     *("post /api/v1/auth/token", "get /.well-known/jwks.json", "get /.well-known/oauth-authorization-server"),
 }
 

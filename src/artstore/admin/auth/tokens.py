@@ -2,7 +2,8 @@
 
 import secrets
 import time
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from joserfc import jwt
 
@@ -39,25 +40,33 @@ class TokenIssuer:
 
     def issue(self, account: ServiceAccount, scopes: list[Scope]) -> TokenAnswer:
         """A token for an authenticated account. Costs about a millisecond for the signature."""
-        key = self._keys.signing_key()
-        now, scope = int(time.time()), " ".join(scopes)
+        scope = " ".join(scopes)
         claims = {
-            "iss": self._issuer,
             "sub": str(account.id),
-            "aud": AUDIENCE,
-            "iat": now,
-            "nbf": now,
-            "exp": now + self._lifetime_seconds,
-            "jti": secrets.token_urlsafe(16),
             "client_id": account.client_id,
             "username": account.name,
             "role": account.role,
             "scope": scope,
             "rate_limit": _REQUESTS_PER_MINUTE,
         }
-        header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}
         return TokenAnswer(
-            access_token=jwt.encode(header, claims, key, algorithms=[ALGORITHM]),
+            access_token=self.sign(claims, self._lifetime_seconds),
             expires_in=self._lifetime_seconds,
             scope=scope,
         )
+
+    def sign(self, claims: Mapping[str, Any], lifetime_seconds: int) -> str:
+        """A token with these claims about its subject, and those that every token has."""
+        key = self._keys.signing_key()
+        now = int(time.time())
+        header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}
+        all_claims = {
+            "iss": self._issuer,
+            "aud": AUDIENCE,
+            "iat": now,
+            "nbf": now,
+            "exp": now + lifetime_seconds,
+            "jti": secrets.token_urlsafe(16),
+            **claims,
+        }
+        return jwt.encode(header, all_claims, key, algorithms=[ALGORITHM])

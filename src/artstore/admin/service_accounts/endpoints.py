@@ -47,7 +47,7 @@ def service_account_routes(database: Database, hasher: SecretHasher) -> APIRoute
         limit: Annotated[int, Query(ge=1, le=paging.MAX_LIMIT)] = paging.DEFAULT_LIMIT,
     ) -> ServiceAccountPage:
         """Accounts in the order in which they were created."""
-        after = _id_in(cursor) if cursor is not None else None
+        after = paging.id_before(cursor) if cursor is not None else None
         async with database.read() as connection:
             accounts = await repository.accounts_after(connection, after, limit + 1)
         items, more = accounts[:limit], accounts[limit:]
@@ -65,10 +65,3 @@ def service_account_routes(database: Database, hasher: SecretHasher) -> APIRoute
         return account
 
     return router
-
-
-def _id_in(cursor: str) -> UUID:
-    try:
-        return UUID(paging.key_before(cursor))
-    except ValueError as e:
-        raise paging.invalid_cursor() from e

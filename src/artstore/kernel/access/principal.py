@@ -1,4 +1,4 @@
-"""The account behind a verified access token."""
+"""The account or the person behind a verified access token."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ class Principal:
     """Who makes a request. ``token`` is kept to travel on to other services; it is never printed."""
 
     account_id: str
-    """UUID of the service account: ``created_by_id`` of what it stores."""
+    """UUID of the service account or administrator: ``created_by_id`` of what it stores."""
     client_id: str
     username: str
     """Name of the account: ``created_by_username`` of what it stores."""
@@ -18,6 +18,8 @@ class Principal:
     """For display only; what is allowed stands in ``scopes``."""
     scopes: frozenset[Scope]
     token: str = field(repr=False)
+    session_id: str | None = None
+    """Of a person: the session that the token belongs to. None for a service account."""
 
     def has(self, scope: Scope) -> bool:
         return scope in self.scopes

@@ -135,7 +135,16 @@ def _principal(claims: dict[str, Any], token: str, issuer: str, now: float) -> t
     if max(_moment(claims, "nbf"), _moment(claims, "iat")) > now + LEEWAY_SECONDS:
         raise invalid_token("The access token is not valid yet.")
     scopes = frozenset(_KNOWN_SCOPES[name] for name in text["scope"].split() if name in _KNOWN_SCOPES)
-    principal = Principal(text["sub"], text["client_id"], text["username"], text["role"], scopes, token)
+    session_id = claims.get("sid")
+    principal = Principal(
+        text["sub"],
+        text["client_id"],
+        text["username"],
+        text["role"],
+        scopes,
+        token,
+        session_id if isinstance(session_id, str) else None,
+    )
     return principal, expires
 
 
