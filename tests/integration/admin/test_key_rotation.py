@@ -374,7 +374,8 @@ class TestPassphrase:
         new = {"key_passphrase": "a new passphrase for the keys"}
         start_admin(backends, **accounts, **new, key_passphrase_before=PASSPHRASE).service.stop()
         last = start_admin(backends, **accounts, **new)
-        assert person.log_in(at=last, code=totp.code(factor.secret, totp.step_at(time.time())))
+        login = person.log_in(at=last, code=totp.code(factor.secret, totp.step_at(time.time())))
+        assert login.session_id
 
 
 class TestHttp:
