@@ -65,6 +65,7 @@ def test_the_limits_of_pages() -> None:
         "/api/v1/files": (default_limit_of_listing(), listing.MAX_LIMIT),
         "/api/v1/service-accounts": of_admin,
         "/api/v1/storage-elements": of_admin,
+        "/api/v1/jwt-keys": of_admin,
         "/api/v1/audit": (paging.DEFAULT_LIMIT, audit.MAX_LIMIT),
         "/api/v1/audit/checkpoints": (paging.DEFAULT_LIMIT, audit.MAX_LIMIT),
     }
