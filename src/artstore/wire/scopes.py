@@ -71,16 +71,17 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
 }
 
 ADMINISTRATOR_SCOPES: dict[AdministratorRole, frozenset[Scope]] = {
-    AdministratorRole.SUPER_ADMIN: frozenset(Scope),
+    AdministratorRole.SUPER_ADMIN: frozenset(Scope) - SERVICES_SCOPES,
     # Not to write administrators: whoever may, can become a SUPER_ADMIN. For the same reason no service
     # account may, since an ADMIN can make service accounts of every role.
-    AdministratorRole.ADMIN: frozenset(Scope) - {Scope.ADMINISTRATORS_WRITE},
+    AdministratorRole.ADMIN: frozenset(Scope) - SERVICES_SCOPES - {Scope.ADMINISTRATORS_WRITE},
     AdministratorRole.READONLY: frozenset(
         {
             Scope.FILES_READ,
             Scope.FILES_ALL,
             Scope.ELEMENTS_READ,
             Scope.ACCOUNTS_READ,
+            Scope.KEYS_READ,
             Scope.AUDIT_READ,
             Scope.ADMINISTRATORS_SELF,
         }

@@ -3,6 +3,8 @@
 from .conftest import ACCOUNTS_PATH, AUDIT_PATH, ELEMENTS_PATH, TOKEN_PATH, Admin
 from .people import AUTH, USERS
 
+KEYS_PATH = "/api/v1/jwt-keys"
+
 
 def test_every_endpoint_is_described(admin: Admin) -> None:
     paths = admin.http.get("/openapi.json").json()["paths"]
@@ -15,7 +17,12 @@ def test_every_endpoint_is_described(admin: Admin) -> None:
         ("get", ACCOUNTS_PATH),
         ("get", f"{ACCOUNTS_PATH}/{{account_id}}"),
         ("get", ELEMENTS_PATH),
-        ("get", f"{ELEMENTS_PATH}/{{element_id}}"),
+        *((method, f"{ELEMENTS_PATH}/{{element_id}}") for method in ("get", "patch")),
+        ("post", ELEMENTS_PATH),
+        *(("post", f"{ELEMENTS_PATH}/{{element_id}}/{act}") for act in ("drain", "activate", "retire")),
+        ("get", "/api/v1/storage-statistics"),
+        ("get", KEYS_PATH),
+        *(("post", f"{KEYS_PATH}/{what}") for what in ("rotate", "{kid}/revoke")),
         *(
             ("get", AUDIT_PATH + rest)
             for rest in ("", "/{index}", "/export", "/checkpoint", "/checkpoints", "/key")
