@@ -2,9 +2,12 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_STANDSTILL_SECONDS = 30.0
 
 
 def tree(pid: int) -> list[int]:
@@ -23,7 +26,7 @@ def is_over(pid: int) -> bool:
     """
     try:
         threads = [thread.name for thread in Path(f"/proc/{pid}/task").iterdir()]
-        return threads == [str(pid)] and _state(pid) == "Z"
+        return threads == [str(pid)] and _state(Path(f"/proc/{pid}")) == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
 
@@ -35,10 +38,26 @@ def paused(pid: int) -> Iterator[None]:
     for each in pids:
         os.kill(each, signal.SIGSTOP)
     try:
+        _stand_still(pids)
         yield
     finally:
         for each in pids:
             os.kill(each, signal.SIGCONT)
+
+
+def _stand_still(pids: list[int]) -> None:
+    """Until no thread runs any more: one that flushes or renames a file does that to its end before."""
+    until = time.monotonic() + _STANDSTILL_SECONDS
+    while not all(_stands_still(thread) for pid in pids for thread in Path(f"/proc/{pid}/task").iterdir()):
+        assert time.monotonic() < until, f"{pids} do not stand still"
+        time.sleep(0.002)
+
+
+def _stands_still(thread: Path) -> bool:
+    try:
+        return _state(thread) in "TtZX"
+    except (FileNotFoundError, ProcessLookupError):  # it just ended
+        return True
 
 
 def forget_peak(pid: int) -> None:
@@ -69,5 +88,5 @@ def _status(pid: int, name: str) -> int:
     return 0
 
 
-def _state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+def _state(process: Path) -> str:
+    return (process / "stat").read_text().rpartition(")")[2].split()[0]

@@ -1,13 +1,25 @@
 """The composition root of Admin: the only module that knows all its parts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Final
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from artstore.admin import audit
 from artstore.admin.accounts import Accounts
+from artstore.admin.administrators.browser import RefreshCookie
+from artstore.admin.administrators.first import ensure_first, show_once
+from artstore.admin.administrators.housekeeping import keep_house
+from artstore.admin.administrators.login_endpoints import login_routes
+from artstore.admin.administrators.means import Caller, Means
+from artstore.admin.administrators.own_endpoints import own_routes
+from artstore.admin.administrators.passwords import PasswordHasher
+from artstore.admin.administrators.resealing import seal_anew
+from artstore.admin.administrators.sealing import Seal
+from artstore.admin.administrators.user_endpoints import user_routes
+from artstore.admin.administrators.user_session_endpoints import user_session_routes
 from artstore.admin.audit import log_key, metrics, protection
 from artstore.admin.audit import refusals as audit_refusals
 from artstore.admin.audit.endpoints import audit_routes
@@ -29,6 +41,7 @@ from artstore.admin.storage_elements.registry import Registry
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import TokenVerifier
 from artstore.kernel.background import Background
+from artstore.kernel.client_address import client_address, networks
 from artstore.kernel.database import Database
 from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import ElementDirectory, RefusalReporter
@@ -38,6 +51,8 @@ from artstore.version import __version__
 from artstore.wire.scopes import Scope
 
 _log = get_logger(__name__)
+
+_MOST_USER_AGENT: Final = 200
 
 
 def create_app() -> FastAPI:
@@ -50,6 +65,7 @@ def create_app() -> FastAPI:
     passphrase = settings.key_passphrase.get_secret_value()
     keys = KeyRing(database, passphrase)
     rotation = KeyRotation(database, keys, passphrase, settings.key_times())
+    means = Means(database, PasswordHasher(), Seal(passphrase), settings.rules())
     directory = ElementDirectory(redis)
     accounts = Accounts(settings, database, redis, keys)
     thresholds = settings.element_thresholds()
@@ -63,7 +79,7 @@ def create_app() -> FastAPI:
         background = Background()
         reporter = RefusalReporter(app.state.refusals, partial(audit_refusals.record, database))
         try:
-            await _prepare(settings, database, rotation, accounts, sealer)
+            await _prepare(settings, database, rotation, accounts, sealer, means)
             await keys.refresh()
             background.start("keys", rotation.run)
             background.start("key announcements", KeyAnnouncer(keys, redis).run)
@@ -73,11 +89,13 @@ def create_app() -> FastAPI:
             background.start("registry publication", publisher.run)
             background.start("audit seal", sealer.run)
             background.start("refusals", reporter.run)
+            background.start("sessions and attempts that are over", partial(keep_house, database))
             yield
         finally:
             await background.stop()
             await accounts.close()
             await reporter.close()
+            means.hasher.close()
             await redis.aclose()
             await database.close()
 
@@ -94,13 +112,39 @@ def create_app() -> FastAPI:
     app.include_router(key_routes(database, rotation))
     app.include_router(storage_element_routes(database, decisions, thresholds))
     app.include_router(audit_routes(database))
+    tokens = TokenIssuer(keys, issuer=settings.issuer, lifetime_seconds=settings.token_seconds)
+    _add_people_routes(app, settings, means, tokens)
     return app
 
 
+def _add_people_routes(app: FastAPI, settings: AdminSettings, means: Means, tokens: TokenIssuer) -> None:
+    caller_of = _caller_of(settings)
+    app.include_router(login_routes(means, tokens, RefreshCookie(settings.public_url), caller_of))
+    app.include_router(own_routes(means, caller_of))
+    app.include_router(user_routes(means, caller_of))
+    app.include_router(user_session_routes(means, caller_of))
+
+
+def _caller_of(settings: AdminSettings) -> Callable[[Request], Caller]:
+    trusted = networks(settings.trusted_proxies)
+
+    def caller_of(request: Request) -> Caller:
+        agent = request.headers.get("user-agent", "")[:_MOST_USER_AGENT]
+        # NUL and halves of surrogate pairs cannot come: headers are Latin-1, and NUL is none of theirs.
+        return Caller(client_address(request.scope, trusted), agent)
+
+    return caller_of
+
+
 async def _prepare(
-    settings: AdminSettings, database: Database, rotation: KeyRotation, accounts: Accounts, sealer: Sealer
+    settings: AdminSettings,
+    database: Database,
+    rotation: KeyRotation,
+    accounts: Accounts,
+    sealer: Sealer,
+    means: Means,
 ) -> None:
-    """Make what must be there before the first request: tables, keys, the configured accounts.
+    """Make what must be there before the first request: tables, keys, accounts, an administrator.
 
     One transaction under a lock: of several processes that start together, one makes it and all agree on it.
     """
@@ -111,12 +155,17 @@ async def _prepare(
         made = await rotation.prepare(connection, settings.passphrase_before)
         if settings.passphrase_before is not None:
             await log_key.encrypt_anew(connection, before=settings.passphrase_before, passphrase=passphrase)
+            await seal_anew(connection, before=Seal(settings.passphrase_before), now=means.seal)
         made += await log_key.ensure_log_key(connection, passphrase, log_key.origin_of(settings.issuer))
         made += await accounts.prepare(connection)
+        first = settings.first_administrator()
+        generated = await ensure_first(connection, means, first)
         if made:
             await audit.append_all(connection, made)
         sealer.key = await log_key.open_log_key(connection, passphrase)
         protected = await protection.is_protected(connection)
+    if generated is not None:
+        show_once(first.username, generated)
     metrics.PROTECTED.set(protected)
     if not protected:
         _log.warning("the database role of the service could change the audit trail; see docs/operating.md")

@@ -12,7 +12,10 @@ Whoever starts Admin must give at least::
 The first account, of role ADMIN, with which the others are made, has the id and secret of
 ARTSTORE_ADMIN_INITIAL_CLIENT_ID and ARTSTORE_ADMIN_INITIAL_CLIENT_SECRET. Where none are configured they are
 made at the first start and shown once: in the file that ARTSTORE_ADMIN_INITIAL_SECRET_FILE names, else on the
-terminal. Everything else has a default; see also those of every service (``artstore.kernel.settings``).
+terminal.
+
+Optional: ARTSTORE_ADMIN_INITIAL_ADMIN_PASSWORD, of the first administrator (absent: made up, and shown once).
+Everything else has a default; see also those of every service (``artstore.kernel.settings``).
 
 Client ids and secrets that are configured consist of letters, digits and ``.`` ``_`` ``~`` ``-``: what needs
 no escaping reads the same in HTTP Basic, whether or not a client form-encodes it as RFC 6749 §2.3.1 wants.
@@ -24,22 +27,43 @@ from pathlib import Path
 from typing import Annotated, Final, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from artstore.admin.administrators.first import FirstAdministrator
+from artstore.admin.administrators.lockout import Limits
+from artstore.admin.administrators.means import Rules
 from artstore.admin.keys.rotation import Times
 from artstore.admin.service_accounts.configured import ConfiguredAccount
 from artstore.admin.service_accounts.rotation import SecretPolicy
 from artstore.admin.storage_elements.noticing import Thresholds
 from artstore.kernel.access.tokens import LEEWAY_SECONDS
+from artstore.kernel.client_address import networks
 from artstore.kernel.settings import ServiceSettings
 from artstore.wire.accounts import MAX_OVERLAP_SECONDS, MAX_TOKEN_SECONDS
+from artstore.wire.administrators import Username
 from artstore.wire.scopes import Role
 
 SERVICES_ACCOUNT_NAME: Final = "artstore-services"
+RESET_CODE_SECONDS: Final = 24 * 3600
 
 _ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{3,128}$")]
 _ClientSecret = Annotated[SecretStr, Field(min_length=20, max_length=256)]
 _SECRET_CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-")
+
+
+class OfflineSettings(BaseSettings):
+    """What the command line needs of the settings of Admin to work on its database."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ARTSTORE_ADMIN_", extra="ignore", frozen=True, case_sensitive=False
+    )
+
+    database_url: SecretStr
+    reset_code_seconds: int = Field(default=RESET_CODE_SECONDS, ge=60, le=30 * 24 * 3600)
+
+    @property
+    def reset_code_lifetime(self) -> timedelta:
+        return timedelta(seconds=self.reset_code_seconds)
 
 
 class AdminSettings(ServiceSettings):
@@ -93,6 +117,28 @@ class AdminSettings(ServiceSettings):
     with the account, shown once; it expires as others do, and a configured one takes its place."""
     initial_secret_file: Path | None = None
     """Where an id and a secret that were made are written, for its owner alone. Remove it once it is read."""
+    initial_admin_username: Username = "admin"
+    """Name of the first administrator, made at a start that finds none; not looked at afterwards."""
+    initial_admin_password: SecretStr | None = None
+    """Of the first administrator. Absent: one is made up, and shown once on stderr."""
+    login_token_seconds: int = Field(default=300, ge=60, le=3600)
+    """How long an access token of a person is good. So long a session that was ended may go on acting."""
+    session_idle_seconds: int = Field(default=1800, ge=60, le=30 * 24 * 3600)
+    """A session that is not refreshed for so long is over."""
+    session_seconds: int = Field(default=12 * 3600, ge=60, le=90 * 24 * 3600)
+    """A session is over after so long in any case."""
+    reset_code_seconds: int = Field(default=RESET_CODE_SECONDS, ge=60, le=30 * 24 * 3600)
+    """How long a one-time code for a password is good."""
+    lockout_failures: int = Field(default=5, ge=1, le=100)
+    """Failed logins in a row that lock a name."""
+    lockout_address_failures: int = Field(default=20, ge=1, le=100_000)
+    """Failed logins that lock an address, from which several people may come."""
+    lockout_seconds: int = Field(default=60, ge=1, le=24 * 3600)
+    """How long the first lock lasts. Each further one without a success between lasts twice as long."""
+    lockout_longest_seconds: int = Field(default=3600, ge=1, le=24 * 3600)
+    """The longest lock. Bounded, since strangers can lock a name."""
+    trusted_proxies: str = ""
+    """Addresses and networks of proxies whose ``X-Forwarded-For`` is believed, with commas between."""
     service_client_id: _ClientId
     service_client_secret: _ClientSecret
     """At least 20 characters. Known to all services, and to nobody else."""
@@ -103,6 +149,10 @@ class AdminSettings(ServiceSettings):
             secret: SecretStr | None = getattr(self, name)
             if secret is not None and not _SECRET_CHARACTERS.issuperset(secret.get_secret_value()):
                 raise ValueError(f"{name} may have letters, digits and . _ ~ - only")
+        try:
+            networks(self.trusted_proxies)
+        except ValueError:
+            raise ValueError("trusted_proxies must be addresses and networks with commas between") from None
         if self.initial_client_id == self.service_client_id:
             raise ValueError("initial_client_id and service_client_id must differ")
         if self.initial_account_name == SERVICES_ACCOUNT_NAME:
@@ -125,6 +175,21 @@ class AdminSettings(ServiceSettings):
         """A token is good for its time, and for the leeway of whoever verifies it."""
         needed = self.token_seconds + 2 * LEEWAY_SECONDS
         return Times(self.key_rotation_seconds, self.key_lead_seconds, max(self.key_grace_seconds, needed))
+
+    def rules(self) -> Rules:
+        """What holds for logins and sessions of administrators."""
+        locks = timedelta(seconds=self.lockout_seconds), timedelta(seconds=self.lockout_longest_seconds)
+        return Rules(
+            token_lifetime=timedelta(seconds=self.login_token_seconds),
+            session_idle=timedelta(seconds=self.session_idle_seconds),
+            session_lifetime=timedelta(seconds=self.session_seconds),
+            reset_code_lifetime=timedelta(seconds=self.reset_code_seconds),
+            by_name=Limits(self.lockout_failures, *locks),
+            by_address=Limits(self.lockout_address_failures, *locks),
+        )
+
+    def first_administrator(self) -> FirstAdministrator:
+        return FirstAdministrator(self.initial_admin_username, self.initial_admin_password)
 
     def configured_accounts(self) -> list[ConfiguredAccount]:
         """The accounts that are there when Admin has started."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from artstore.cli import adopt, migrate, rebuild, scrub
+from artstore.cli import admin_user, adopt, migrate, rebuild, scrub
 from artstore.cli.serve import SERVICES, serve
 
 _TITLES = {
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
         )(_serving(service))
         if service == "admin":
             migrate.register(group)
+            group.add_typer(admin_user.app, name="user")
         if service == "storage":
             adopt.register(group)
             rebuild.register(group)

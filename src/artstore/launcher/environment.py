@@ -15,6 +15,8 @@ from artstore.launcher.settings import Element, SystemSettings
 INITIAL_CLIENT_ID = "artstore-initial"
 """The account that a new system begins with: it may do everything, and its secret lies in ``profile.json``.
 """
+INITIAL_ADMINISTRATOR = "admin"
+"""The person that a new system begins with. The password of the first login lies in a file of its own."""
 SERVICE_CLIENT_ID = "artstore-services"
 """The account that the services use for their background work."""
 
@@ -91,10 +93,15 @@ class Environment:
         return self._service(
             "admin",
             "admin",
-            {"INITIAL_CLIENT_ID": INITIAL_CLIENT_ID, "SERVICE_CLIENT_ID": SERVICE_CLIENT_ID},
+            {
+                "INITIAL_CLIENT_ID": INITIAL_CLIENT_ID,
+                "SERVICE_CLIENT_ID": SERVICE_CLIENT_ID,
+                "INITIAL_ADMIN_USERNAME": INITIAL_ADMINISTRATOR,
+            },
             {
                 **database,
                 "INITIAL_CLIENT_SECRET": self.initial_client_secret,
+                "INITIAL_ADMIN_PASSWORD": secret(self._folder.initial_admin_password),
                 "SERVICE_CLIENT_SECRET": self._service_client_secret,
                 "KEY_PASSPHRASE": secret(self._folder.secret_file("key-passphrase")),
             },

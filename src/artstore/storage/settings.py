@@ -89,15 +89,6 @@ class StorageSettings(ObjectStoreSettings):
         )
 
     @model_validator(mode="after")
-    def _with_thresholds_in_order(self) -> Self:
-        if (wrong := self.thresholds.first_out_of_order()) is not None:
-            raise ValueError(
-                f"{wrong.upper()}_FREE_PERCENT and {wrong.upper()}_FREE_BYTES must not exceed those of the"
-                " threshold before it: WARNING, CRITICAL, FULL"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _with_prefix(self) -> Self:
         prefix = check_prefix(self.table_prefix or prefix_of(self.element_id))
         object.__setattr__(self, "table_prefix", prefix)  # frozen for everybody else; here it is being made

@@ -18,6 +18,10 @@ class Scope(StrEnum):
     AUDIT_READ = "audit:read"
     AUDIT_REPORT = "audit:report"
     """To report refused accesses: of the account of the services alone, and of no role."""
+    ADMINISTRATORS_READ = "administrators:read"
+    ADMINISTRATORS_WRITE = "administrators:write"
+    ADMINISTRATORS_SELF = "administrators:self"
+    """What a person does about the own login: password, second factor, sessions. Not for service accounts."""
 
 
 class Role(StrEnum):
@@ -31,8 +35,17 @@ class Role(StrEnum):
 SERVICES_SCOPES = frozenset({Scope.AUDIT_REPORT})
 """What the account of the services has beyond its role."""
 
+
+class AdministratorRole(StrEnum):
+    """The roles of people, as ``Role`` has those of service accounts."""
+
+    SUPER_ADMIN = "SUPER_ADMIN"
+    ADMIN = "ADMIN"
+    READONLY = "READONLY"
+
+
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
-    Role.ADMIN: frozenset(Scope) - SERVICES_SCOPES,
+    Role.ADMIN: frozenset(Scope) - SERVICES_SCOPES - {Scope.ADMINISTRATORS_WRITE, Scope.ADMINISTRATORS_SELF},
     Role.OPERATOR: frozenset(
         {
             Scope.FILES_READ,
@@ -55,4 +68,22 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
         }
     ),
     Role.READONLY: frozenset({Scope.FILES_READ, Scope.FILES_ALL}),
+}
+
+ADMINISTRATOR_SCOPES: dict[AdministratorRole, frozenset[Scope]] = {
+    AdministratorRole.SUPER_ADMIN: frozenset(Scope) - SERVICES_SCOPES,
+    # Not to write administrators: whoever may, can become a SUPER_ADMIN. For the same reason no service
+    # account may, since an ADMIN can make service accounts of every role.
+    AdministratorRole.ADMIN: frozenset(Scope) - SERVICES_SCOPES - {Scope.ADMINISTRATORS_WRITE},
+    AdministratorRole.READONLY: frozenset(
+        {
+            Scope.FILES_READ,
+            Scope.FILES_ALL,
+            Scope.ELEMENTS_READ,
+            Scope.ACCOUNTS_READ,
+            Scope.KEYS_READ,
+            Scope.AUDIT_READ,
+            Scope.ADMINISTRATORS_SELF,
+        }
+    ),
 }

@@ -67,7 +67,7 @@ class ScrubSchedule(BaseModel):
     bytes_per_second: int
     """What is read at most."""
     due_at: datetime | None = None
-    """When the next pass begins; absent while none will, or there is nothing to read."""
+    """When the next pass begins; null while none will, one is under way, or there is nothing to read."""
     within_reach: bool
     """Whether a pass is through in that time at this rate, as far as can be told."""
 

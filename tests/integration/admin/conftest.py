@@ -23,6 +23,8 @@ ACCOUNTS_PATH = "/api/v1/service-accounts"
 AUDIT_PATH = "/api/v1/audit"
 ELEMENTS_PATH = "/api/v1/storage-elements"
 PASSPHRASE = "correct horse battery staple"
+FIRST_ADMINISTRATOR = "first"
+FIRST_PASSWORD = "quiet-otter-lends-ladders"
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,8 @@ def admin(start_shared: StartAdmin, shared_backends: Backends) -> Admin:
 
 
 @pytest.fixture(scope="session")
-def second(start_shared: StartAdmin, admin: Admin) -> Admin:
-    """Another process of the same Admin, as behind a load balancer."""
+def beside(start_shared: StartAdmin, admin: Admin) -> Admin:
+    """A second process beside ``admin``, on the same database: together they must behave as one."""
     return start_shared(admin.backends, **same_accounts(admin), issuer=admin.url, public_url=admin.url)
 
 
@@ -204,6 +206,10 @@ def settings_of(backends: Backends, port: int) -> dict[str, str | None]:
         "key_passphrase": PASSPHRASE,
         "initial_client_id": "initial",
         "initial_client_secret": secrets.token_urlsafe(32),
+        "initial_admin_username": FIRST_ADMINISTRATOR,
+        "initial_admin_password": FIRST_PASSWORD,
+        # Each person of a test has an address of the own, told as a proxy tells it.
+        "trusted_proxies": "127.0.0.1",
         "service_client_id": "services",
         "service_client_secret": secrets.token_urlsafe(32),
     }

@@ -376,19 +376,19 @@ class TestGrants:
 
 
 class TestTwoProcesses:
-    def test_suspension_by_one_ends_tokens_at_the_other(self, admin: Admin, second: Admin) -> None:
+    def test_suspension_by_one_ends_tokens_at_the_other(self, admin: Admin, beside: Admin) -> None:
         account = admin.new_account(some_name())
-        headers = second.headers(credentials_of(account))
-        assert is_accepted(second, headers)
+        headers = beside.headers(credentials_of(account))
+        assert is_accepted(beside, headers)
         admin.change("POST", f"{account.id}/suspend")
-        assert second.ask_token(credentials_of(account)).status_code == 401
-        second.eventually(lambda: not is_accepted(second, headers))
+        assert beside.ask_token(credentials_of(account)).status_code == 401
+        beside.eventually(lambda: not is_accepted(beside, headers))
 
-    def test_of_creations_at_once_one_is_made(self, admin: Admin, second: Admin) -> None:
+    def test_of_creations_at_once_one_is_made(self, admin: Admin, beside: Admin) -> None:
         name, headers = some_name(), admin.headers()
 
         def create(number: int) -> int:
-            url = (admin, second)[number % 2].url
+            url = (admin, beside)[number % 2].url
             return httpx.post(
                 f"{url}{ACCOUNTS_PATH}", json={"name": name}, headers=headers, timeout=30
             ).status_code

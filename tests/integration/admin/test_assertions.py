@@ -204,7 +204,7 @@ class TestReplay:
         assert "used before" in assert_refused(client.ask(assertion))
         assert_refused(client.ask(client.assertion(jti=_jti(assertion))))
 
-    def test_by_two_processes_at_once(self, client: Client, second: Admin) -> None:
+    def test_by_two_processes_at_once(self, client: Client, beside: Admin) -> None:
         data = {
             "grant_type": "client_credentials",
             "client_assertion_type": TYPE,
@@ -213,7 +213,7 @@ class TestReplay:
 
         def ask(number: int) -> int:
             return httpx.post(
-                f"{(client.admin, second)[number % 2].url}{TOKEN_PATH}", data=data, timeout=30
+                f"{(client.admin, beside)[number % 2].url}{TOKEN_PATH}", data=data, timeout=30
             ).status_code
 
         with ThreadPoolExecutor(8) as pool:

@@ -5,6 +5,7 @@ processes there are.
 import asyncio
 import base64
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from psycopg.types.json import Jsonb
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
+from artstore.admin.administrators import totp
 from artstore.admin.keys.pairs import generate_pair
 from artstore.launcher.errors import CannotStart
 from artstore.launcher.postgres import EmbeddedPostgres
@@ -24,6 +26,7 @@ from artstore.launcher.redis import EmbeddedRedis
 from artstore.wire.keys import KEYS_CHANNEL, KeyAnnouncement, KeyState, SigningKey
 from tests.support.system import eventually
 
+from . import people
 from .conftest import ACCOUNTS_PATH, PASSPHRASE, Admin, Backends, StartAdmin, libpq, same_accounts
 
 KEYS_PATH = "/api/v1/jwt-keys"
@@ -361,6 +364,18 @@ class TestPassphrase:
         last = start_admin(backends, **accounts, **new, **SOON)
         assert signer_of(last.token()) == kid
         assert status_with(last, token) == 200
+
+    def test_second_factors_are_encrypted_anew(self, start_admin: StartAdmin, backends: Backends) -> None:
+        old = start_admin(backends)
+        person = people.made(people.first(old).log_in())
+        factor, _ = person.enrol(person.log_in())
+        accounts = same_accounts(old)
+        old.service.stop()
+        new = {"key_passphrase": "a new passphrase for the keys"}
+        start_admin(backends, **accounts, **new, key_passphrase_before=PASSPHRASE).service.stop()
+        last = start_admin(backends, **accounts, **new)
+        login = person.log_in(at=last, code=totp.code(factor.secret, totp.step_at(time.time())))
+        assert login.session_id
 
 
 class TestHttp:

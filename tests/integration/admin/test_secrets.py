@@ -120,19 +120,19 @@ class TestRotate:
         assert admin.change("DELETE", f"{account.id}/secrets/{foreign['id']}").status_code == 404
         assert admin.ask_token(credentials_of(other)).status_code == 200
 
-    def test_by_two_processes_at_once(self, admin: Admin, second: Admin) -> None:
+    def test_by_two_processes_at_once(self, admin: Admin, beside: Admin) -> None:
         """One is made, the others are told; no secret is lost, and whoever has the old one goes on."""
         account, headers = admin.new_account(some_name()), admin.headers()
 
         def at_once(number: int) -> httpx.Response:
-            url = (admin, second)[number % 2].url
+            url = (admin, beside)[number % 2].url
             return httpx.post(f"{url}{ACCOUNTS_PATH}/{account.id}/rotate-secret", headers=headers, timeout=30)
 
         with ThreadPoolExecutor(6) as pool:
             answers = list(pool.map(at_once, range(6)))
         assert sorted(answer.status_code for answer in answers) == [201] + [409] * 5
         (made,) = [answer.json() for answer in answers if answer.status_code == 201]
-        for process in (admin, second):
+        for process in (admin, beside):
             for secret in (made["client_secret"], account.client_secret):
                 assert process.ask_token((account.client_id, secret)).status_code == 200
 

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.everywhere import Call, calls, change_keys, decide, signer, stored_by, takes
+from tests.support.http_connection import Connection
 from tests.support.suspension import refused_everywhere, services_that_take_it
-from tests.support.system import Account, RunningSystem, eventually, form, part
+from tests.support.system import BOUNDARY, Account, RunningSystem, eventually, form, part
 
 MIB = 1 << 20
 
@@ -211,6 +212,31 @@ async def test_memory_while_a_gigabyte_passes(own_system: RunningSystem) -> None
 
     grown = {name: own_system.peak_memory(name) - before[name] for name in watched}
     assert all(growth < 64 * MIB for growth in grown.values()), grown
+
+
+async def test_memory_while_hundred_clients_send_at_once(own_system: RunningSystem) -> None:
+    """What an element grows by does not depend on what they send: here, 400 MiB."""
+    account = await own_system.create_account()
+    body = form(part("file", hashlib.sha256(b"block").digest() * (4 * MIB // 32), "four.bin"))
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+    async def send(connection: Connection) -> int:
+        return (await connection.request("POST", "/api/v1/files/upload", headers, body)).status
+
+    url = own_system.element_urls["rw-01"]
+    connections = [await Connection.open(url, account.token) for _ in range(100)]
+    try:
+        assert await send(connections[0]) == 201
+        own_system.forget_peak_memory("rw-01")
+        before = own_system.peak_memory("rw-01")
+        assert await asyncio.gather(*map(send, connections)) == [201] * 100
+        grown = own_system.peak_memory("rw-01") - before
+    finally:
+        for connection in connections:
+            await connection.close()
+    assert grown < 96 * MIB, f"{grown / MIB:.0f} MiB"
+    in_memory = "artstore_storage_upload_memory_bytes 0.0"
+    assert in_memory in (await account.http.get(f"{url}/metrics")).text.splitlines()
 
 
 async def test_a_slow_reader_does_not_fill_memory(own_system: RunningSystem) -> None:

@@ -43,6 +43,7 @@ def test_these_are_the_commands() -> None:
         *("storage adopt", "storage rebuild", "storage scrub"),
         *("audit verify", "audit checkpoint", "audit key", "admin migrate"),
         *(f"{service} serve" for service in SERVICES),
+        *(f"admin user {what}" for what in ("create", "list", "reset-password", "unlock")),
     }
 
 

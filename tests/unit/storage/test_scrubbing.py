@@ -83,7 +83,7 @@ async def test_switched_off_it_does_nothing_by_itself(engine: Engine) -> None:
         assert not scrubbing.scrub.running
         await scrubbing.request(anew=False)
         await passes(scrubbing, 1)
-        await eventually(lambda: not scrubbing.scrub.running, "the pass does not end")
+        await scrubbing.scrub.wait()
         for _ in range(20):
             await asyncio.sleep(0)
         assert not scrubbing.scrub.running
@@ -119,3 +119,14 @@ async def test_what_failed_is_tried_again(engine: Engine, tmp_path: Path) -> Non
         await eventually(in_the_way.is_dir, "it is not tried again")
         await passes(scrubbing, 1)
         assert scrubbing.scrub.progress().failed is None
+
+
+async def test_who_asks_while_a_pass_just_ends_gets_another_one(engine: Engine) -> None:
+    async with at_work(engine, enabled=False) as scrubbing:
+        await scrubbing.request(anew=False)
+        while scrubbing.scrub.interrupted:  # noqa: ASYNC110 - nobody announces this moment
+            await asyncio.sleep(0)
+        assert scrubbing.scrub.running, "its thread has still to end"
+        await scrubbing.request(anew=False)
+        assert scrubbing.scrub.progress().number == 2
+        await passes(scrubbing, 2)

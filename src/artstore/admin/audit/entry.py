@@ -31,9 +31,10 @@ SYSTEM: Final = Actor(ActorKind.SYSTEM, name="Admin")
 
 
 def actor_of(request: Request, principal: Principal) -> Actor:
-    """The service account behind a request."""
+    """The service account or the person behind a request."""
+    person = principal.session_id is not None
     return Actor(
-        ActorKind.SERVICE_ACCOUNT,
+        ActorKind.ADMINISTRATOR if person else ActorKind.SERVICE_ACCOUNT,
         id=principal.account_id,
         name=principal.username,
         address=request.client.host if request.client else None,

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from joserfc import jwt
@@ -40,19 +40,11 @@ class TokenIssuer:
 
     def issue(self, account: Account, scopes: list[Scope], grants: Sequence[Grant]) -> TokenAnswer:
         """A token for an authenticated account; none outlives it. A signature costs about a millisecond."""
-        key = self._keys.signing_key()
-        now, scope = int(time.time()), " ".join(scopes)
-        expires = now + self._lifetime_seconds
+        lifetime, scope = self._lifetime_seconds, " ".join(scopes)
         if account.expires_at is not None:
-            expires = min(expires, int(account.expires_at.timestamp()))
+            lifetime = min(lifetime, max(0, int(account.expires_at.timestamp() - time.time())))
         claims: dict[str, Any] = {
-            "iss": self._issuer,
             "sub": str(account.id),
-            "aud": AUDIENCE,
-            "iat": now,
-            "nbf": now,
-            "exp": expires,
-            "jti": secrets.token_urlsafe(16),
             "client_id": account.client_id,
             "username": account.name,
             "role": account.role,
@@ -63,9 +55,24 @@ class TokenIssuer:
         changeable = [grant.owner_id for grant in grants if Scope.FILES_WRITE in grant.scopes]
         if (granted := grants_claim((grant.owner_id for grant in grants), changeable)) is not None:
             claims[GRANTS_CLAIM] = granted
-        header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}
         return TokenAnswer(
-            access_token=jwt.encode(header, claims, key, algorithms=[ALGORITHM]),
-            expires_in=expires - now,
+            access_token=self.sign(claims, lifetime),
+            expires_in=lifetime,
             scope=scope,
         )
+
+    def sign(self, claims: Mapping[str, Any], lifetime_seconds: int) -> str:
+        """A token with these claims about its subject, and those that every token has."""
+        key = self._keys.signing_key()
+        now = int(time.time())
+        header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}
+        all_claims = {
+            "iss": self._issuer,
+            "aud": AUDIENCE,
+            "iat": now,
+            "nbf": now,
+            "exp": now + lifetime_seconds,
+            "jti": secrets.token_urlsafe(16),
+            **claims,
+        }
+        return jwt.encode(header, all_claims, key, algorithms=[ALGORITHM])

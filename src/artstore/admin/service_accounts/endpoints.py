@@ -88,7 +88,7 @@ def service_account_routes(
         ] = None,
     ) -> ServiceAccountPage:
         """Accounts in the order in which they were created. Give the same filters with each cursor."""
-        after = _id_in(cursor) if cursor is not None else None
+        after = paging.id_before(cursor) if cursor is not None else None
         wanted = Wanted(text=q or None, role=role, status=status)
         async with database.read() as connection:
             accounts = await repository.accounts_after(connection, wanted, after, limit + 1)
@@ -132,10 +132,3 @@ def created(account: Account, secret: str, response: Response) -> CreatedService
     """The only answer that ever holds the secret."""
     response.headers["Cache-Control"] = "no-store"
     return CreatedServiceAccount(**shown(account, response).model_dump(), client_secret=secret)
-
-
-def _id_in(cursor: str) -> UUID:
-    try:
-        return UUID(paging.key_before(cursor))
-    except ValueError as e:
-        raise paging.invalid_cursor() from e

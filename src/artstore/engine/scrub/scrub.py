@@ -119,7 +119,7 @@ class Scrub:
 
     @property
     def interrupted(self) -> bool:
-        """Whether a pass was begun and is not complete, so that ``start`` goes on with it."""
+        """Whether a pass was begun and is not complete: it runs, or ``start`` goes on with it."""
         return self._journal.current is not None
 
     def start(self, *, anew: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The account behind a verified access token."""
+"""The account or the person behind a verified access token."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ class Principal:
     """
 
     account_id: str
-    """UUID of the service account: ``created_by_id`` of what it stores."""
+    """UUID of the service account or administrator: ``created_by_id`` of what it stores."""
     client_id: str
     username: str
     """Name of the account: ``created_by_username`` of what it stores."""
@@ -22,6 +22,8 @@ class Principal:
     """For display only; what is allowed stands in ``scopes``."""
     scopes: frozenset[Scope]
     token: str = field(repr=False)
+    session_id: str | None = None
+    """Of a person: the session that the token belongs to. None for a service account."""
     jti: str = ""
     epoch: int = 0
     """Generation of the account's tokens; those of a lower one than the last may have been revoked."""

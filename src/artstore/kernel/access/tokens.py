@@ -158,6 +158,7 @@ def _principal(claims: dict[str, Any], token: str, issuer: str, now: float) -> t
         readable, changeable = read_grants(claims.get(GRANTS_CLAIM))
     except GrantsUnreadable as error:
         raise invalid_token("The access token has a claim grants that cannot be read.") from error
+    session_id = claims.get("sid")
     principal = Principal(
         text["sub"],
         text["client_id"],
@@ -165,6 +166,7 @@ def _principal(claims: dict[str, Any], token: str, issuer: str, now: float) -> t
         text["role"],
         scopes,
         token,
+        session_id if isinstance(session_id, str) else None,
         jti=text["jti"],
         epoch=_count(claims, EPOCH_CLAIM, absent=0),
         rate_limit=_count(claims, "rate_limit", absent=_RATE_LIMIT),

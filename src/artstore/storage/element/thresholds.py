@@ -23,6 +23,8 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Thresholds:
+    """Where a worse status begins with more room than a milder one, the worse one is told."""
+
     warning: Threshold = Threshold(10, GIB)
     critical: Threshold = Threshold(5, 256 * MIB)
     full: Threshold = Threshold(1, 64 * KIB)
@@ -36,13 +38,3 @@ class Thresholds:
         if free < self.warning.of(whole):
             return CapacityStatus.WARNING
         return CapacityStatus.OK
-
-    def first_out_of_order(self) -> str | None:
-        """What contradicts itself: a threshold that would be reached before one that is milder."""
-        for name, milder, worse in (
-            ("critical", self.warning, self.critical),
-            ("full", self.critical, self.full),
-        ):
-            if worse.percent > milder.percent or worse.bytes > milder.bytes:
-                return name
-        return None

@@ -84,11 +84,12 @@ def _finding(place: Place, found: engine.ScrubFinding, is_open: bool) -> ScrubFi
 
 
 def _status(scrubbing: Scrubbing) -> ScrubStatus:
-    if scrubbing.scrub.running:
+    under_way = scrubbing.scrub.interrupted
+    if under_way and scrubbing.scrub.running:
         return ScrubStatus.RUNNING
     if scrubbing.paused:
         return ScrubStatus.PAUSED
-    return ScrubStatus.INTERRUPTED if scrubbing.scrub.interrupted else ScrubStatus.IDLE
+    return ScrubStatus.INTERRUPTED if under_way else ScrubStatus.IDLE
 
 
 def _current(progress: engine.ScrubProgress) -> ScrubPass | None:

@@ -48,7 +48,12 @@ class Scrubbing:
             if anew:
                 # So that ``run`` does not go on with what is just being given up.
                 self.paused, self._wanted = True, False
-                await self.scrub.stop()
+                try:
+                    await self.scrub.stop()
+                finally:
+                    self.paused = False
+            elif not self.scrub.interrupted:
+                await self.scrub.wait()  # a pass that is through may just be ending
             self.paused, self._wanted = False, True
             self.scrub.start(anew=anew)
         self._woken.set()
@@ -60,8 +65,8 @@ class Scrubbing:
             await self.scrub.stop()
 
     def due_at(self) -> datetime | None:
-        """When the schedule begins the next pass; None while it begins none."""
-        if not self.schedule.enabled or self.paused:
+        """When the schedule begins the next pass; None while it begins none, or one is under way."""
+        if not self.schedule.enabled or self.paused or self.scrub.interrupted:
             return None
         last = self.scrub.last_result()
         ended_at = last.ended_at if last is not None else None
@@ -98,7 +103,8 @@ class Scrubbing:
         last = self.scrub.last_result()
         if last is None or last.number != begun.number:
             return
-        self._wanted = False
+        if not self.scrub.interrupted:  # somebody may have asked for the next one already
+            self._wanted = False
         _log.info(
             "the scrub is through",
             number=last.number,

@@ -5,7 +5,7 @@ from alembic import context, op
 from sqlalchemy.dialects import postgresql
 
 revision = "life_of_accounts"
-down_revision = "registry"
+down_revision = "administrators"
 
 _SCHEMA = context.config.attributes["schema"]
 _TIME = sa.DateTime(timezone=True)
