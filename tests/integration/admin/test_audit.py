@@ -110,15 +110,16 @@ def rehash(entry: dict[str, Any]) -> bytes:
 class TestEntries:
     def test_a_start_tells_what_it_made(self, audited: Protected) -> None:
         entries = audited.all(order="oldest", limit=3)
-        told = [(one["action"], one["subject"]["kind"]) for one in entries[:4]]
+        told = [(one["action"], one["subject"]["kind"]) for one in entries[:5]]
         assert told == [
+            ("administrator.created", "administrator"),
             ("key.created", "key"),
             ("key.created", "audit_key"),
             ("account.created", "account"),
             ("account.created", "account"),
         ]
-        assert {one["actor"]["kind"] for one in entries[:4]} == {"system"}
-        assert entries[1]["subject"]["id"] == audited.get("/key").strip()
+        assert {one["actor"]["kind"] for one in entries[:5]} == {"system"}
+        assert entries[2]["subject"]["id"] == audited.get("/key").strip()
 
     def test_a_new_account_is_told_with_who_made_it(self, audited: Protected) -> None:
         headers = audited.admin.headers() | {"X-Request-ID": "made-by-a-test"}
