@@ -19,6 +19,7 @@ from artstore.wire.revocations import (
 )
 
 from .conftest import ACCOUNTS_PATH, Admin, Backends, StartAdmin, credentials_of, libpq, some_name
+from .people import first
 
 REVOKE = "/api/v1/auth/revoke"
 INTROSPECT = "/api/v1/auth/introspect"
@@ -32,6 +33,14 @@ def news(admin: Admin, after: int = 0) -> RevocationNews:
     answer = admin.http.get(REVOCATIONS_PATH, params={"after": after})
     assert answer.status_code == 200
     return RevocationNews.model_validate_json(answer.content)
+
+
+def end_of_news(admin: Admin) -> int:
+    """The position behind which there is nothing yet."""
+    page = news(admin)
+    while page.more:
+        page = news(admin, page.position)
+    return page.position
 
 
 class TestRevoke:
@@ -114,6 +123,24 @@ class TestRevoke:
                 "SELECT count(*) FROM admin.revocations WHERE account_id = %s", (account.id,)
             ).fetchone()
         assert row == (1,)
+
+
+class TestTokenOfAPerson:
+    def test_is_told_of_and_ended_like_others(self, admin: Admin) -> None:
+        session = first(admin).log_in()
+        token = session.answer["access_token"]
+        told = admin.introspect(token)
+        assert (told["active"], told["role"]) == (True, "SUPER_ADMIN")
+        assert _status(admin, token) == 200
+        assert revoke(admin, token).status_code == 200
+        assert admin.introspect(token) == {"active": False}
+        admin.eventually(lambda: _status(admin, token) == 401)
+
+    def test_is_not_active_after_the_session(self, admin: Admin) -> None:
+        session = first(admin).log_in()
+        body = {"refresh_token": session.refresh_token}
+        assert admin.http.post("/api/v1/admin-auth/logout", json=body).status_code == 204
+        assert admin.introspect(session.answer["access_token"]) == {"active": False}
 
 
 def _status(admin: Admin, token: str) -> int:
@@ -216,17 +243,16 @@ class TestTelling:
             admin.eventually(lambda: client.hlen(REVOCATIONS_KEY) == 2)
 
     def test_to_those_who_ask(self, admin: Admin) -> None:
-        before = news(admin, news(admin).position)
-        assert before.items == []
-        token = admin.token()
-        revoke(admin, token)
-        admin.eventually(lambda: news(admin, before.position).items != [])
-        (item,) = news(admin, before.position).items
+        before = end_of_news(admin)
+        assert news(admin, before).items == []
+        revoke(admin, admin.token())
+        admin.eventually(lambda: news(admin, before).items != [])
+        (item,) = news(admin, before).items
         assert item.jti is not None
         assert item.until > time.time() + 3500
 
     def test_in_pages(self, admin: Admin) -> None:
-        begin = news(admin).position
+        begin = end_of_news(admin)
         for _ in range(3):
             revoke(admin, admin.token())
         admin.eventually(lambda: len(news(admin, begin).items) == 3)

@@ -14,7 +14,6 @@ from artstore.admin.auth.token_truth import KnownToken, TokenTruth
 from artstore.admin.revocations.feed import RevocationFeed
 from artstore.admin.revocations.repository import end_token
 from artstore.admin.service_accounts.account import Account
-from artstore.admin.service_accounts.changes import entry_of
 from artstore.admin.service_accounts.repository import lock_account
 from artstore.kernel import tracing
 from artstore.kernel.database import Database
@@ -53,16 +52,15 @@ class RevokeEndpoint:
 
     async def _end(self, token: KnownToken, request: Request, by: Account) -> None:
         async with self._database.write() as connection:
-            account = await lock_account(connection, token.account_id)
-            if account is None:
-                return
+            if token.session_id is None:
+                await lock_account(connection, token.account_id)
             ended = await end_token(connection, token.account_id, token.jti, token.expires)
-            if ended and by.id != account.id:
-                await audit.append(connection, _entry(account, token, request, by))
+            if ended and by.id != token.account_id:
+                await audit.append(connection, _entry(token, request, by))
         self._feed.decided()
 
 
-def _entry(account: Account, token: KnownToken, request: Request, by: Account) -> audit.AuditEntry:
+def _entry(token: KnownToken, request: Request, by: Account) -> audit.AuditEntry:
     address = request.client.host if request.client else None
     actor = audit.Actor(
         audit.ActorKind.SERVICE_ACCOUNT,
@@ -71,7 +69,13 @@ def _entry(account: Account, token: KnownToken, request: Request, by: Account) -
         address=address,
         request_id=tracing.current_request_id(),
     )
-    return entry_of(account, audit.Action.TOKEN_REVOKED, actor, jti=token.jti)
+    return audit.AuditEntry(
+        audit.Action.TOKEN_REVOKED,
+        actor,
+        "account" if token.session_id is None else "administrator",
+        str(token.account_id),
+        details={"name": token.username, "jti": token.jti},
+    )
 
 
 class IntrospectEndpoint:

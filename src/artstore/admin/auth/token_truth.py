@@ -11,6 +11,7 @@ from uuid import UUID
 from joserfc import jwt
 from joserfc.errors import JoseError
 
+from artstore.admin.administrators import session_repository
 from artstore.admin.keys.ring import KeyRing
 from artstore.admin.revocations.repository import is_revoked
 from artstore.admin.service_accounts.account import Account
@@ -35,12 +36,21 @@ class KnownToken:
         return UUID(self.claims["sub"])
 
     @property
+    def session_id(self) -> UUID | None:
+        """Of a person; None: the token is a service account's."""
+        return UUID(self.claims["sid"]) if "sid" in self.claims else None
+
+    @property
     def jti(self) -> str:
         return str(self.claims["jti"])
 
     @property
     def client_id(self) -> str:
         return str(self.claims["client_id"])
+
+    @property
+    def username(self) -> str:
+        return str(self.claims["username"])
 
     @property
     def expires(self) -> datetime:
@@ -70,7 +80,14 @@ class TokenTruth:
             claims = jwt.decode(token, key, algorithms=["RS256"]).claims
             known = KnownToken(claims)
             ours = (claims["iss"], claims["aud"]) == (self._issuer, AUDIENCE)
-            _ = (known.account_id, known.jti, known.client_id, known.expires)
+            _ = (
+                known.account_id,
+                known.session_id,
+                known.jti,
+                known.client_id,
+                known.username,
+                known.expires,
+            )
         except (JoseError, ValueError, TypeError, KeyError, RecursionError):
             return None
         return known if ours else None
@@ -80,8 +97,11 @@ class TokenTruth:
         if token.expires.timestamp() <= time.time():
             return False
         async with self._database.read() as connection:
-            account = await account_by_id(connection, token.account_id)
-            return _is_current(account, token) and not await is_revoked(connection, token.jti)
+            if await is_revoked(connection, token.jti):
+                return False
+            if token.session_id is not None:
+                return await session_repository.is_live(connection, token.session_id, token.account_id)
+            return _is_current(await account_by_id(connection, token.account_id), token)
 
 
 def _is_current(account: Account | None, token: KnownToken) -> bool:

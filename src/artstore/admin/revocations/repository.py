@@ -20,10 +20,11 @@ MAX_TOKENS_OF_ACCOUNT: Final = 1000
 _revoked = REVOCATIONS.c
 
 
-async def end_tokens_of(connection: WriteConnection, account_id: UUID) -> None:
+async def end_tokens_of(connection: WriteConnection, account_id: UUID) -> bool:
     """Every token of the account that was given until now is void once this is committed.
 
-    The caller holds the lock on the account's row, and takes no other account's afterwards.
+    The caller holds the lock on the account's row, and takes no other account's afterwards. False: there is
+    no service account with this id, and nothing was done.
     """
     await _hold_lock(connection)
     epoch = await connection.scalar(
@@ -32,9 +33,12 @@ async def end_tokens_of(connection: WriteConnection, account_id: UUID) -> None:
         .values(token_epoch=SERVICE_ACCOUNTS.c.token_epoch + 1)
         .returning(SERVICE_ACCOUNTS.c.token_epoch)
     )
+    if epoch is None:
+        return False
     until = datetime.now(UTC) + timedelta(seconds=MAX_TOKEN_SECONDS + LEEWAY_SECONDS)
     await connection.execute(delete(REVOCATIONS).where(_revoked.account_id == account_id))
     await connection.execute(insert(REVOCATIONS).values(account_id=account_id, epoch=epoch, until=until))
+    return True
 
 
 async def end_token(connection: WriteConnection, account_id: UUID, jti: str, expires: datetime) -> bool:
@@ -45,8 +49,8 @@ async def end_token(connection: WriteConnection, account_id: UUID, jti: str, exp
         .select_from(REVOCATIONS)
         .where(_revoked.account_id == account_id, _revoked.jti.is_not(None))
     )
-    if listed >= MAX_TOKENS_OF_ACCOUNT:
-        await end_tokens_of(connection, account_id)
+    # The tokens of a person have no epoch. They live for minutes, so that few are listed at a time.
+    if listed >= MAX_TOKENS_OF_ACCOUNT and await end_tokens_of(connection, account_id):
         return True
     until = expires + timedelta(seconds=LEEWAY_SECONDS)
     added = await connection.scalar(
