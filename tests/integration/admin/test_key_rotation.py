@@ -90,6 +90,13 @@ def made_on_schedule(*admins: Admin) -> float:
     return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
 
 
+def age_of_the_signing_key(admin: Admin) -> float:
+    name = "artstore_admin_signing_key_seconds "
+    lines = admin.http.get("/metrics").text.splitlines()
+    [value] = [line.removeprefix(name) for line in lines if line.startswith(name)]
+    return float(value)
+
+
 async def signs(admin: Admin, kid: str) -> None:
     await eventually(lambda: signer_of(admin.token()) == kid, f"{kid} does not sign")
 
@@ -356,6 +363,9 @@ class TestPassphrase:
         await signs(both, kid)
         await eventually(lambda: kid in published(old), "it does not learn of the key")
         assert status_with(old, both.token()) == 200
+        assert signer_of(old.token()) == signer_of(token)
+        execute(both, "UPDATE admin.signing_keys SET signs_from = signs_from - interval '1 minute'")
+        await eventually(lambda: age_of_the_signing_key(old) > 50, "it does not look any more")
         assert signer_of(old.token()) == signer_of(token)
 
         both.service.stop()

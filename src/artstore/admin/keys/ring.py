@@ -9,6 +9,7 @@ from joserfc.jwk import RSAKey
 
 from artstore.admin.keys import metrics, repository
 from artstore.admin.keys.pairs import PassphraseWrong, StoredPair, open_pair, public_key
+from artstore.admin.keys.repository import GoodPair
 from artstore.kernel.access import KeysUnavailable
 from artstore.kernel.database import Database, DatabaseDown
 from artstore.kernel.logging import get_logger
@@ -31,6 +32,8 @@ class KeyRing:
         self._passphrase = passphrase
         self._signing: list[tuple[float, RSAKey]] = []
         """Private keys with the moment of the monotonic clock from which they sign, the last first."""
+        self._closed: set[str] = set()
+        """Ids of pairs that do not open with the passphrase of this process."""
         self._public: dict[str, RSAKey] = {}
         self._published: list[dict[str, Any]] = []
         self._looking = asyncio.Lock()
@@ -103,13 +106,7 @@ class KeyRing:
         read_at = time.monotonic()
         if not pairs:
             raise LookupError("There is no signing key; the start of Admin makes the first one.")
-        self._signing = [
-            (read_at + pair.signs_in, key)
-            for pair in repository.that_may_sign(pairs)
-            if (key := await self._opened(pair.stored)) is not None
-        ]
-        if not self._signing:
-            raise PassphraseWrong(pairs[0].stored.kid)
+        self._signing = await self._that_sign(pairs, read_at)
         kids = self.kids
         stored = [pair.stored for pair in pairs]
         self._public = {each.kid: self._public.get(each.kid) or public_key(each) for each in stored}
@@ -121,13 +118,33 @@ class KeyRing:
             _log.info("other keys are published", kids=sorted(self.kids))
             self.changed.set()
 
+    async def _that_sign(self, pairs: list[GoodPair], read_at: float) -> list[tuple[float, RSAKey]]:
+        """The keys that are pending and the one that signs, for ``self._signing``. Raises PassphraseWrong.
+
+        Where another process has made keys under a new passphrase, the last one that this process has opened
+        goes on signing while it is good.
+        """
+        opened = {key.kid: key for _, key in self._signing}
+        may_sign = {pair.stored.kid for pair in repository.that_may_sign(pairs)}
+        signing = []
+        for pair in pairs:
+            kid = pair.stored.kid
+            key = opened.get(kid)
+            if key is None and kid in may_sign:
+                key = await self._opened(pair.stored)
+            if key is not None:
+                signing.append((read_at + pair.signs_in, key))
+                if pair.signs_in <= 0:
+                    return signing
+        raise PassphraseWrong(pairs[0].stored.kid)
+
     async def _opened(self, pair: StoredPair) -> RSAKey | None:
-        """The private key. None where it does not open: another signs, until both have one passphrase."""
-        for _, key in self._signing:
-            if key.kid == pair.kid:
-                return key
+        """The private key, or None where it does not open, which is said once."""
+        if pair.kid in self._closed:
+            return None
         try:
             return await asyncio.to_thread(open_pair, pair, self._passphrase)
         except PassphraseWrong as error:
+            self._closed.add(pair.kid)
             _log.error("a private key does not open", kid=pair.kid, reason=str(error))
             return None
