@@ -46,7 +46,7 @@ class ElementCollector(Collector):
         followers: Iterable[LogFollower],
         rebuild: Rebuild,
         scrub: Scrub,
-        thresholds: Thresholds = Thresholds(),  # noqa: B008 - it never changes
+        thresholds: Thresholds,
     ) -> None:
         self._engine = engine
         self._followers = tuple(followers)

@@ -10,6 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import artstore
 from artstore.engine import Engine
 from artstore.kernel.database import Database
+from artstore.storage.element.thresholds import Thresholds
 from artstore.storage.index.rebuild import Rebuild
 from artstore.storage.index.repository import IndexRepository
 from artstore.storage.index.tables import index_tables
@@ -43,7 +44,7 @@ async def of_elements(root: Path) -> list[tuple[str, tuple[str, tuple[str, ...]]
     unreached = Database("postgresql+psycopg://nobody@/nothing", application_name="test")
     try:
         rebuild = Rebuild(engine, IndexWriter(engine, unreached, IndexRepository(index_tables("test"))))
-        families = list(ElementCollector(engine, (), rebuild, engine.scrub()).collect())
+        families = list(ElementCollector(engine, (), rebuild, engine.scrub(), Thresholds()).collect())
     finally:
         await unreached.close()
         await engine.close()
