@@ -1,6 +1,6 @@
 """The index of an element made anew from its files, by a running element and its PostgreSQL.
 
-ARTSTORE_BENCH_DOCUMENTS says how many documents there are (100,000 by default; a million takes some minutes
+DOCUMENTS in the environment says how many documents there are (100,000 by default; a million takes some minutes
 to make). Beside two references on the same files: cat, which reads the same attribute files, and a bare COPY
 of them into a table without an index.
 """
@@ -18,7 +18,7 @@ from artstore.attributes import ATTRIBUTE_SUFFIX, folder_of, new_file_id, stored
 from artstore.engine import Draft
 from benchmarks.running import Measured, cpu_seconds, measured
 
-DOCUMENTS = int(os.environ.get("ARTSTORE_BENCH_DOCUMENTS", "100000"))
+DOCUMENTS = int(os.environ.get("DOCUMENTS", "100000"))
 ELEMENT = "rw-01"
 _HOURS = 500
 """Over so many folders the documents are spread."""

@@ -109,9 +109,13 @@ class Keeper:
 
     def _start(self) -> None:
         self._failures = 0
-        self._bring_up()
-        self._started_at = time.monotonic()
         self._wanted = True
+        try:
+            self._bring_up()
+        except BaseException:
+            self._wanted = False
+            raise
+        self._started_at = time.monotonic()
 
     def _bring_up(self) -> None:
         self._starting = True
@@ -146,9 +150,11 @@ class Keeper:
     def _watch(self) -> None:
         """Waits until there is something to do or the process has ended, and revives it then."""
         process = self.part.process
+        code = process.poll() if process is not None else None
+        # Asked in this order: who ends the process on purpose says first that it is not wanted any more.
         if not self._wanted or process is None:
             self._wait(None)
-        elif (code := process.poll()) is None:
+        elif code is None:
             watched = os.pidfd_open(process.pid)
             try:
                 self._wait(watched)

@@ -7,11 +7,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
+from typing import cast
 
 import pytest
 
 from artstore.launcher.errors import CannotStart
-from artstore.launcher.keeper import Keeper
+from artstore.launcher.keeper import Keeper, Part
 from artstore.launcher.process import Process, end, start_bound
 
 PROGRAM = """
@@ -110,6 +111,42 @@ def test_what_was_killed_on_purpose_stays_away(keeper: Keeper, said: "Queue[str]
     keeper.stop()
     assert said.empty()
     assert program.started == 2
+
+
+def test_a_kill_while_the_process_is_looked_at_is_no_death(said: "Queue[str]") -> None:
+    """The keeper looks at its process in the very moment in which another thread kills it."""
+    looked, killed = threading.Event(), threading.Event()
+
+    class Watched:
+        pid = os.getpid()
+
+        def poll(self) -> int | None:
+            if threading.current_thread() is threading.main_thread() or killed.is_set():
+                return None
+            looked.set()
+            assert killed.wait(30)
+            return -signal.SIGKILL
+
+        def kill(self) -> None:
+            killed.set()
+
+    class Lookalike:
+        process: Watched | None = None
+
+        def start(self) -> None:
+            self.process = Watched()
+
+        def stop(self) -> None:
+            self.process = None
+
+        kill = stop
+
+    keeper = Keeper("program", cast("Part", Lookalike()), said.put)
+    keeper.start()
+    assert looked.wait(30)
+    keeper.kill()
+    keeper.close()
+    assert said.empty()
 
 
 def test_a_start_that_fails_is_told_and_not_repeated(
