@@ -17,11 +17,11 @@ from artstore.launcher.process import Process, end, start_bound
 
 PROGRAM = """
 import pathlib, signal, sys
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 if pathlib.Path("broken").exists():
     sys.exit("broken")
 pathlib.Path("ready").touch()
-signal.pause()
+signal.sigwait([signal.SIGTERM])
 """
 
 
