@@ -1,6 +1,5 @@
 """A small disk of its own for an element, which a test can fill and free again."""
 
-import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -19,13 +18,11 @@ class SmallDisk:
         """To the last byte, with a file that nobody else knows of."""
         descriptor = os.open(self._ballast, os.O_WRONLY | os.O_CREAT)
         try:
-            while (found := os.statvfs(self.folder)).f_bavail:
-                # Others may take of it meanwhile, and give back.
-                with contextlib.suppress(OSError):
-                    size = os.fstat(descriptor).st_size
-                    os.posix_fallocate(descriptor, size, found.f_bavail * found.f_frsize)
+            found = os.statvfs(self.folder)
+            os.posix_fallocate(descriptor, 0, found.f_bavail * found.f_frsize)
         finally:
             os.close(descriptor)
+        assert os.statvfs(self.folder).f_bavail == 0
 
     def free(self) -> None:
         self._ballast.unlink(missing_ok=True)

@@ -1,32 +1,58 @@
 """The composition root of Admin: the only module that knows all its parts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
-from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
-from artstore.admin.auth.server_metadata import metadata_routes
+from artstore.admin import audit
+from artstore.admin.accounts import Accounts
+from artstore.admin.administrators.browser import RefreshCookie
+from artstore.admin.administrators.first import ensure_first, show_once
+from artstore.admin.administrators.housekeeping import keep_house
+from artstore.admin.administrators.login_endpoints import login_routes
+from artstore.admin.administrators.means import Caller, Means
+from artstore.admin.administrators.own_endpoints import own_routes
+from artstore.admin.administrators.passwords import PasswordHasher
+from artstore.admin.administrators.resealing import seal_anew
+from artstore.admin.administrators.sealing import Seal
+from artstore.admin.administrators.user_endpoints import user_routes
+from artstore.admin.administrators.user_session_endpoints import user_session_routes
+from artstore.admin.audit import log_key, metrics, protection
+from artstore.admin.audit import refusals as audit_refusals
+from artstore.admin.audit.endpoints import audit_routes
+from artstore.admin.audit.sealing import Sealer
 from artstore.admin.auth.tokens import TokenIssuer
-from artstore.admin.keys.endpoints import key_routes
+from artstore.admin.keys.announcing import KeyAnnouncer
+from artstore.admin.keys.endpoints import key_routes, key_set_routes
 from artstore.admin.keys.ring import KeyRing
-from artstore.admin.metadata import SCHEMA
-from artstore.admin.migrations import MIGRATIONS, VERSION_TABLE
+from artstore.admin.keys.rotation import KeyRotation
+from artstore.admin.preparing import prepare_tables
 from artstore.admin.repository import hold_start_lock
-from artstore.admin.service_accounts.client_secrets import SecretHasher
-from artstore.admin.service_accounts.configured import ensure_account
-from artstore.admin.service_accounts.endpoints import service_account_routes
-from artstore.admin.settings import AdminSettings
+from artstore.admin.service_accounts.repository import account_by_name
+from artstore.admin.settings import SERVICES_ACCOUNT_NAME, AdminSettings
+from artstore.admin.storage_elements.decisions import Decisions
+from artstore.admin.storage_elements.discovery import TOKEN_SECONDS, Discovery
 from artstore.admin.storage_elements.endpoints import storage_element_routes
+from artstore.admin.storage_elements.publishing import RegistryPublisher
 from artstore.admin.storage_elements.registry import Registry
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import TokenVerifier
 from artstore.kernel.background import Background
-from artstore.kernel.database import Database, migrate
-from artstore.kernel.peers import ElementDirectory
+from artstore.kernel.client_address import client_address, networks
+from artstore.kernel.database import Database
+from artstore.kernel.logging import get_logger
+from artstore.kernel.peers import ElementDirectory, RefusalReporter
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.version import __version__
+from artstore.wire.scopes import Scope
+
+_log = get_logger(__name__)
+
+_MOST_USER_AGENT: Final = 200
 
 
 def create_app() -> FastAPI:
@@ -36,22 +62,40 @@ def create_app() -> FastAPI:
         settings.database_url, application_name="artstore-admin", pool_size=settings.database_pool_size
     )
     redis = connect(settings.redis_url, client_name="artstore-admin")
-    hasher = SecretHasher()
-    keys = KeyRing(database, settings.key_passphrase.get_secret_value())
+    passphrase = settings.key_passphrase.get_secret_value()
+    keys = KeyRing(database, passphrase)
+    rotation = KeyRotation(database, keys, passphrase, settings.key_times())
+    means = Means(database, PasswordHasher(), Seal(passphrase), settings.rules())
     directory = ElementDirectory(redis)
+    accounts = Accounts(settings, database, redis, keys)
+    thresholds = settings.element_thresholds()
+    publisher = RegistryPublisher(database, redis, thresholds)
+    discovery = Discovery(partial(_token_for_an_element, database, keys, settings.issuer))
+    decisions = Decisions(database, discovery, publisher.changed.set)
+    sealer = Sealer(database, every_seconds=settings.audit_seal_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background()
+        reporter = RefusalReporter(app.state.refusals, partial(audit_refusals.record, database))
         try:
-            await _prepare(settings, database, keys, hasher)
-            background.start("keys", keys.keep_fresh)
+            await _prepare(settings, database, rotation, accounts, sealer, means)
+            await keys.refresh()
+            background.start("keys", rotation.run)
+            background.start("key announcements", KeyAnnouncer(keys, redis).run)
+            await accounts.start(background)
             background.start("element directory", directory.run)
             background.start("element registry", Registry(database, directory).follow)
+            background.start("registry publication", publisher.run)
+            background.start("audit seal", sealer.run)
+            background.start("refusals", reporter.run)
+            background.start("sessions and attempts that are over", partial(keep_house, database))
             yield
         finally:
             await background.stop()
-            hasher.close()
+            await accounts.close()
+            await reporter.close()
+            means.hasher.close()
             await redis.aclose()
             await database.close()
 
@@ -59,35 +103,79 @@ def create_app() -> FastAPI:
         service="admin",
         title="ArtStore Admin",
         version=__version__,
-        verifier=TokenVerifier(keys, settings.issuer),
-        dependencies=[database.dependency(), RedisDependency(redis)],
+        verifier=TokenVerifier(keys, settings.issuer, accounts.revocations),
+        dependencies=[database.dependency(), RedisDependency(redis), sealer],
         lifespan=lifespan,
     )
+    accounts.add_routes(app)
+    app.include_router(key_set_routes(keys))
+    app.include_router(key_routes(database, rotation))
+    app.include_router(storage_element_routes(database, decisions, thresholds))
+    app.include_router(audit_routes(database))
     tokens = TokenIssuer(keys, issuer=settings.issuer, lifetime_seconds=settings.token_seconds)
-    kernel_app.hot_route(
-        app,
-        TOKEN_PATH,
-        TokenEndpoint(database, hasher, tokens),
-        methods=["POST"],
-        scope=None,
-        operation=TOKEN_OPERATION,
-    )
-    app.include_router(metadata_routes(issuer=settings.issuer, public_url=settings.public_url))
-    app.include_router(key_routes(keys))
-    app.include_router(service_account_routes(database, hasher))
-    app.include_router(storage_element_routes(database))
+    _add_people_routes(app, settings, means, tokens)
     return app
 
 
-async def _prepare(settings: AdminSettings, database: Database, keys: KeyRing, hasher: SecretHasher) -> None:
-    """Make what must be there before the first request: tables, a key pair, the configured accounts.
+def _add_people_routes(app: FastAPI, settings: AdminSettings, means: Means, tokens: TokenIssuer) -> None:
+    caller_of = _caller_of(settings)
+    app.include_router(login_routes(means, tokens, RefreshCookie(settings.public_url), caller_of))
+    app.include_router(own_routes(means, caller_of))
+    app.include_router(user_routes(means, caller_of))
+    app.include_router(user_session_routes(means, caller_of))
+
+
+def _caller_of(settings: AdminSettings) -> Callable[[Request], Caller]:
+    trusted = networks(settings.trusted_proxies)
+
+    def caller_of(request: Request) -> Caller:
+        agent = request.headers.get("user-agent", "")[:_MOST_USER_AGENT]
+        # NUL and halves of surrogate pairs cannot come: headers are Latin-1, and NUL is none of theirs.
+        return Caller(client_address(request.scope, trusted), agent)
+
+    return caller_of
+
+
+async def _prepare(
+    settings: AdminSettings,
+    database: Database,
+    rotation: KeyRotation,
+    accounts: Accounts,
+    sealer: Sealer,
+    means: Means,
+) -> None:
+    """Make what must be there before the first request: tables, keys, accounts, an administrator.
 
     One transaction under a lock: of several processes that start together, one makes it and all agree on it.
     """
-    await migrate(settings.database_url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE)
+    await prepare_tables(settings.database_url, settings.migration_database_url)
+    passphrase = settings.key_passphrase.get_secret_value()
     async with database.write() as connection:
         await hold_start_lock(connection)
-        await keys.ensure_pair(connection)
-        for configured in settings.configured_accounts():
-            await ensure_account(connection, configured, hasher)
-    await keys.refresh()
+        made = await rotation.prepare(connection, settings.passphrase_before)
+        if settings.passphrase_before is not None:
+            await log_key.encrypt_anew(connection, before=settings.passphrase_before, passphrase=passphrase)
+            await seal_anew(connection, before=Seal(settings.passphrase_before), now=means.seal)
+        made += await log_key.ensure_log_key(connection, passphrase, log_key.origin_of(settings.issuer))
+        made += await accounts.prepare(connection)
+        first = settings.first_administrator()
+        generated = await ensure_first(connection, means, first)
+        if made:
+            await audit.append_all(connection, made)
+        sealer.key = await log_key.open_log_key(connection, passphrase)
+        protected = await protection.is_protected(connection)
+    if generated is not None:
+        show_once(first.username, generated)
+    metrics.PROTECTED.set(protected)
+    if not protected:
+        _log.warning("the database role of the service could change the audit trail; see docs/operating.md")
+    _log.info("checkpoints of the audit trail are signed", verifier_key=str(sealer.key.verifier))
+
+
+async def _token_for_an_element(database: Database, keys: KeyRing, issuer: str) -> str:
+    """With it Admin asks an element what it is: by the account of the services, with few rights."""
+    async with database.read() as connection:
+        services = await account_by_name(connection, SERVICES_ACCOUNT_NAME)
+    assert services is not None, "the start makes the account"
+    tokens = TokenIssuer(keys, issuer=issuer, lifetime_seconds=TOKEN_SECONDS)
+    return tokens.issue(services, [Scope.ELEMENTS_READ], []).access_token

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from uuid import UUID
 
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
@@ -25,6 +26,14 @@ def key_before(cursor: str) -> str:
     if "\0" in key:  # which PostgreSQL's text cannot hold
         raise invalid_cursor()
     return key
+
+
+def id_before(cursor: str) -> UUID:
+    """The id in a cursor of a list in the order of ids. Raises Problem INVALID_CURSOR."""
+    try:
+        return UUID(key_before(cursor))
+    except ValueError as e:
+        raise invalid_cursor() from e
 
 
 def invalid_cursor() -> Problem:

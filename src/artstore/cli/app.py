@@ -2,7 +2,23 @@
 
 import typer
 
-from artstore.cli import account, demo, elements, exits, get, info, put, search, services, up, verify
+from artstore.cli import (
+    account,
+    account_grants,
+    account_life,
+    audit,
+    demo,
+    elements,
+    exits,
+    get,
+    info,
+    key,
+    put,
+    search,
+    services,
+    up,
+    verify,
+)
 
 _EXITS = "\n\n".join(f"{code}  {meaning}" for code, meaning in exits.MEANINGS.items())
 
@@ -14,7 +30,12 @@ app = typer.Typer(
     help="Keeps documents for decades: store them, find them, get them back bit for bit.",
     epilog=f"Exit codes:\n\n{_EXITS}",
 )
-for module in (up, demo, put, get, search, info, elements, verify):
+for module in (up, demo, put, get, search, info, verify):
     module.register(app)
+for part in (account_life, account_grants):
+    part.register(account.app)
+app.add_typer(elements.app, name="elements", rich_help_panel="Systems")
 app.add_typer(account.app, name="account")
+app.add_typer(key.app, name="key")
+app.add_typer(audit.app, name="audit")
 services.register(app)

@@ -39,9 +39,25 @@ def code_of(error: Exception) -> int | None:
         return CANNOT_START
     if isinstance(error, OSError):
         return FAILED
-    if "artstore.sdk.errors" in sys.modules:
-        return _code_of_sdk_error(error)
+    if "artstore.sdk.errors" in sys.modules and (code := _code_of_sdk_error(error)) is not None:
+        return code
+    if "artstore.kernel.database" in sys.modules:
+        return _code_of_service_error(error)
     return None
+
+
+def _code_of_service_error(error: Exception) -> int | None:
+    """Of what a command does by itself that a service does otherwise."""
+    from artstore.kernel.database import UnknownRevision
+    from artstore.kernel.problems import Problem
+    from artstore.wire.problems import ProblemType
+
+    if isinstance(error, UnknownRevision):
+        return CANNOT_START
+    if not isinstance(error, Problem):
+        return None
+    codes = {ProblemType.NOT_FOUND: NOT_FOUND, ProblemType.DEPENDENCY_UNAVAILABLE: UNAVAILABLE}
+    return codes.get(error.kind, REJECTED)
 
 
 def _code_of_sdk_error(error: Exception) -> int | None:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import typer
 
-from artstore.cli import adopt, rebuild, scrub
+from artstore.cli import admin_user, adopt, migrate, rebuild, scrub
 from artstore.cli.serve import SERVICES, serve
 
 _TITLES = {
-    "admin": "Tokens, service accounts, keys, the registry of elements.",
+    "admin": "Tokens, service accounts, keys, the registry of elements, the audit trail.",
     "storage": "One storage element.",
     "ingester": "Takes documents in.",
     "query": "Search, attributes, downloads.",
@@ -29,6 +29,9 @@ def register(app: typer.Typer) -> None:
             "serve",
             help=f"Run the service in the foreground until SIGTERM.\n\nExample: artstore {service} serve",
         )(_serving(service))
+        if service == "admin":
+            migrate.register(group)
+            group.add_typer(admin_user.app, name="user")
         if service == "storage":
             adopt.register(group)
             rebuild.register(group)

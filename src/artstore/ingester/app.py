@@ -11,9 +11,24 @@ from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.endpoint import OPERATION, PATH
 from artstore.ingester.uploads.service import Uploads
 from artstore.kernel import app as kernel_app
-from artstore.kernel.access import JwksClient, Principal, TokenVerifier
+from artstore.kernel.access import (
+    JwksClient,
+    Principal,
+    RevocationFollower,
+    RevocationList,
+    TokenVerifier,
+)
 from artstore.kernel.background import Background
-from artstore.kernel.peers import AdminKeysDependency, AdminRegistry, ElementDirectory, http_session
+from artstore.kernel.peers import (
+    AdminAudit,
+    AdminKeysDependency,
+    AdminRegistry,
+    ElementDirectory,
+    KeyFollower,
+    RefusalReporter,
+    ServiceToken,
+    http_session,
+)
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.version import __version__
@@ -30,29 +45,39 @@ def make_app(settings: IngesterSettings) -> FastAPI:
     redis = connect(settings.redis_url, client_name="artstore-ingester")
     keys = JwksClient(settings.admin_url)
     directory = ElementDirectory(redis)
+    revocations = RevocationList()
+    following = RevocationFollower(revocations, redis, settings.admin_url)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background()
         async with http_session() as session:
+            reporter = None
             if settings.client_id:
-                directory.admin = AdminRegistry(
-                    session, settings.admin_url, settings.client_id, settings.client_secret
-                )
+                account = (session, settings.admin_url, settings.client_id, settings.client_secret)
+                directory.admin = AdminRegistry(*account)
+                send = AdminAudit(session, settings.admin_url, ServiceToken(*account))
+                reporter = RefusalReporter(app.state.refusals, send)
+                background.start("refusals", reporter.run)
             app.state.uploads = Uploads(session, directory.elements, settings)
             background.start("element directory", directory.run)
+            background.start("keys", KeyFollower(redis, keys).run)
+            await following.learn_first()
+            background.start("revocations", following.run)
             try:
                 yield
             finally:
                 await background.stop()
+                if reporter is not None:
+                    await reporter.close()
                 await redis.aclose()
 
     app = kernel_app.create_app(
         service="ingester",
         title="ArtStore Ingester",
         version=__version__,
-        verifier=TokenVerifier(keys, settings.issuer),
-        dependencies=[RedisDependency(redis), AdminKeysDependency(keys), directory.dependency()],
+        verifier=TokenVerifier(keys, settings.issuer, revocations),
+        dependencies=[RedisDependency(redis), AdminKeysDependency(keys), directory.dependency(), following],
         lifespan=lifespan,
     )
     kernel_app.hot_route(app, PATH, _upload, methods=["POST"], scope=Scope.FILES_WRITE, operation=OPERATION)

@@ -1,7 +1,8 @@
 """Chooses the element for a document. Pure: what is known of the elements goes in, their order comes out.
 
-Elements are filled in order: the first by id that fits takes the document. That keeps the documents of one
-time together, so that full elements can be turned read-only and moved one by one.
+Elements are filled in order: the first by priority, then by id, that fits takes the document. That keeps the
+documents of one time together, so that full elements can be turned read-only and moved one by one. What the
+registry says of an element counts: one that is drained or retired takes nothing.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from artstore.attributes import RetentionPolicy
-from artstore.wire.elements import CapacityStatus, ElementAnnouncement, ElementHealth, Mode
+from artstore.wire.elements import CapacityStatus, ElementHealth, ElementState, Mode, RegisteredElement
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +50,16 @@ def mode_for(retention_policy: RetentionPolicy) -> Mode:
     return Mode.EDIT if retention_policy is RetentionPolicy.TEMPORARY else Mode.RW
 
 
-def place(elements: Iterable[ElementAnnouncement], wanted: Wanted) -> list[ElementAnnouncement]:
+def place(elements: Iterable[RegisteredElement], wanted: Wanted) -> list[RegisteredElement]:
     """The elements that can take the document, the best first; never empty. Raises `CannotPlace`."""
-    of_mode = [element for element in elements if element.mode is wanted.mode]
+    of_mode = [element for element in elements if element.mode is wanted.mode and is_active(element)]
     if not of_mode:
         raise CannotPlace(
-            Obstacle.NONE_AVAILABLE, f"No storage element of mode '{wanted.mode}' is known; try again later."
+            Obstacle.NONE_AVAILABLE,
+            f"No storage element of mode '{wanted.mode}' takes documents now; try again later.",
         )
-    if not (taking := [element for element in of_mode if element.max_file_bytes >= wanted.at_least]):
-        limit = max(element.max_file_bytes for element in of_mode)
+    if not (taking := [element for element in of_mode if largest_file(element) >= wanted.at_least]):
+        limit = max(largest_file(element) for element in of_mode)
         raise CannotPlace(
             Obstacle.TOO_LARGE, f"The largest file that a storage element takes has {limit} bytes."
         )
@@ -70,9 +72,24 @@ def place(elements: Iterable[ElementAnnouncement], wanted: Wanted) -> list[Eleme
     open_ones = [element for element in present if element.capacity_status is not CapacityStatus.FULL]
     if not open_ones:
         raise CannotPlace(Obstacle.NO_ROOM, f"All storage elements of mode '{wanted.mode}' are full.")
-    if not (fitting := [element for element in open_ones if element.free_bytes >= needed]):
-        most = max(element.free_bytes for element in open_ones)
+    if not (fitting := [element for element in open_ones if room(element) >= needed]):
+        most = max(room(element) for element in open_ones)
         raise CannotPlace(
             Obstacle.NO_ROOM, f"The upload needs {needed} bytes; the most that an element has left is {most}."
         )
-    return sorted(fitting, key=lambda element: element.element_id)
+    return sorted(fitting, key=lambda element: (element.registration.priority, element.element_id))
+
+
+def is_active(element: RegisteredElement) -> bool:
+    return element.registration.state is ElementState.ACTIVE
+
+
+def room(element: RegisteredElement) -> int:
+    """What a new document can take there: what the element has left, within the limit of the registry."""
+    limit = element.registration.limit_bytes
+    return element.free_bytes if limit is None else min(element.free_bytes, limit - element.used_bytes)
+
+
+def largest_file(element: RegisteredElement) -> int:
+    limit = element.registration.limit_file_bytes
+    return element.max_file_bytes if limit is None else min(element.max_file_bytes, limit)

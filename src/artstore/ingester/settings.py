@@ -30,9 +30,10 @@ class IngesterSettings(ServiceSettings):
     Cut short, the client is told that the element is away although the document may have been stored.
     """
     client_id: str = ""
-    """The Ingester's own service account (scope ``elements:read``), for Admin's registry while Redis is away.
+    """The account of the services, for Admin's registry while Redis is away, and to report refused accesses.
 
-    Empty: the registry is not asked, and the last known elements are used until Redis is back.
+    Empty: the registry is not asked, and the last known elements are used until Redis is back; refused
+    accesses do not come into the audit trail.
     """
     client_secret: SecretStr = SecretStr("")
     """Its secret."""

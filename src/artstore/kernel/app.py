@@ -15,6 +15,7 @@ from artstore.kernel.health import Health
 from artstore.kernel.hot import HotPath, hot_route
 from artstore.kernel.logging import get_logger, tell_cannot_start
 from artstore.kernel.middleware import RequestMiddleware, RouteNames
+from artstore.kernel.refusals import Refusals
 
 __all__ = ["Dependency", "DependencyDown", "create_app", "hot_route"]
 
@@ -35,7 +36,8 @@ def create_app(
 
     ``lifespan(app)`` is entered before the first request and left after the last one. The application refuses
     to start while a route says nothing about access: see ``access.undeclared_routes``.
-    ``verifier`` is None only where no route needs a principal.
+    ``verifier`` is None only where no route needs a principal. What the application refuses is counted in
+    ``app.state.refusals``, from where the service has it reported (``peers.RefusalReporter``).
     """
     app = _ServiceApp(
         title=title,
@@ -50,7 +52,8 @@ def create_app(
     app.state.verifier = verifier
     app.state.hot_operations = []
     problems.install(app)
-    app.state.around = partial(RequestMiddleware, service=service, routes=RouteNames(app))
+    app.state.refusals = refusals = Refusals(service)
+    app.state.around = partial(RequestMiddleware, service=service, routes=RouteNames(app), refusals=refusals)
     app.add_middleware(app.state.around)
     metrics.describe_build(service, version)
     health = Health(dependencies)

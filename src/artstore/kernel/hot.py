@@ -16,7 +16,7 @@ from starlette.types import Scope as AsgiScope
 from artstore.kernel.access.principal import Principal
 from artstore.kernel.access.requirements import authenticate, verifier_of
 from artstore.kernel.exchange import BODY_LIMIT_KEY
-from artstore.kernel.problems import Problem, problem_response
+from artstore.kernel.problems import REFUSED_KEY, Problem, problem_response
 from artstore.wire.scopes import Scope
 
 HotEndpoint = Callable[[Request, Principal], Awaitable[Response]]
@@ -96,6 +96,8 @@ class _Hot:
         try:
             response = await self._answer(request)
         except Problem as problem:
+            if problem.is_refusal:
+                asgi_scope[REFUSED_KEY] = True
             response = problem_response(problem)
         except Exception as error:
             answer = _handler_of(error, request.app.exception_handlers)

@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from artstore.kernel import metrics, tracing
 from artstore.kernel.exchange import Exchange
 from artstore.kernel.logging import get_logger
-from artstore.kernel.problems import Problem, problem_response
+from artstore.kernel.problems import REFUSED_KEY, Problem, problem_response
+from artstore.kernel.refusals import Refusals
 from artstore.wire.problems import ProblemType
 
 PRINCIPAL_KEY: Final = "artstore.principal"
@@ -24,6 +25,7 @@ LOGGED_KEY: Final = "artstore.logged"
 
 _NOT_ENDED: Final = 499
 """Logged and counted, never sent, where the exchange broke off: nginx's number for a client gone away."""
+_REFUSED: Final = frozenset({401, 403})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 
@@ -31,10 +33,11 @@ _QUIET: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 class RequestMiddleware:
     """Wraps the whole application of one service."""
 
-    def __init__(self, app: ASGIApp, *, service: str, routes: "RouteNames") -> None:
+    def __init__(self, app: ASGIApp, *, service: str, routes: "RouteNames", refusals: Refusals) -> None:
         self._app = app
         self._service = service
         self._routes = routes
+        self._refusals = refusals
         self._in_flight = metrics.IN_FLIGHT.labels(service)
         # Bound here: a logger that is not makes itself anew for every line.
         self._log = get_logger("access").bind()
@@ -81,6 +84,9 @@ class RequestMiddleware:
             self._service, method, route, status, seconds=seconds, bytes_in=bytes_in, bytes_out=bytes_out
         )
         principal = scope.get(PRINCIPAL_KEY)
+        if status in _REFUSED or REFUSED_KEY in scope:
+            client = scope.get("client")
+            self._refusals.count(principal, client[0] if client else None, method, route, status)
         (self._log.debug if route in _QUIET else self._log.info)(
             "request",
             method=method,

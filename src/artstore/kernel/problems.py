@@ -16,6 +16,8 @@ from artstore.kernel import tracing
 from artstore.wire.problems import PROBLEM_JSON, ProblemType
 
 CHALLENGE = 'Bearer realm="artstore"'
+REFUSED_KEY = "artstore.refused"
+"""In the ASGI scope: set when access was refused, whatever the answer says."""
 _RETRY_AFTER_SECONDS = "5"
 
 _OF_STATUS: Mapping[int, ProblemType] = {
@@ -40,7 +42,8 @@ class Problem(Exception):
     """Raise it to refuse a request. ``detail`` is a sentence for the client that says what to do.
 
     ``field`` names the offending input; ``headers`` go into the answer; further ``members`` into its body.
-    Nothing internal belongs into any of them.
+    Nothing internal belongs into any of them. ``is_refusal`` says that access was refused where the answer
+    does not show it, for the audit trail; 401 and 403 are refusals anyway.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Problem(Exception):
         *,
         field: str | None = None,
         headers: dict[str, str] | None = None,
+        is_refusal: bool = False,
         **members: Any,
     ) -> None:
         super().__init__(detail)
@@ -57,6 +61,7 @@ class Problem(Exception):
         self.detail = detail
         self.field = field
         self.headers = headers or {}
+        self.is_refusal = is_refusal
         self.members = members
 
     @property
@@ -94,6 +99,8 @@ def install(app: FastAPI) -> None:
 
 async def _on_problem(request: Request, exception: Exception) -> Response:
     assert isinstance(exception, Problem)
+    if exception.is_refusal:
+        request.scope[REFUSED_KEY] = True
     return problem_response(exception)
 
 

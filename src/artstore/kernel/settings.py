@@ -61,14 +61,15 @@ class ServiceSettings(BaseSettings):
 Settings = TypeVar("Settings", bound=BaseSettings)
 
 
-def load(cls: type[Settings]) -> Settings:
+def load(cls: type[Settings], *, secrets_dir: Path | None = None) -> Settings:
     """The settings, or the end of the process with status 2 and one line for each bad variable on stderr.
 
-    A line names the variable and what is wrong with it, never the value: it may be a secret.
+    A line names the variable and what is wrong with it, never the value: it may be a secret. Secret files are
+    those of ``secrets_dir`` if it is given.
     """
-    folder = os.environ.get(SECRETS_DIR) or None
+    folder = secrets_dir or os.environ.get(SECRETS_DIR) or None
     if folder is not None and not Path(folder).is_dir():
-        _refuse([f"{SECRETS_DIR}: there is no such folder"])
+        _refuse([f"{secrets_dir or SECRETS_DIR}: there is no such folder"])
     try:
         return cls(_secrets_dir=folder)
     except ValidationError as invalid:

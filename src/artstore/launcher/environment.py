@@ -15,6 +15,8 @@ from artstore.launcher.settings import Element, SystemSettings
 INITIAL_CLIENT_ID = "artstore-initial"
 """The account that a new system begins with: it may do everything, and its secret lies in ``profile.json``.
 """
+INITIAL_ADMINISTRATOR = "admin"
+"""The person that a new system begins with. The password of the first login lies in a file of its own."""
 SERVICE_CLIENT_ID = "artstore-services"
 """The account that the services use for their background work."""
 
@@ -32,17 +34,26 @@ class Environment:
     """Puts together what the services of one system are told.
 
     Secrets are generated at the first start and kept. ``database_url`` and ``redis_url`` hold passwords, so
-    they are secrets too.
+    they are secrets too. ``admin_database_url`` is the same database with a role that does not own Admin's
+    tables; without it Admin serves with the role that does.
     """
 
     def __init__(
-        self, folder: DataFolder, settings: SystemSettings, ports: Ports, *, database_url: str, redis_url: str
+        self,
+        folder: DataFolder,
+        settings: SystemSettings,
+        ports: Ports,
+        *,
+        database_url: str,
+        redis_url: str,
+        admin_database_url: str | None = None,
     ) -> None:
         self._folder = folder
         self._settings = settings
         self._ports = ports
         self._database_url = database_url
         self._redis_url = redis_url
+        self._admin_database_url = admin_database_url
 
     def of(self, name: str) -> dict[str, str]:
         """The whole environment for the process called ``name``; writes its secrets to their folder."""
@@ -76,13 +87,21 @@ class Environment:
         return self._element(element)
 
     def _admin(self) -> Told:
+        database = {"DATABASE_URL": self._admin_database_url or self._database_url}
+        if self._admin_database_url is not None:
+            database["MIGRATION_DATABASE_URL"] = self._database_url
         return self._service(
             "admin",
             "admin",
-            {"INITIAL_CLIENT_ID": INITIAL_CLIENT_ID, "SERVICE_CLIENT_ID": SERVICE_CLIENT_ID},
             {
-                "DATABASE_URL": self._database_url,
+                "INITIAL_CLIENT_ID": INITIAL_CLIENT_ID,
+                "SERVICE_CLIENT_ID": SERVICE_CLIENT_ID,
+                "INITIAL_ADMIN_USERNAME": INITIAL_ADMINISTRATOR,
+            },
+            {
+                **database,
                 "INITIAL_CLIENT_SECRET": self.initial_client_secret,
+                "INITIAL_ADMIN_PASSWORD": secret(self._folder.initial_admin_password),
                 "SERVICE_CLIENT_SECRET": self._service_client_secret,
                 "KEY_PASSPHRASE": secret(self._folder.secret_file("key-passphrase")),
             },
@@ -94,11 +113,12 @@ class Environment:
             "storage",
             element.element_id,
             {
+                "CLIENT_ID": SERVICE_CLIENT_ID,
                 "ELEMENT_ID": element.element_id,
                 "MODE": _mode_of(root) or element.mode,
                 "ROOT": str(root),
             },
-            {"DATABASE_URL": self._database_url},
+            {"DATABASE_URL": self._database_url, "CLIENT_SECRET": self._service_client_secret},
         )
         return Told(told.command, {**told.settings, **element.environment}, told.secrets)
 

@@ -64,6 +64,11 @@ class DataFolder:
     def secret_file(self, name: str) -> Path:
         return private_folder(self.path / "secrets") / name
 
+    @property
+    def initial_admin_password(self) -> Path:
+        """The password of the first login of a person, generated once. It may be another one by now."""
+        return self.secret_file("initial-admin-password")
+
     def secrets_of(self, service: str) -> Path:
         """The folder of the secrets that one service is given, so that none sees what it does not need."""
         return private_folder(private_folder(self.path / "secrets") / service)

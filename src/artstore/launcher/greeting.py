@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from artstore.launcher.environment import INITIAL_ADMINISTRATOR
 from artstore.launcher.errors import CannotStart
 from artstore.launcher.system import System
 
@@ -21,6 +22,7 @@ def greeting(system: System, seconds: float) -> str:
     token = fresh_token(system)
     profile = system.profile
     elements = "\n".join(_element_line(system, element.element_id) for element in system.settings.elements)
+    password_file = system.folder.initial_admin_password
     path, program = shlex.quote(str(system.folder.profile)), _program()
     return f"""\
 ArtStore is ready after {seconds:.1f} s.
@@ -33,6 +35,7 @@ ArtStore is ready after {seconds:.1f} s.
   Data        {system.folder.path}
   Profile     {system.folder.profile}   (addresses and an account, for the CLI and the SDK)
   Logs        {system.folder.path / "logs"}
+  First login {INITIAL_ADMINISTRATOR}   (password, until you change it: {password_file})
 
 To paste into a shell (the token is good for {_minutes(token)} minutes):
 

@@ -34,6 +34,8 @@ from artstore.launcher.process import (
 from artstore.launcher.unprivileged import Way, best_way
 
 ROLE = DATABASE = "artstore"
+ADMIN_ROLE = "artstore_admin"
+"""What Admin serves with: it owns nothing, so that it cannot change the audit trail."""
 SUPERUSER = "postgres"
 """Owns the cluster; for the operator only. Services use ROLE, which owns DATABASE and may create others."""
 READY_SECONDS = 60.0
@@ -83,14 +85,22 @@ class EmbeddedPostgres:
         """The running server, for who watches over it."""
         return self._process
 
-    def url(self, database: str, *, driver: str = "postgresql+psycopg") -> str:
+    def url(
+        self,
+        database: str,
+        *,
+        driver: str = "postgresql+psycopg",
+        role: str = ROLE,
+        password_file: Path | None = None,
+    ) -> str:
         """The address of a database of this server. ``driver="postgresql"`` gives what libpq and psycopg
         take.
         """
         if self._sockets is None:
             raise RuntimeError("start() has not been called")
         host = quote(str(self._sockets), safe="")
-        return f"{driver}://{ROLE}:{quote(secret(self._password_file))}@/{quote(database)}?host={host}"
+        password = quote(secret(password_file or self._password_file))
+        return f"{driver}://{role}:{password}@/{quote(database)}?host={host}"
 
     def start(self) -> str:
         """Starts the server, waits until it takes connections, and returns the address of the database.
@@ -153,6 +163,25 @@ class EmbeddedPostgres:
         """
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
         return self.url(name)
+
+    def ensure_role(self, role: str, password_file: Path) -> None:
+        """Makes a role that may log in and owns nothing, or gives it the password in the file."""
+        import psycopg
+        from psycopg import sql
+
+        url = self.url(
+            DATABASE, driver="postgresql", role=SUPERUSER, password_file=self.folder / "superuser-password"
+        )
+        # A failed statement would log the password.
+        with psycopg.connect(url, options="-c log_min_error_statement=panic") as connection:
+            found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
+            connection.execute(
+                sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
+                    sql.SQL("ALTER" if found else "CREATE"),
+                    sql.Identifier(role),
+                    sql.Literal(secret(password_file)),
+                )
+            )
 
     def drop_database(self, name: str) -> None:
         """Drops a database if it exists, and disconnects whoever uses it."""

@@ -14,7 +14,7 @@ from artstore.launcher.errors import LauncherError, PortTaken
 from artstore.launcher.folder import DataFolder
 from artstore.launcher.keeper import Keeper, Part
 from artstore.launcher.ports import Ports
-from artstore.launcher.postgres import EmbeddedPostgres
+from artstore.launcher.postgres import ADMIN_ROLE, DATABASE, EmbeddedPostgres
 from artstore.launcher.private import write_private
 from artstore.launcher.redis import EmbeddedRedis
 from artstore.launcher.service import Service
@@ -89,10 +89,15 @@ class System:
         """
         self.folder.take()
         try:
-            database_url, redis_url = self._start_servers()
+            database_url, admin_database_url, redis_url = self._start_servers()
             self._ports = self._choose_ports()
             self._environment = Environment(
-                self.folder, self.settings, self._ports, database_url=database_url, redis_url=redis_url
+                self.folder,
+                self.settings,
+                self._ports,
+                database_url=database_url,
+                admin_database_url=admin_database_url,
+                redis_url=redis_url,
             )
             self._start_services(self._ports)
             write_private(self.folder.profile, json.dumps(asdict(self.profile), indent=2) + "\n")
@@ -137,8 +142,12 @@ class System:
             raise RuntimeError("start() has not been called")
         return self._environment
 
-    def _start_servers(self) -> tuple[str, str]:
-        """PostgreSQL and Redis side by side, unless others are used; returns their addresses."""
+    def _start_servers(self) -> tuple[str, str | None, str]:
+        """PostgreSQL and Redis side by side, unless others are used.
+
+        Returns the addresses of the database, of the same with Admin's own role if it has one, and of Redis.
+        """
+        admin_password = self.folder.secret_file("admin-database-password")
         path = self.folder.path
         if self.settings.database_url is None:
             postgres = EmbeddedPostgres(
@@ -156,7 +165,12 @@ class System:
             )
             self._keep("redis", redis)
         _all(keeper.begin_start() for keeper in self.parts.values())
-        return self.settings.database_url or postgres.database_url, self.settings.redis_url or redis.url
+        redis_url = self.settings.redis_url or redis.url
+        if self.settings.database_url is not None:
+            return self.settings.database_url, None, redis_url
+        postgres.ensure_role(ADMIN_ROLE, admin_password)
+        admin_database_url = postgres.url(DATABASE, role=ADMIN_ROLE, password_file=admin_password)
+        return postgres.database_url, admin_database_url, redis_url
 
     def _choose_ports(self) -> Ports:
         ports = Ports(

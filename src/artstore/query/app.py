@@ -29,12 +29,13 @@ def create_app() -> FastAPI:
 
 def compose(settings: QuerySettings) -> FastAPI:
     """The application of Query. Opens nothing before it is started."""
-    query = RunningQuery(settings)
+    keys = JwksClient(settings.admin_url)
+    query = RunningQuery(settings, keys)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
-            await query.start()
+            await query.start(app.state.refusals)
             yield
         finally:
             await query.stop()
@@ -43,7 +44,7 @@ def compose(settings: QuerySettings) -> FastAPI:
         service="query",
         title="ArtStore Query",
         version=__version__,
-        verifier=TokenVerifier(JwksClient(settings.admin_url), settings.issuer),
+        verifier=TokenVerifier(keys, settings.issuer, query.revocations),
         dependencies=query.dependencies(),
         lifespan=lifespan,
     )

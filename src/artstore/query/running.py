@@ -6,13 +6,22 @@ from contextlib import AsyncExitStack, suppress
 from starlette.requests import Request
 from starlette.responses import Response
 
-from artstore.kernel.access import Principal
+from artstore.kernel.access import JwksClient, Principal, RevocationFollower, RevocationList
 from artstore.kernel.background import Background
 from artstore.kernel.database import Database, DatabaseDown, migrate
 from artstore.kernel.dependencies import Dependency
 from artstore.kernel.logging import get_logger
-from artstore.kernel.peers import AdminRegistry, ElementDirectory, ServiceToken, http_session
+from artstore.kernel.peers import (
+    AdminAudit,
+    AdminRegistry,
+    ElementDirectory,
+    KeyFollower,
+    RefusalReporter,
+    ServiceToken,
+    http_session,
+)
 from artstore.kernel.redis import RedisDependency, connect
+from artstore.kernel.refusals import Refusals
 from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.counting import count_documents
 from artstore.query.catalog.follower import CatalogFollower
@@ -41,10 +50,13 @@ _log = get_logger(__name__)
 class RunningQuery:
     """Made once for each process. Between ``start`` and ``stop`` it follows the elements and answers."""
 
-    def __init__(self, settings: QuerySettings) -> None:
+    def __init__(self, settings: QuerySettings, keys: JwksClient) -> None:
         self._settings = settings
+        self._keys = keys
         self._redis = connect(settings.redis_url, client_name=_NAME)
         self._directory = ElementDirectory(self._redis)
+        self.revocations = RevocationList()
+        self._revocations_follower = RevocationFollower(self.revocations, self._redis, settings.admin_url)
         # Two pools: many slow searches must not hold the follower back, nor it them.
         self._writing = Database(
             settings.database_url, application_name=f"{_NAME}-catalog", pool_size=_FOLLOWER_CONNECTIONS
@@ -69,9 +81,10 @@ class RunningQuery:
             RedisDependency(self._redis),
             CatalogDependency(self._reader),
             self._directory.dependency(),
+            self._revocations_follower,
         ]
 
-    async def start(self) -> None:
+    async def start(self, refusals: Refusals) -> None:
         """Ready for requests on return; PostgreSQL, Redis and the elements may be away.
 
         Raises UnknownRevision where a newer release has changed the catalog.
@@ -82,16 +95,19 @@ class RunningQuery:
         stack.push_async_callback(self._redis.aclose)
         session = await stack.enter_async_context(http_session())
         background = Background()
-        stack.push_async_callback(background.stop)
 
         settings = self._settings
         account = (session, settings.admin_url, settings.client_id, settings.client_secret)
+        token = ServiceToken(*account)
+        reporter = RefusalReporter(refusals, AdminAudit(session, settings.admin_url, token))
+        stack.push_async_callback(reporter.close)
+        stack.push_async_callback(background.stop)
         directory = self._directory
         directory.admin = AdminRegistry(*account)
         follower = CatalogFollower(
             self._catalog,
             EventStreams(self._redis),
-            ElementListing(session, ServiceToken(*account)),
+            ElementListing(session, token),
             directory,
         )
         elements = ElementFiles(session)
@@ -102,7 +118,11 @@ class RunningQuery:
             await self._prepare_catalog()
         except DatabaseDown as error:
             _log.warning("started without the catalog", reason=error.reason)
+        background.start("keys", KeyFollower(self._redis, self._keys).run)
+        background.start("refusals", reporter.run)
         background.start("element directory", directory.run)
+        await self._revocations_follower.learn_first()
+        background.start("revocations", self._revocations_follower.run)
         background.start("catalog", lambda: self._follow(follower))
         background.start("catalog counts", lambda: count_documents(self._reader, CatalogRepository()))
         with suppress(TimeoutError):

@@ -6,37 +6,36 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote
 from uuid import UUID
 
 import httpx
-from pydantic import ValidationError
 
 from artstore.attributes import RetentionPolicy
 from artstore.sdk import downloads, uploads
+from artstore.sdk.accounts import AsyncAccounts
 from artstore.sdk.downloads import DocumentStream
-from artstore.sdk.errors import NotFound, Rejected
+from artstore.sdk.errors import NotFound
+from artstore.sdk.keys import AsyncKeys
 from artstore.sdk.profile import Profile
 from artstore.sdk.progress import Progress
+from artstore.sdk.registry import AsyncRegistry
 from artstore.sdk.retries import Retries
 from artstore.sdk.sources import Content, unicode_text
 from artstore.sdk.tokens import Tokens
 from artstore.sdk.transport import DEFAULT_TIMEOUT, Transport, new_http_client
 from artstore.version import __version__
-from artstore.wire.accounts import (
-    CreatedServiceAccount,
-    NewServiceAccount,
-    ServiceAccount,
-    ServiceAccountPage,
-)
+from artstore.wire.accounts import CreatedServiceAccount, ServiceAccount
+from artstore.wire.audit import AuditPage, AuditRecord, CheckpointPage, CheckpointRecord
 from artstore.wire.documents import Document, SearchHit, SearchPage
-from artstore.wire.elements import ElementAnnouncement, ElementPage
+from artstore.wire.elements import ElementPage, ListedElement
 from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
 from artstore.wire.scrub import ScrubFinding, ScrubFindingPage, ScrubReport, ScrubStatus
 
 PAGE_SIZE = 100
+AUDIT_PAGE_SIZE = 1000
 _ASK_AGAIN_SECONDS = 0.5
 FileId = UUID | str
 
@@ -60,6 +59,12 @@ class AsyncClient:
         retries = retries or Retries()
         self._http = new_http_client(timeout, user_agent=f"artstore-sdk/{__version__}")
         self._transport = Transport(self._http, Tokens(self._http, self.profile, retries), retries)
+        self.accounts = AsyncAccounts(self._transport, self.profile.admin_url)
+        """Service accounts."""
+        self.keys = AsyncKeys(self._transport, self.profile.admin_url)
+        """The keys that sign access tokens."""
+        self.registry = AsyncRegistry(self._transport, self.profile.admin_url)
+        """What is decided about the storage elements."""
 
     async def upload(
         self,
@@ -154,35 +159,22 @@ class AsyncClient:
             yield stream
 
     async def create_account(self, name: str, role: Role | str = Role.USER) -> CreatedServiceAccount:
-        """Makes a service account. Its ``client_secret`` is shown this once. Raises Conflict for a known
-        name, Rejected for one that no account can have.
-        """
-        try:
-            account = NewServiceAccount.model_validate({"name": name, "role": role})
-        except ValidationError as error:
-            wrong = error.errors()[0]
-            raise Rejected(f"no account can have the {wrong['loc'][0]} {name!r}: {wrong['msg']}") from error
-        return await self._transport.post(self._accounts_url, account, CreatedServiceAccount)
+        """Makes a service account: ``accounts.create``, which can say more about it."""
+        return await self.accounts.create(name, role)
 
     async def list_accounts(self) -> AsyncIterator[ServiceAccount]:
-        """All service accounts, the oldest first."""
-        async for page in self.account_pages():
-            for account in page:
-                yield account
+        """All service accounts, the oldest first: ``accounts.list``, which can also search."""
+        async for account in self.accounts.list():
+            yield account
 
     async def account_pages(self) -> AsyncIterator[list[ServiceAccount]]:
         """Like ``list_accounts``, in lists as they come from the service."""
-        params: dict[str, str | int] = {}
-        while True:
-            page = await self._transport.get(self._accounts_url, ServiceAccountPage, params)
-            yield page.items
-            if page.next_cursor is None:
-                return
-            params = {"cursor": page.next_cursor}
+        async for page in self.accounts.pages():
+            yield page
 
-    async def elements(self) -> list[ElementAnnouncement]:
+    async def elements(self) -> list[ListedElement]:
         """All storage elements with their last known state."""
-        found: list[ElementAnnouncement] = []
+        found: list[ListedElement] = []
         params: dict[str, str | int] = {}
         while True:
             url = f"{self.profile.admin_url}/api/v1/storage-elements"
@@ -266,6 +258,40 @@ class AsyncClient:
                 return
             params = {"cursor": page.next_cursor}
 
+    async def audit_pages(
+        self, *, order: Literal["newest", "oldest"] = "newest", limit: int | None = None
+    ) -> AsyncIterator[list[AuditRecord]]:
+        """Entries of the audit trail, in lists as they come; ``limit`` ends it after so many."""
+        left = limit
+        params: dict[str, str | int] = {"order": order}
+        while left is None or left > 0:
+            params["limit"] = AUDIT_PAGE_SIZE if left is None else min(left, AUDIT_PAGE_SIZE)
+            page = await self._transport.get(self._audit_url, AuditPage, params)
+            yield page.items
+            if left is not None:
+                left -= len(page.items)
+            if page.next_cursor is None:
+                return
+            params["cursor"] = page.next_cursor
+
+    async def checkpoint_pages(self) -> AsyncIterator[list[CheckpointRecord]]:
+        """All checkpoints of the audit trail, the smallest first, in lists as they come from the service."""
+        params: dict[str, str | int] = {"limit": AUDIT_PAGE_SIZE}
+        while True:
+            page = await self._transport.get(f"{self._audit_url}/checkpoints", CheckpointPage, params)
+            yield page.items
+            if page.next_cursor is None:
+                return
+            params["cursor"] = page.next_cursor
+
+    async def audit_checkpoint(self) -> str:
+        """The newest checkpoint of the audit trail: a signed note. Raises NotFound while there is none."""
+        return await self._transport.get_text(f"{self._audit_url}/checkpoint")
+
+    async def audit_key(self) -> str:
+        """The key that checkpoints are verified with: ``name+hash+base64``."""
+        return (await self._transport.get_text(f"{self._audit_url}/key")).strip()
+
     async def close(self) -> None:
         """Closes the connections. Nothing may be called afterwards."""
         await self._http.aclose()
@@ -288,8 +314,8 @@ class AsyncClient:
         raise NotFound(f"there is no storage element {element_id!r}; 'artstore elements' lists them")
 
     @property
-    def _accounts_url(self) -> str:
-        return f"{self.profile.admin_url}/api/v1/service-accounts"
+    def _audit_url(self) -> str:
+        return f"{self.profile.admin_url}/api/v1/audit"
 
     def _file_url(self, file_id: FileId) -> str:
         return f"{self.profile.query_url}/api/v1/files/{quote(str(file_id), safe='', errors='replace')}"

@@ -72,7 +72,7 @@ class Unauthenticated(AccessRefused):
 
 
 class Forbidden(AccessRefused):
-    """The account lacks a scope that this needs."""
+    """The account lacks a scope or a grant that this needs."""
 
 
 class NotFound(ArtStoreError):
@@ -118,6 +118,13 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.INVALID_CURSOR: Rejected,
     ProblemType.UNAUTHENTICATED: Unauthenticated,
     ProblemType.INSUFFICIENT_SCOPE: Forbidden,
+    ProblemType.NOT_PERMITTED: Forbidden,
+    ProblemType.PROTECTED_ACCOUNT: Conflict,
+    ProblemType.LOGIN_REFUSED: Unauthenticated,
+    ProblemType.SECOND_FACTOR_REQUIRED: Unauthenticated,
+    ProblemType.SESSION_ENDED: Unauthenticated,
+    ProblemType.CROSS_ORIGIN: Forbidden,
+    ProblemType.WEAK_PASSWORD: Rejected,
     ProblemType.CONFLICT: Conflict,
     ProblemType.PRECONDITION_FAILED: Conflict,
     ProblemType.PRECONDITION_REQUIRED: Rejected,

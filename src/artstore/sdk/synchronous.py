@@ -8,22 +8,26 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import httpx
 from anyio.from_thread import start_blocking_portal
 
 from artstore.attributes import RetentionPolicy
+from artstore.sdk.accounts_front import Accounts
 from artstore.sdk.asynchronous import AsyncClient, FileId
 from artstore.sdk.downloads import DocumentStream
+from artstore.sdk.keys import Keys
 from artstore.sdk.profile import Profile
 from artstore.sdk.progress import Progress
+from artstore.sdk.registry import Registry
 from artstore.sdk.retries import Retries
 from artstore.sdk.sources import Content
 from artstore.sdk.transport import DEFAULT_TIMEOUT
 from artstore.wire.accounts import CreatedServiceAccount, ServiceAccount
+from artstore.wire.audit import AuditRecord, CheckpointRecord
 from artstore.wire.documents import Document, SearchHit
-from artstore.wire.elements import ElementAnnouncement
+from artstore.wire.elements import ListedElement
 from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
 from artstore.wire.scrub import ScrubFinding, ScrubReport
@@ -69,10 +73,17 @@ class Client:
     ) -> None:
         # Read here, so that a bad profile leaves no thread behind.
         self.profile = profile if isinstance(profile, Profile) else Profile.load(profile)
+        self._closed = False
         self._thread = ExitStack()
         self._portal = self._thread.enter_context(start_blocking_portal("asyncio", name="artstore-client"))
         self._thread.callback(lambda: self._run(self._client.close))
         self._client = AsyncClient(self.profile, timeout=timeout, retries=retries)
+        self.accounts = Accounts(self._client.accounts, self._run, self._iterate)
+        """Service accounts."""
+        self.keys = Keys(self._client.keys, self._run)
+        """The keys that sign access tokens."""
+        self.registry = Registry(self._client.registry, self._run)
+        """What is decided about the storage elements."""
 
     def upload(
         self,
@@ -127,21 +138,18 @@ class Client:
             yield SyncDocumentStream(stream, self)
 
     def create_account(self, name: str, role: Role | str = Role.USER) -> CreatedServiceAccount:
-        """Makes a service account. Its ``client_secret`` is shown this once. Raises Conflict for a known
-        name.
-        """
-        return self._run(partial(self._client.create_account, name, role))
+        """Makes a service account: ``accounts.create``, which can say more about it."""
+        return self.accounts.create(name, role)
 
     def list_accounts(self) -> Iterator[ServiceAccount]:
-        """All service accounts, the oldest first."""
-        for page in self.account_pages():
-            yield from page
+        """All service accounts, the oldest first: ``accounts.list``, which can also search."""
+        return self.accounts.list()
 
     def account_pages(self) -> Iterator[list[ServiceAccount]]:
         """Like ``list_accounts``, in lists as they come from the service."""
-        return self._iterate(self._client.account_pages())
+        return self.accounts.pages()
 
-    def elements(self) -> list[ElementAnnouncement]:
+    def elements(self) -> list[ListedElement]:
         """All storage elements with their last known state."""
         return self._run(self._client.elements)
 
@@ -186,10 +194,29 @@ class Client:
         """Like ``scrub_findings``, in lists as they come from the element."""
         return self._iterate(self._client.scrub_finding_pages(element_id))
 
+    def audit_pages(
+        self, *, order: Literal["newest", "oldest"] = "newest", limit: int | None = None
+    ) -> Iterator[list[AuditRecord]]:
+        """Entries of the audit trail, in lists as they come from the service."""
+        return self._iterate(self._client.audit_pages(order=order, limit=limit))
+
+    def checkpoint_pages(self) -> Iterator[list[CheckpointRecord]]:
+        """All checkpoints of the audit trail, the smallest first, in lists as they come from the service."""
+        return self._iterate(self._client.checkpoint_pages())
+
+    def audit_checkpoint(self) -> str:
+        """The newest checkpoint of the audit trail: a signed note. Raises NotFound while there is none."""
+        return self._run(self._client.audit_checkpoint)
+
+    def audit_key(self) -> str:
+        """The key that checkpoints are verified with: ``name+hash+base64``."""
+        return self._run(self._client.audit_key)
+
     def close(self) -> None:
         """Closes the connections and ends the thread. Nothing may be called afterwards; may be called
         twice.
         """
+        self._closed = True
         self._thread.close()
 
     def __enter__(self) -> Self:
@@ -219,5 +246,6 @@ class Client:
             while (item := self._run(following)) is not end:
                 yield item  # type: ignore[misc]  # the sentinel, the only object that is no T, is excluded
         finally:
-            if isinstance(source, AsyncGenerator):
+            # With the client closed, the loop has ended it already.
+            if isinstance(source, AsyncGenerator) and not self._closed:
                 self._run(source.aclose)

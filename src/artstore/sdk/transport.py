@@ -44,11 +44,47 @@ class Transport:
         response = await self._open("GET", url, params=params, whole=True)
         return await read_answer(response, answer)
 
+    async def get_text(self, url: str) -> str:
+        """A GET whose answer is text."""
+        return (await self._open("GET", url, whole=True)).text
+
+    async def get_tagged(self, url: str, answer: type[Answer]) -> tuple[Answer, str]:
+        """A GET whose answer is JSON, and the ``ETag`` of its revision."""
+        response = await self._open("GET", url, whole=True)
+        return await read_answer(response, answer), response.headers.get("ETag", "")
+
+    async def change(
+        self,
+        method: str,
+        url: str,
+        body: BaseModel | None,
+        answer: type[Answer],
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """A request with JSON of what was said, or with nothing; never sent twice, as ``post``."""
+        content = b"" if body is None else body.model_dump_json(exclude_unset=True).encode()
+        told = dict(headers or {}) | ({} if body is None else {"Content-Type": "application/json"})
+        async with self.stream(method, url, headers=told, content=lambda: content) as response:
+            return await read_answer(response, answer)
+
+    async def remove(self, url: str) -> None:
+        """A DELETE, whose answer has no body."""
+        async with self.stream("DELETE", url):
+            pass
+
     async def post(self, url: str, body: BaseModel | None, answer: type[Answer]) -> Answer:
         """A POST of JSON, or of nothing; never sent twice, unless the connection was refused."""
-        content = b"" if body is None else body.model_dump_json().encode()
+        return await self._send_json("POST", url, body, answer)
+
+    async def patch(self, url: str, body: BaseModel, answer: type[Answer]) -> Answer:
+        """A PATCH of those members of the body that were set; sent as a POST is."""
+        return await self._send_json("PATCH", url, body, answer)
+
+    async def _send_json(self, method: str, url: str, body: BaseModel | None, answer: type[Answer]) -> Answer:
+        content = b"" if body is None else body.model_dump_json(exclude_unset=True).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
-        async with self.stream("POST", url, headers=headers, content=lambda: content) as response:
+        async with self.stream(method, url, headers=headers, content=lambda: content) as response:
             return await read_answer(response, answer)
 
     @asynccontextmanager

@@ -9,12 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.engine.blobs import Blobs
-from artstore.kernel.access import JwksClient, TokenVerifier
+from artstore.kernel.access import JwksClient, RevocationFollower, RevocationList, TokenVerifier
 from artstore.kernel.app import create_app as create_service
 from artstore.kernel.app import hot_route
+from artstore.kernel.background import Background
 from artstore.kernel.database import Database
+from artstore.kernel.peers import AdminAudit, KeyFollower, RefusalReporter, ServiceToken, http_session
 from artstore.kernel.problems import problem_response
 from artstore.kernel.redis import RedisDependency, connect
+from artstore.kernel.refusals import Refusals
 from artstore.kernel.settings import load
 from artstore.storage.element.endpoints import element_router
 from artstore.storage.element.mode_change import mode_router
@@ -55,19 +58,28 @@ def compose(settings: StorageSettings) -> FastAPI:
     redis = connect(settings.redis_url, client_name=name)
     make_blobs = _object_store(settings)
     element = RunningElement(settings, database, redis, make_blobs)
+    keys = JwksClient(settings.admin_url)
     store = StoreDependency(lambda: element.engine, lambda: element.is_open)
+    revocations = RevocationList()
+    following = RevocationFollower(revocations, redis, settings.admin_url)
     uploads = Uploads(element, max_file_bytes=settings.max_file_bytes, idle_seconds=settings.idle_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        background = Background()
+        background.start("keys", KeyFollower(redis, keys).run)
         try:
+            await following.learn_first()
+            background.start("revocations", following.run)
             await element.start()
             try:
-                yield
+                async with _reporting(settings, app.state.refusals):
+                    yield
             finally:
                 await uploads.close()
                 await element.stop()
         finally:
+            await background.stop()
             await redis.aclose()
             await database.close()
 
@@ -75,7 +87,7 @@ def compose(settings: StorageSettings) -> FastAPI:
         service=SERVICE,
         title=f"ArtStore Storage Element {settings.element_id}",
         version=__version__,
-        verifier=TokenVerifier(JwksClient(settings.admin_url), settings.issuer),
+        verifier=TokenVerifier(keys, settings.issuer, revocations),
         dependencies=[
             *([store] if make_blobs is not None else []),
             LogDependency(lambda: element.engine),
@@ -85,6 +97,7 @@ def compose(settings: StorageSettings) -> FastAPI:
             FollowerDependency("index", lambda: element.index_follower),
             FollowerDependency("events", lambda: element.events_follower),
             IntegrityDependency(lambda: element.alarm),
+            following,
         ],
         lifespan=lifespan,
     )
@@ -92,6 +105,24 @@ def compose(settings: StorageSettings) -> FastAPI:
         app.add_exception_handler(refused, _on_refused)
     _add_routes(app, element, uploads, settings.thresholds)
     return app
+
+
+@asynccontextmanager
+async def _reporting(settings: StorageSettings, refusals: Refusals) -> AsyncIterator[None]:
+    """While the block runs, Admin is told what the element refuses, if there is an account to do so."""
+    if not settings.client_id:
+        yield
+        return
+    background = Background()
+    async with http_session() as session:
+        token = ServiceToken(session, settings.admin_url, settings.client_id, settings.client_secret)
+        reporter = RefusalReporter(refusals, AdminAudit(session, settings.admin_url, token))
+        background.start("refusals", reporter.run)
+        try:
+            yield
+        finally:
+            await background.stop()
+            await reporter.close()
 
 
 def _object_store(settings: StorageSettings) -> Callable[[], Blobs] | None:

@@ -82,9 +82,9 @@ def refusal_of(error: Exception) -> Problem:
     return Problem(kind, words, field=_field(error), headers=headers, **_members(error))
 
 
-def document_not_found() -> Problem:
+def document_not_found(*, is_refusal: bool = False) -> Problem:
     """For a document that is not there, and for one that the caller may not see: they look alike."""
-    return Problem(ProblemType.NOT_FOUND, _OWN_WORDS[ProblemType.NOT_FOUND])
+    return Problem(ProblemType.NOT_FOUND, _OWN_WORDS[ProblemType.NOT_FOUND], is_refusal=is_refusal)
 
 
 def _field(error: Exception) -> str | None:

@@ -42,6 +42,11 @@ class StorageSettings(ObjectStoreSettings):
     Two elements with one prefix: the second says so and stays without an index."""
     database_url: SecretStr
     """PostgreSQL, ``postgresql://…``; holds the index only. While it is away the element serves on."""
+    client_id: str = ""
+    """The account of the services, with which the element reports refused accesses to Admin. Empty: they do
+    not come into the audit trail."""
+    client_secret: SecretStr = SecretStr("")
+    """Its secret."""
     inline_limit: Annotated[int, Field(ge=0, le=8 * 1024**2)] = 64 * 1024
     """Documents up to this size travel in the log record and cost no flush of their own; each byte of them is
     written twice. 0 stages every document."""

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 ELEMENTS_KEY = "artstore:elements"
 """A Redis set of the ids of all elements that ever announced themselves."""
@@ -66,6 +67,123 @@ class ElementAnnouncement(BaseModel):
     announced_at: datetime
 
 
+class ElementState(StrEnum):
+    """What Admin decided about an element, whatever its mode is."""
+
+    ACTIVE = "active"
+    DRAINING = "draining"
+    """It takes no new documents; everything else goes on."""
+    RETIRED = "retired"
+    """It is to be switched off, and takes no new documents."""
+
+
+class Registration(BaseModel):
+    """What the registry says of an element, beside what the element says of itself."""
+
+    state: ElementState = ElementState.ACTIVE
+    priority: int = 100
+    """Elements with a smaller number are filled first; of those with the same, the first by id."""
+    limit_bytes: int | None = None
+    """New documents go there only while fewer bytes are used; None: as far as there is room."""
+    limit_file_bytes: int | None = None
+    """The largest document that is placed there; None: what the element takes."""
+    retention_until: datetime | None = None
+    """Until when the documents of the element are to be kept."""
+    labels: dict[str, str] = {}
+    revision: int = 0
+    """Grows with each change."""
+
+
+class RegisteredElement(ElementAnnouncement):
+    """An element as it announced itself last, with what the registry says of it."""
+
+    registration: Registration = Registration()
+
+
+REGISTRY_KEY = "artstore:registry"
+"""A Redis hash of the Registration of each element by its id; there as soon as Admin has written it."""
+REGISTRY_CHANNEL = "artstore:registry:changes"
+"""A Redis channel that says (with nothing in it) that a registration changed."""
+
+
+class ElementWarning(StrEnum):
+    """What somebody should see to."""
+
+    ROOM_LOW = "room_low"
+    """Little room is left for new documents."""
+    RETENTION_ENDING = "retention_ending"
+    """The documents are to be kept for a short time only; decide what becomes of them."""
+    RETENTION_OVER = "retention_over"
+    NOT_EMPTY = "not_empty"
+    """It is retired and has documents."""
+
+
+class ListedElement(RegisteredElement):
+    """An element in the answers of Admin."""
+
+    warnings: list[ElementWarning] = []
+
+
 class ElementPage(BaseModel):
-    items: list[ElementAnnouncement]
+    items: list[ListedElement]
     next_cursor: str | None = None
+
+
+_MOST_BYTES = 2**63 - 1
+_Bytes = Annotated[int, Field(ge=0, le=_MOST_BYTES)]
+_LABELS = 32
+_Label = Annotated[
+    str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$")
+]
+_LabelValue = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
+ElementId = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+
+
+class RegistrationChange(BaseModel):
+    """What is to be changed; what is left out stays. Null takes a limit, the period or all labels away."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    priority: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+    limit_bytes: _Bytes | None = None
+    limit_file_bytes: Annotated[int, Field(ge=1, le=_MOST_BYTES)] | None = None
+    retention_until: AwareDatetime | None = None
+    labels: Annotated[dict[_Label, _LabelValue], Field(max_length=_LABELS)] | None = None
+
+
+class NewElement(RegistrationChange):
+    """An element to register: by its address alone, where it is asked for the rest; or all of it by hand."""
+
+    url: Annotated[str, Field(min_length=8, max_length=2000)]
+    element_id: ElementId | None = None
+    """With it the element is not asked, and listed as away until it announces itself."""
+    mode: Mode | None = None
+    capacity_bytes: _Bytes | None = None
+
+
+class Retirement(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    confirm: bool = False
+    """Retire it although it has documents, or is away so that nobody knows."""
+
+
+class ElementFigures(BaseModel):
+    """Sums over elements. Sizes are bytes."""
+
+    elements: int = 0
+    documents: int = 0
+    capacity_bytes: int = 0
+    used_bytes: int = 0
+    free_bytes: int = 0
+
+
+class ElementStatistics(BaseModel):
+    """Of all elements that are not retired."""
+
+    total: ElementFigures
+    by_mode: dict[Mode, ElementFigures]
+    by_health: dict[ElementHealth, int]
+    by_state: dict[ElementState, int]
+    """Of all elements, the retired ones included."""
+    by_warning: dict[ElementWarning, int]

@@ -29,6 +29,13 @@ class ProblemType(Enum):
     # Access
     UNAUTHENTICATED = ("unauthenticated", 401, "The request needs a valid access token")
     INSUFFICIENT_SCOPE = ("insufficient-scope", 403, "The access token lacks a needed scope")
+    NOT_PERMITTED = ("not-permitted", 403, "The resource may be seen, but not this done to it")
+    PROTECTED_ACCOUNT = ("protected-account", 409, "The account belongs to the system")
+    LOGIN_REFUSED = ("login-refused", 401, "The login is refused")
+    SECOND_FACTOR_REQUIRED = ("second-factor-required", 401, "The login needs a code of the second factor")
+    SESSION_ENDED = ("session-ended", 401, "The session is over")
+    CROSS_ORIGIN = ("cross-origin", 403, "The request comes from a page of another origin")
+    WEAK_PASSWORD = ("weak-password", 422, "The password is too easy to guess")
     CONFLICT = ("conflict", 409, "The request conflicts with what exists")
     PRECONDITION_FAILED = ("precondition-failed", 412, "The resource is not in the state that was asked for")
     PRECONDITION_REQUIRED = ("precondition-required", 428, "The request must say which state it changes")

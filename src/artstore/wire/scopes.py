@@ -13,7 +13,15 @@ class Scope(StrEnum):
     ELEMENTS_WRITE = "elements:write"
     ACCOUNTS_READ = "accounts:read"
     ACCOUNTS_WRITE = "accounts:write"
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
     AUDIT_READ = "audit:read"
+    AUDIT_REPORT = "audit:report"
+    """To report refused accesses: of the account of the services alone, and of no role."""
+    ADMINISTRATORS_READ = "administrators:read"
+    ADMINISTRATORS_WRITE = "administrators:write"
+    ADMINISTRATORS_SELF = "administrators:self"
+    """What a person does about the own login: password, second factor, sessions. Not for service accounts."""
 
 
 class Role(StrEnum):
@@ -24,14 +32,58 @@ class Role(StrEnum):
     READONLY = "READONLY"
 
 
+SERVICES_SCOPES = frozenset({Scope.AUDIT_REPORT})
+"""What the account of the services has beyond its role."""
+
+
+class AdministratorRole(StrEnum):
+    """The roles of people, as ``Role`` has those of service accounts."""
+
+    SUPER_ADMIN = "SUPER_ADMIN"
+    ADMIN = "ADMIN"
+    READONLY = "READONLY"
+
+
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
-    Role.ADMIN: frozenset(Scope),
+    Role.ADMIN: frozenset(Scope) - SERVICES_SCOPES - {Scope.ADMINISTRATORS_WRITE, Scope.ADMINISTRATORS_SELF},
     Role.OPERATOR: frozenset(
-        {Scope.FILES_READ, Scope.FILES_ALL, Scope.ELEMENTS_READ, Scope.ELEMENTS_WRITE, Scope.ACCOUNTS_READ}
+        {
+            Scope.FILES_READ,
+            Scope.FILES_ALL,
+            Scope.ELEMENTS_READ,
+            Scope.ELEMENTS_WRITE,
+            Scope.ACCOUNTS_READ,
+            Scope.KEYS_READ,
+        }
     ),
     Role.USER: frozenset({Scope.FILES_READ, Scope.FILES_WRITE, Scope.FILES_DELETE}),
     Role.AUDITOR: frozenset(
-        {Scope.FILES_READ, Scope.FILES_ALL, Scope.ELEMENTS_READ, Scope.ACCOUNTS_READ, Scope.AUDIT_READ}
+        {
+            Scope.FILES_READ,
+            Scope.FILES_ALL,
+            Scope.ELEMENTS_READ,
+            Scope.ACCOUNTS_READ,
+            Scope.KEYS_READ,
+            Scope.AUDIT_READ,
+        }
     ),
     Role.READONLY: frozenset({Scope.FILES_READ, Scope.FILES_ALL}),
+}
+
+ADMINISTRATOR_SCOPES: dict[AdministratorRole, frozenset[Scope]] = {
+    AdministratorRole.SUPER_ADMIN: frozenset(Scope) - SERVICES_SCOPES,
+    # Not to write administrators: whoever may, can become a SUPER_ADMIN. For the same reason no service
+    # account may, since an ADMIN can make service accounts of every role.
+    AdministratorRole.ADMIN: frozenset(Scope) - SERVICES_SCOPES - {Scope.ADMINISTRATORS_WRITE},
+    AdministratorRole.READONLY: frozenset(
+        {
+            Scope.FILES_READ,
+            Scope.FILES_ALL,
+            Scope.ELEMENTS_READ,
+            Scope.ACCOUNTS_READ,
+            Scope.KEYS_READ,
+            Scope.AUDIT_READ,
+            Scope.ADMINISTRATORS_SELF,
+        }
+    ),
 }

@@ -2,10 +2,12 @@
 
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,8 +20,11 @@ from artstore.wire.accounts import CreatedServiceAccount, TokenAnswer
 
 TOKEN_PATH = "/api/v1/auth/token"
 ACCOUNTS_PATH = "/api/v1/service-accounts"
+AUDIT_PATH = "/api/v1/audit"
 ELEMENTS_PATH = "/api/v1/storage-elements"
 PASSPHRASE = "correct horse battery staple"
+FIRST_ADMINISTRATOR = "first"
+FIRST_PASSWORD = "quiet-otter-lends-ladders"
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,27 @@ class Admin:
         answer = self.http.post(ACCOUNTS_PATH, json=body, headers=self.headers())
         assert answer.status_code == 201, answer.text
         return CreatedServiceAccount.model_validate_json(answer.content)
+
+    def change(
+        self, method: str, path: str, *, body: Any = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        """A request of the initial account below ``ACCOUNTS_PATH``."""
+        headers = self.headers() | (headers or {})
+        return self.http.request(method, f"{ACCOUNTS_PATH}/{path}", json=body, headers=headers)
+
+    def introspect(self, token: str) -> dict[str, Any]:
+        answer = self.http.post("/api/v1/auth/introspect", data={"token": token}, auth=self.initial)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    @staticmethod
+    def eventually(holds: Callable[[], bool], *, seconds: float = 5.0) -> None:
+        """What is decided is in force everywhere within five seconds."""
+        until = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < until, "it did not come about"
+            time.sleep(0.02)
 
     def log(self) -> str:
         return self.service.log.read_text(encoding="utf-8")
@@ -126,6 +152,12 @@ def admin(start_shared: StartAdmin, shared_backends: Backends) -> Admin:
     return start_shared(shared_backends)
 
 
+@pytest.fixture(scope="session")
+def beside(start_shared: StartAdmin, admin: Admin) -> Admin:
+    """A second process beside ``admin``, on the same database: together they must behave as one."""
+    return start_shared(admin.backends, **same_accounts(admin), issuer=admin.url, public_url=admin.url)
+
+
 def _starter(folder: Path) -> Iterator[StartAdmin]:
     started: list[Admin] = []
     numbers = count()
@@ -174,6 +206,10 @@ def settings_of(backends: Backends, port: int) -> dict[str, str | None]:
         "key_passphrase": PASSPHRASE,
         "initial_client_id": "initial",
         "initial_client_secret": secrets.token_urlsafe(32),
+        "initial_admin_username": FIRST_ADMINISTRATOR,
+        "initial_admin_password": FIRST_PASSWORD,
+        # Each person of a test has an address of the own, told as a proxy tells it.
+        "trusted_proxies": "127.0.0.1",
         "service_client_id": "services",
         "service_client_secret": secrets.token_urlsafe(32),
     }
@@ -187,6 +223,14 @@ def same_accounts(admin: Admin) -> dict[str, str]:
         for name, value in admin.environment.items()
         if "_CLIENT_" in name
     }
+
+
+def credentials_of(account: CreatedServiceAccount) -> tuple[str, str]:
+    return account.client_id, account.client_secret
+
+
+def some_name() -> str:
+    return f"billing {secrets.token_hex(6)}"
 
 
 def libpq(database_url: str) -> str:

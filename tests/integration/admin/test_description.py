@@ -1,6 +1,9 @@
 """What Admin says of itself: its OpenAPI document, its health, its metrics."""
 
-from .conftest import ACCOUNTS_PATH, ELEMENTS_PATH, TOKEN_PATH, Admin
+from .conftest import ACCOUNTS_PATH, AUDIT_PATH, ELEMENTS_PATH, TOKEN_PATH, Admin
+from .people import AUTH, USERS
+
+KEYS_PATH = "/api/v1/jwt-keys"
 
 
 def test_every_endpoint_is_described(admin: Admin) -> None:
@@ -12,9 +15,43 @@ def test_every_endpoint_is_described(admin: Admin) -> None:
         ("get", "/.well-known/jwks.json"),
         ("post", ACCOUNTS_PATH),
         ("get", ACCOUNTS_PATH),
-        ("get", f"{ACCOUNTS_PATH}/{{account_id}}"),
+        *((method, f"{ACCOUNTS_PATH}/{{account_id}}") for method in ("get", "patch", "delete")),
+        *(
+            ("post", f"{ACCOUNTS_PATH}/{{account_id}}/{what}")
+            for what in ("suspend", "activate", "restore", "rotate-secret")
+        ),
+        ("delete", f"{ACCOUNTS_PATH}/{{account_id}}/secrets/{{secret_id}}"),
+        ("get", f"{ACCOUNTS_PATH}/{{account_id}}/grants"),
+        *((method, f"{ACCOUNTS_PATH}/{{account_id}}/grants/{{owner_id}}") for method in ("put", "delete")),
+        ("post", "/api/v1/auth/revoke"),
+        ("post", "/api/v1/auth/introspect"),
+        ("get", "/api/v1/auth/revocations"),
         ("get", ELEMENTS_PATH),
-        ("get", f"{ELEMENTS_PATH}/{{element_id}}"),
+        *((method, f"{ELEMENTS_PATH}/{{element_id}}") for method in ("get", "patch")),
+        ("post", ELEMENTS_PATH),
+        *(("post", f"{ELEMENTS_PATH}/{{element_id}}/{act}") for act in ("drain", "activate", "retire")),
+        ("get", "/api/v1/storage-statistics"),
+        ("get", KEYS_PATH),
+        *(("post", f"{KEYS_PATH}/{what}") for what in ("rotate", "{kid}/revoke")),
+        *(
+            ("get", AUDIT_PATH + rest)
+            for rest in ("", "/{index}", "/export", "/checkpoint", "/checkpoints", "/key")
+        ),
+        *(("get", f"{AUDIT_PATH}/proof/{kind}") for kind in ("inclusion", "consistency")),
+        ("post", f"{AUDIT_PATH}/refusals"),
+        *(
+            ("post", f"{AUTH}/{what}")
+            for what in ("login", "refresh", "logout", "password/reset", "password")
+        ),
+        *(("post", f"{AUTH}/totp{what}") for what in ("", "/confirm", "/remove")),
+        *(("get", f"{AUTH}/{what}") for what in ("me", "sessions")),
+        ("delete", f"{AUTH}/sessions/{{session_id}}"),
+        *((method, USERS) for method in ("get", "post")),
+        *((method, f"{USERS}/{{administrator_id}}") for method in ("get", "patch", "delete")),
+        *(("post", f"{USERS}/{{administrator_id}}/{what}") for what in ("password-reset", "unlock")),
+        ("delete", f"{USERS}/{{administrator_id}}/totp"),
+        *((method, f"{USERS}/{{administrator_id}}/sessions") for method in ("get", "delete")),
+        ("delete", f"{USERS}/{{administrator_id}}/sessions/{{session_id}}"),
     }
 
 
@@ -29,7 +66,7 @@ def test_health_names_what_admin_needs(admin: Admin) -> None:
     health = admin.http.get("/health/ready").json()
     assert health == {
         "status": "ready",
-        "dependencies": {"database": {"status": "up"}, "redis": {"status": "up"}},
+        "dependencies": {name: {"status": "up"} for name in ("database", "redis", "audit")},
     }
 
 

@@ -100,7 +100,10 @@ class TestServerMetadata:
         assert document["token_endpoint_auth_methods_supported"] == [
             "client_secret_basic",
             "client_secret_post",
+            "private_key_jwt",
         ]
+        assert document["revocation_endpoint"] == f"{admin.url}/api/v1/auth/revoke"
+        assert document["introspection_endpoint"] == f"{admin.url}/api/v1/auth/introspect"
         assert document["response_types_supported"] == []
         assert "files:read" in document["scopes_supported"]
 

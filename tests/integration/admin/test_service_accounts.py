@@ -10,11 +10,7 @@ import pytest
 
 from artstore.wire.scopes import ROLE_SCOPES, Role
 
-from .conftest import ACCOUNTS_PATH, Admin, libpq
-
-
-def some_name() -> str:
-    return f"billing {secrets.token_hex(6)}"
+from .conftest import ACCOUNTS_PATH, Admin, libpq, some_name
 
 
 class TestCreate:

@@ -1,15 +1,28 @@
 """What a start of Admin makes, adapts and refuses; and what works while others are away."""
 
+import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from artstore.kernel.settings import SECRETS_DIR
 from artstore.launcher.errors import CannotStart
 from artstore.launcher.postgres import EmbeddedPostgres
 
-from .conftest import ACCOUNTS_PATH, Admin, Backends, StartAdmin, same_accounts
+from .conftest import (
+    ACCOUNTS_PATH,
+    AUDIT_PATH,
+    FIRST_ADMINISTRATOR,
+    FIRST_PASSWORD,
+    Admin,
+    Backends,
+    StartAdmin,
+    libpq,
+    same_accounts,
+)
 
 
 @pytest.fixture
@@ -40,7 +53,15 @@ class TestConfiguredAccounts:
         assert second.ask_token(first.initial).status_code == 401
         assert second.ask_token((second.initial[0], first.initial[1])).status_code == 401
         now = second.http.get(f"{ACCOUNTS_PATH}/{account['id']}", headers=second.headers()).json()
-        assert now == account | {"client_id": "renamed"}
+        assert (now["id"], now["client_id"]) == (account["id"], "renamed")
+        assert [secret["expires_at"] for secret in now["secrets"]] == [None]
+        trail = second.http.get(AUDIT_PATH, params={"subject_id": account["id"]}, headers=second.headers())
+        told = [(one["action"], one["details"].get("after")) for one in trail.json()["items"]]
+        assert told == [
+            ("account.secret_replaced", None),
+            ("account.changed", {"client_id": "renamed", "role": "ADMIN"}),
+            ("account.created", None),
+        ]
 
     def test_name_of_an_account_that_a_client_made(self, start_admin: StartAdmin, backends: Backends) -> None:
         first = start_admin(backends)
@@ -63,15 +84,73 @@ class TestConfiguredAccounts:
         assert first.ask_token(first.initial).status_code == 200
 
 
+class TestFirstAdministrator:
+    def administrators(self, backends: Backends) -> list[tuple[object, ...]]:
+        with psycopg.connect(libpq(backends.database_url)) as connection:
+            return connection.execute("SELECT username, role FROM admin.administrators").fetchall()
+
+    def try_login(self, admin: Admin, username: str, password: str) -> int:
+        body = {"username": username, "password": password}
+        return admin.http.post("/api/v1/admin-auth/login", json=body).status_code
+
+    def test_of_the_settings_is_made_once(self, start_admin: StartAdmin, backends: Backends) -> None:
+        first = start_admin(backends)
+        assert self.try_login(first, FIRST_ADMINISTRATOR, FIRST_PASSWORD) == 200
+        other = {"initial_admin_username": "other", "initial_admin_password": "heron-counts-the-rain"}
+        second = start_admin(backends, **same_accounts(first) | other)
+        assert self.administrators(backends) == [(FIRST_ADMINISTRATOR, "SUPER_ADMIN")]
+        assert self.try_login(second, FIRST_ADMINISTRATOR, "heron-counts-the-rain") == 401
+        assert self.try_login(second, FIRST_ADMINISTRATOR, FIRST_PASSWORD) == 200
+        assert FIRST_PASSWORD not in first.log() + second.log()
+
+    def test_without_a_password_gets_one_that_is_shown_once(
+        self, start_admin: StartAdmin, backends: Backends
+    ) -> None:
+        none = {"initial_admin_username": None, "initial_admin_password": None}
+        first = start_admin(backends, **none)
+        [(username, password)] = re.findall(
+            r"^artstore admin: the first administrator is '(.+)' with the password (\S{43})$",
+            first.log(),
+            re.MULTILINE,
+        )
+        assert username == "admin"
+        assert self.try_login(first, username, password) == 200
+        assert first.log().count(password) == 1
+        again = start_admin(backends, **same_accounts(first) | none)
+        assert "first administrator" not in again.log()
+
+    def test_processes_that_start_together_make_one(
+        self, start_admin: StartAdmin, backends: Backends, admin: Admin
+    ) -> None:
+        settings = same_accounts(admin) | {"initial_admin_password": None}
+        with ThreadPoolExecutor(2) as pool:
+            started = list(pool.map(lambda _: start_admin(backends, **settings), range(2)))
+        assert len(self.administrators(backends)) == 1
+        assert sum(one.log().count("the first administrator is") for one in started) == 1
+
+    @pytest.mark.parametrize("password", ["too-short", "administrator", f"{FIRST_ADMINISTRATOR}-of-them-all"])
+    def test_with_a_weak_password_nothing_starts(
+        self, start_admin: StartAdmin, backends: Backends, password: str
+    ) -> None:
+        with pytest.raises(
+            CannotStart, match="ARTSTORE_ADMIN_INITIAL_ADMIN_PASSWORD cannot be used"
+        ) as caught:
+            start_admin(backends, initial_admin_password=password)
+        assert password not in str(caught.value)
+        assert self.administrators(backends) == []
+
+
 class TestSettings:
     @pytest.mark.parametrize(
         ("setting", "value"),
         [
-            ("initial_client_secret", ""),
+            ("service_client_secret", ""),
             ("initial_client_secret", "too-short"),
             ("service_client_secret", "has spaces, and other characters"),
             ("key_passphrase", "short"),
             ("token_seconds", "59"),
+            ("trusted_proxies", "not-a-network"),
+            ("initial_admin_username", "no blanks here"),
         ],
     )
     def test_bad_value_is_named_but_not_shown(

@@ -19,7 +19,7 @@ from artstore.wire.elements import (
     announcement_key,
 )
 
-from .conftest import ELEMENTS_PATH, Admin, Backends, StartAdmin
+from .conftest import AUDIT_PATH, ELEMENTS_PATH, Admin, Backends, StartAdmin
 
 Announce = Callable[..., ElementAnnouncement]
 
@@ -60,6 +60,7 @@ def _announcement(element_id: str, **changes: Any) -> ElementAnnouncement:
 
 
 def listed(admin: Admin) -> dict[str, ElementAnnouncement]:
+    """What is announced, without what was decided."""
     answer = admin.http.get(ELEMENTS_PATH, headers=admin.headers(admin.services))
     assert answer.status_code == 200, answer.text
     items = [ElementAnnouncement.model_validate(item) for item in answer.json()["items"]]
@@ -77,8 +78,8 @@ class TestRegistry:
     def test_announced_element_is_listed_and_follows_its_changes(
         self, start_admin: StartAdmin, backends: Backends, announce: Announce
     ) -> None:
-        first = announce("edit-01")
         admin = start_admin(backends)
+        first = announce("edit-01")
         wait_until(lambda: listed(admin).get("edit-01") == first)
         changed = announce(
             "edit-01",
@@ -90,6 +91,11 @@ class TestRegistry:
         wait_until(lambda: listed(admin)["edit-01"] == changed)
         one = admin.http.get(f"{ELEMENTS_PATH}/edit-01", headers=admin.headers())
         assert ElementAnnouncement.model_validate(one.json()) == changed
+        trail = admin.http.get(AUDIT_PATH, params={"subject_id": "edit-01"}, headers=admin.headers()).json()
+        assert [(entry["action"], entry["details"]) for entry in trail["items"]] == [
+            ("element.mode_changed", {"before": "edit", "mode": "ro", "url": changed.url}),
+            ("element.registered", {"mode": "edit", "url": first.url}),
+        ]
 
     def test_survives_redis_and_a_restart(
         self, start_admin: StartAdmin, backends: Backends, announce: Announce
@@ -106,8 +112,8 @@ class TestRegistry:
     def test_older_announcement_does_not_replace_a_newer(
         self, start_admin: StartAdmin, backends: Backends, announce: Announce
     ) -> None:
-        newer = announce("edit-01")
         admin = start_admin(backends)
+        newer = announce("edit-01")
         wait_until(lambda: listed(admin).get("edit-01") == newer)
         admin.service.stop()
         announce("edit-01", announced_at=datetime(2020, 1, 1, tzinfo=UTC), mode=Mode.RO)
@@ -139,9 +145,9 @@ class TestRegistry:
 class TestHttp:
     def test_pages(self, start_admin: StartAdmin, backends: Backends, announce: Announce) -> None:
         ids = [f"element-{number}" for number in range(5)]
+        admin = start_admin(backends)
         for element_id in reversed(ids):
             announce(element_id)
-        admin = start_admin(backends)
         wait_until(lambda: list(listed(admin)) == ids)
         seen, cursor = [], None
         while True:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from artstore.launcher.greeting import greeting
@@ -268,6 +270,74 @@ def test_the_commands_of_the_greeting_can_be_pasted(system: System, tmp_path: Pa
     assert found.stdout.count("first.txt") > 1
 
 
+class TestAdministrators:
+    """By the settings of Admin, whether it runs or not."""
+
+    def user(self, system: System, *arguments: str, stdin: bytes = b"") -> Run:
+        return Run(None, "admin", "user", *arguments, "--data", str(system.folder.path), stdin=stdin)
+
+    def log_in(self, system: System, username: str, password: str) -> int:
+        body = {"username": username, "password": password}
+        return httpx.post(f"{system.url('admin')}/api/v1/admin-auth/login", json=body).status_code
+
+    def test_the_first_is_there(self, system: System) -> None:
+        [first] = self.user(system, "list", "--json").results
+        assert (first["username"], first["role"]) == ("admin", "SUPER_ADMIN")
+        file = system.folder.initial_admin_password
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert self.log_in(system, "admin", file.read_text().strip()) == 200
+        assert str(file) in greeting(system, 1.0)
+        assert file.read_text().strip() not in greeting(system, 1.0)
+
+    def test_made_with_a_one_time_code(self, system: System) -> None:
+        run = self.user(system, "create", "Ada", "--role", "admin", "--full-name", "Ada Lovelace", "--json")
+        [made] = run.results
+        assert (made["username"], made["role"], made["full_name"]) == ("ada", "ADMIN", "Ada Lovelace")
+        body = {"username": "ada", "code": made["reset_code"], "new_password": "quiet-otter-lends-ladders"}
+        url = f"{system.url('admin')}/api/v1/admin-auth/password/reset"
+        assert httpx.post(url, json=body).status_code == 204
+        assert self.log_in(system, "ada", "quiet-otter-lends-ladders") == 200
+        assert "ada\tADMIN\tactive" in self.user(system, "list").text
+        again = self.user(system, "reset-password", "ada", "--remove-second-factor")
+        assert re.search(r"^one-time code  ([A-Z2-7]{4}-){3}[A-Z2-7]{4}$", again.text, re.MULTILINE)
+        assert self.log_in(system, "ada", "quiet-otter-lends-ladders") == 401
+
+    def test_made_with_a_password(self, system: System) -> None:
+        options = ["create", "grace", "--password-stdin"]
+        weak = self.user(system, *options, stdin=b"administrator\n")
+        assert weak.code == 7
+        assert "administrator" not in weak.errors
+        assert "code" not in self.user(system, *options, stdin="чайник поёт в полночь\n".encode()).text
+        assert self.log_in(system, "grace", "чайник поёт в полночь") == 200
+        assert self.user(system, *options, stdin=b"quiet-otter-lends-ladders\n").code == 7
+
+    def test_unlocked(self, system: System) -> None:
+        password = system.folder.initial_admin_password.read_text().strip()
+        for _ in range(5):
+            assert self.log_in(system, "admin", "not this one, never") == 401
+        assert self.log_in(system, "admin", password) == 401
+        assert "locked until" in self.user(system, "list").text
+        assert self.user(system, "unlock", "admin").code == 0
+        assert self.log_in(system, "admin", password) == 200
+
+    def test_nobody(self, system: System) -> None:
+        for command in ("unlock", "reset-password"):
+            assert self.user(system, command, "nobody").code == 4
+        assert self.user(system, "create", "no blanks").code == 7
+
+    def test_without_settings(self, tmp_path: Path) -> None:
+        run = Run(None, "admin", "user", "list")
+        assert run.code == 2
+        assert "ARTSTORE_ADMIN_DATABASE_URL" in run.errors
+        assert Run(None, "admin", "user", "list", "--data", tmp_path).code == 2
+
+    def test_while_the_database_is_away(self, tmp_path: Path) -> None:
+        secrets = tmp_path / "secrets" / "admin"
+        secrets.mkdir(parents=True)
+        (secrets / "artstore_admin_database_url").write_text("postgresql+psycopg://nobody@127.0.0.1:9/none")
+        assert Run(None, "admin", "user", "list", "--data", tmp_path).code == 6
+
+
 class TestElements:
     def test_listed(self, profile: Path) -> None:
         listed = {element["element_id"]: element for element in Run(profile, "elements", "--json").results}
@@ -275,6 +345,37 @@ class TestElements:
         assert listed["rw-01"]["health"] == "ok"
         assert "rw-01\trw" in Run(profile, "elements").text
         assert f"\t{listed['rw-01']['capacity_status']}\t" in Run(profile, "elements").text
+
+    def test_decided_about(self, profile: Path) -> None:
+        told = Run(profile, "elements", "set", "edit-01", "--priority", "7", "--label", "site=north").text
+        assert "priority        7\n" in told
+        assert "labels          site=north\n" in told
+        set_ = ("elements", "set", "edit-01")
+        run = Run(profile, *set_, "--limit-bytes", "5000", "--retention-until", "2046-12-31", "--json")
+        decided = run.results[0]["registration"]
+        assert (decided["limit_bytes"], decided["retention_until"]) == (5000, "2046-12-31T00:00:00Z")
+        text = Run(profile, *set_, "--limit-bytes", "none", "--retention-until", "none").text
+        assert "keep until      open\n" in text
+        assert Run(profile, *set_).code == 2
+        assert Run(profile, *set_, "--label", "north").code == 2
+        assert Run(profile, *set_, "--limit-bytes", "much").code == 7
+        assert Run(profile, "elements", "drain", "edit-99").code == 4
+
+    def test_drained_and_back(self, profile: Path) -> None:
+        assert "state           draining\n" in Run(profile, "elements", "drain", "edit-01").text
+        assert Run(profile, "elements", "drain", "edit-01").code == 0
+        assert "draining" in Run(profile, "elements").text
+        assert "state           active\n" in Run(profile, "elements", "activate", "edit-01").text
+        assert Run(profile, "elements", "retire", "edit-01").code == 7
+        [statistics] = Run(profile, "elements", "statistics", "--json").results
+        assert statistics["by_state"]["active"] == statistics["total"]["elements"] == 2
+        assert Run(profile, "elements", "statistics").text.splitlines()[-1].startswith("all\t2\t")
+
+    def test_registered(self, system: System, profile: Path) -> None:
+        run = Run(profile, "elements", "register", system.url("rw-01"), "--json")
+        assert run.results[0]["element_id"] == "rw-01"
+        assert Run(profile, "elements", "register", system.url("query")).code == 7
+        assert Run(profile, "elements", "register", "http://127.0.0.1:9").code == 6
 
     def test_verify(self, system: System, profile: Path, note: Path) -> None:
         store(profile, note)
@@ -294,6 +395,18 @@ class TestElements:
             stray.unlink()
         finally:
             system.parts["rw-01"].start()
+
+
+class TestKeys:
+    def test_rotated_and_revoked(self, profile: Path) -> None:
+        [first] = Run(profile, "key", "list", "--json").results
+        new = Run(profile, "key", "rotate", "--json").results[0]["kid"]
+        assert new in Run(profile, "key", "rotate").text
+        states = {key["kid"]: key["state"] for key in Run(profile, "key", "list", "--json").results}
+        assert states.keys() == {first["kid"], new}
+        assert new in Run(profile, "key", "revoke", new).text
+        assert "revoked" in Run(profile, "key", "list").text
+        assert Run(profile, "key", "revoke", "nothing").code == 4
 
 
 class TestRebuild:

@@ -146,6 +146,34 @@ class TestDown:
             await sleep()
         await database.close()
 
+    async def test_others_are_busy_with_a_row_for_too_long(self, database: Database) -> None:
+        async def lock(wait: str) -> None:
+            async with database.write() as connection:
+                await connection.execute(text(f"SET LOCAL lock_timeout = '{wait}'"))
+                await connection.execute(text("SELECT pg_advisory_xact_lock(4711)"))
+
+        async with database.write() as holder:
+            await holder.execute(text("SELECT pg_advisory_xact_lock(4711)"))
+            with pytest.raises(DatabaseDown, match="same rows"):
+                await lock("20ms")
+        await lock("10s")
+
+    async def test_two_wait_for_each_other(self, database: Database) -> None:
+        """PostgreSQL ends one of them, which may be sent again."""
+        both = asyncio.Barrier(2)
+
+        async def lock(*numbers: int) -> None:
+            async with database.write() as connection:
+                for number in numbers:
+                    await connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": number})
+                    if number == numbers[0]:
+                        await both.wait()
+
+        outcomes = await asyncio.gather(lock(1, 2), lock(2, 1), return_exceptions=True)
+        ended = [outcome for outcome in outcomes if outcome is not None]
+        assert ended
+        assert all(isinstance(outcome, DatabaseDown) for outcome in ended)
+
     async def test_a_restart_costs_nobody_an_error(
         self, server: EmbeddedPostgres, database: Database
     ) -> None:

@@ -19,10 +19,15 @@ from artstore.wire.elements import (
     ANNOUNCEMENT_EXPIRES_SECONDS,
     ELEMENTS_CHANNEL,
     ELEMENTS_KEY,
+    REGISTRY_CHANNEL,
+    REGISTRY_KEY,
     ElementAnnouncement,
     ElementHealth,
     ElementPage,
+    ElementState,
+    ListedElement,
     Mode,
+    Registration,
     announcement_key,
 )
 from tests.support.system import eventually
@@ -45,6 +50,22 @@ def announcement(element_id: str = "e1", **changes: Any) -> ElementAnnouncement:
         "announced_at": NOW,
     }
     return ElementAnnouncement(element_id=element_id, **facts | changes)
+
+
+def listed(element_id: str, **decided: Any) -> ListedElement:
+    registration = Registration(**decided)
+    return ListedElement(**dict(announcement(element_id)), registration=registration)
+
+
+async def publish(redis: Redis, element_id: str, **decided: Any) -> None:
+    """As Admin does."""
+    await redis.hset(REGISTRY_KEY, element_id, Registration(**decided).model_dump_json())
+    await redis.publish(REGISTRY_CHANNEL, b"")
+
+
+def state_of(directory: ElementDirectory, element_id: str) -> ElementState | None:
+    known = directory.get(element_id)
+    return None if known is None else known.registration.state
 
 
 async def announce(redis: Redis, said: ElementAnnouncement) -> None:
@@ -109,7 +130,7 @@ class Registry:
     """Admin as far as the directory needs it: tokens for one account, and a list in pages of one."""
 
     def __init__(self) -> None:
-        self.listed: list[ElementAnnouncement] = []
+        self.listed: list[ListedElement] = []
         self.tokens = 0
         app = web.Application()
         app.router.add_post("/api/v1/auth/token", self._token)
@@ -217,22 +238,71 @@ class TestWithRedis:
             await directory.dependency().check()
 
 
+class TestRegistrations:
+    async def test_come_with_the_element(self, redis: Redis, directory: ElementDirectory) -> None:
+        await announce(redis, announcement())
+        await eventually(lambda: directory.get("e1") is not None, "the element is not learned")
+        assert state_of(directory, "e1") is ElementState.ACTIVE
+        await publish(redis, "e1", state="draining", revision=1)
+        await eventually(lambda: state_of(directory, "e1") is ElementState.DRAINING, "the drain is not heard")
+        # What the element says of itself changes nothing about it.
+        later = NOW + timedelta(seconds=1)
+        await announce(redis, announcement(announced_at=later))
+        await eventually(lambda: directory.announced()[0].announced_at == later, "it is not heard")
+        assert state_of(directory, "e1") is ElementState.DRAINING
+
+    async def test_older_ones_and_nonsense_change_nothing(
+        self, redis: Redis, directory: ElementDirectory
+    ) -> None:
+        await announce(redis, announcement())
+        await publish(redis, "e1", state="draining", revision=2)
+        await eventually(lambda: state_of(directory, "e1") is ElementState.DRAINING, "the drain is not heard")
+        await publish(redis, "e1", state="active", revision=1)
+        await redis.hset(REGISTRY_KEY, "e2", b"\xff")
+        await announce(redis, announcement("e3"))
+        await publish(redis, "e3", priority=5, revision=1)
+
+        def heard() -> bool:
+            known = directory.get("e3")
+            return known is not None and known.registration.priority == 5
+
+        await eventually(heard, "the priority is not heard")
+        assert state_of(directory, "e1") is ElementState.DRAINING
+
+    async def test_are_asked_for_where_redis_has_none(
+        self, redis: Redis, clock: Clock, registry: Registry
+    ) -> None:
+        """As one that starts beside a Redis that has lost all: it must not fill a drained element."""
+        registry.listed = [listed("e1", state="draining", revision=3)]
+        await announce(redis, announcement())
+        async with http_session() as session:
+            admin = AdminRegistry(session, registry.url, "in:gester", "s+ecret")
+            directory = ElementDirectory(redis, admin, clock=clock)
+            task = asyncio.create_task(directory.run())
+            await directory.ready.wait()
+            assert state_of(directory, "e1") is ElementState.DRAINING
+            assert directory.source is Source.REDIS
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
 class TestWithoutRedis:
     async def test_asks_the_registry(
         self, server: EmbeddedRedis, redis: Redis, directory: ElementDirectory, registry: Registry
     ) -> None:
         server.kill()
-        registry.listed = [announcement("e1"), announcement("e2"), announcement("e3")]
+        registry.listed = [listed("e1"), listed("e2", priority=7), listed("e3")]
         async with http_session() as session:
             directory.admin = AdminRegistry(session, registry.url, "in:gester", "s+ecret")
             await directory.ready.wait()
             await eventually(lambda: directory.source is Source.ADMIN, "the registry is not asked")
             assert [element.element_id for element in directory.elements()] == ["e1", "e2", "e3"]
+            assert [element.registration.priority for element in directory.elements()] == [100, 7, 100]
             assert registry.tokens == 1
             directory.admin = None
 
     async def test_a_token_that_is_refused_is_renewed(self, registry: Registry) -> None:
-        registry.listed = [announcement("e1")]
+        registry.listed = [listed("e1")]
         async with http_session() as session:
             admin = AdminRegistry(session, registry.url, "in:gester", "s+ecret")
             await admin.elements()

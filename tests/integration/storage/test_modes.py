@@ -1,6 +1,5 @@
 """Modes: exactly the operations of each, the steps between them, and what is true after a restart."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ from artstore.launcher.settings import Element
 from artstore.wire.elements import ElementAnnouncement, Mode, announcement_key
 from tests.support.elements import AtElement, problem, running_elements
 from tests.support.redis import redis_of
-from tests.support.system import BOUNDARY, RunningSystem, eventually, form, part
+from tests.support.system import RunningSystem, eventually
 
 ALLOWED = {
     Mode.EDIT: ["create", "read", "update attributes", "delete"],
@@ -167,70 +166,6 @@ class TestChange:
     async def test_to_what_is_no_mode(self, archive: Archive, body: Any) -> None:
         at = await archive.at()
         problem(await at.ask("PUT", "mode", json=body), "invalid-parameter", 422)
-
-
-class TestUnderWay:
-    """What has begun when the mode changes."""
-
-    async def test_an_upload_is_refused_and_leaves_nothing(self, archive: Archive) -> None:
-        await archive.become(Mode.RW)
-        at = await archive.at()
-        before = await at.told("capacity")
-        body = form(part("file", b"x" * 3_000_000, "late.bin"))
-
-        async def pieces() -> AsyncIterator[bytes]:
-            yield body[:2_000_000]
-            await archive.system.staging_has_a_file("one")
-            assert (await at.ask("PUT", "mode", json={"mode": "ro"})).status_code == 200
-            yield body[2_000_000:]
-
-        headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-        answer = await at.ask("POST", "files/upload", content=pieces(), headers=headers)
-        assert problem(answer, "mode-forbids", 409)["mode"] == "ro"
-        await archive.system.staging_is_empty()
-        after = await at.told("capacity")
-        for name in ("used_bytes", "reserved_bytes", "documents"):
-            assert after[name] == before[name]
-
-    async def test_a_download_is_sent_to_its_end(self, archive: Archive) -> None:
-        await archive.become(Mode.RW)
-        at = await archive.at()
-        content = bytes(range(256)) * (32 * 4096)
-        document = await at.store(content=content)
-        url = f"{at.url}/api/v1/files/{document['file_id']}/download"
-        async with at.account.http.stream("GET", url) as answer:
-            pieces = answer.aiter_raw()
-            received = [await anext(pieces)]
-            for mode in ("ro", "ar"):
-                assert (await at.ask("PUT", "mode", json={"mode": mode})).status_code == 200
-            problem(await at.download(document["file_id"]), "document-offline", 202)
-            received += [piece async for piece in pieces]
-        assert b"".join(received) == content
-
-    async def test_of_changes_at_once_each_is_done_or_refused(self, archive: Archive) -> None:
-        """Never both: what was answered 200 is there, what was refused is not."""
-        await archive.become(Mode.RW)
-        at = await archive.at()
-        tags = {
-            document["file_id"]: await at.tag(document["file_id"])
-            for document in [await at.store(f"{number}.txt") for number in range(20)]
-        }
-
-        async def change(file_id: str) -> int:
-            answer = await at.patch(file_id, {"description": "changed"}, tags[file_id])
-            if answer.status_code != 200:
-                problem(answer, "mode-forbids", 409)
-            return answer.status_code
-
-        async def become_ro() -> int:
-            return (await at.ask("PUT", "mode", json={"mode": "ro"})).status_code
-
-        ids = list(tags)
-        *changed, became = await asyncio.gather(*map(change, ids), become_ro())
-        assert became == 200
-        for file_id, status in zip(ids, changed, strict=True):
-            document = await at.told(f"files/{file_id}")
-            assert document.get("description") == ("changed" if status == 200 else None)
 
 
 class TestConfiguration:

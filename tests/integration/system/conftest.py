@@ -25,8 +25,8 @@ def _running(
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    """Shared by all tests that leave the processes alone."""
-    yield from _running(tmp_path_factory, "system", {})
+    """Shared by all tests that leave the processes alone. New keys sign soon, so that some may follow another."""
+    yield from _running(tmp_path_factory, "system", {"ARTSTORE_ADMIN_KEY_LEAD_SECONDS": "2"})
 
 
 @pytest.fixture(scope="module")

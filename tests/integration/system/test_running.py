@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.support.everywhere import Call, calls, change_keys, decide, signer, stored_by, takes
 from tests.support.http_connection import Connection
-from tests.support.system import BOUNDARY, Account, RunningSystem, form, part
+from tests.support.suspension import refused_everywhere, services_that_take_it
+from tests.support.system import BOUNDARY, Account, RunningSystem, eventually, form, part
 
 MIB = 1 << 20
 
@@ -83,6 +85,59 @@ class TestRedisAway:
         await own_system.start("ingester")
         stored = await account.upload_until_taken("without redis.txt", b"content")
         assert stored["file_size"] == 7
+        await own_system.start("redis")
+
+    async def test_suspension_takes_effect(self, own_system: RunningSystem) -> None:
+        account, admin = await own_system.create_account(), await own_system.administrator()
+        accounts = f"{own_system.admin_url}/api/v1/service-accounts"
+        listed = await admin.http.get(accounts, params={"q": account.name})
+        await own_system.kill("redis")
+        assert await services_that_take_it(own_system, account.token) >= {"admin", "query", "edit-01"}
+        answer = await admin.http.post(f"{accounts}/{listed.json()['items'][0]['id']}/suspend")
+        assert answer.status_code == 200
+        await refused_everywhere(own_system, account.token)
+        await own_system.start("redis")
+
+    async def test_service_that_starts_without_redis_knows_what_was_revoked(
+        self, own_system: RunningSystem
+    ) -> None:
+        account, admin = await own_system.create_account(), await own_system.administrator()
+        await admin.http.post(
+            f"{own_system.admin_url}/api/v1/auth/revoke",
+            data={"token": account.token},
+            auth=admin.credentials,
+        )
+        await refused_everywhere(own_system, account.token)
+        await own_system.kill("redis")
+        await own_system.stop("edit-01")
+        await own_system.start("edit-01")
+        assert await services_that_take_it(own_system, account.token) == set()
+        await own_system.start("redis")
+
+    async def test_what_is_decided_about_elements_holds(self, own_system: RunningSystem) -> None:
+        """Admin is asked for it."""
+        administrator = await own_system.administrator()
+        await own_system.registry_knows_all_elements()
+        await own_system.kill("redis")
+        await decide(administrator, "drain")
+        await takes(administrator, nothing=True)
+        await decide(administrator, "activate")
+        await takes(administrator, nothing=False)
+        await own_system.start("redis")
+
+    async def test_revoked_key_is_worthless(self, own_system: RunningSystem) -> None:
+        """Nobody can tell the services of it, so they ask."""
+        account = await own_system.administrator()
+        everywhere = calls(own_system, await stored_by(account))
+        assert {(await call(account)).status_code for call in everywhere.values()} == {200, 201}
+        await own_system.kill("redis")
+        await change_keys(account, f"{signer(account)}/revoke")
+        for name, call in everywhere.items():
+
+            async def refused(call: Call = call) -> bool:
+                return (await call(account)).status_code == 401
+
+            await eventually(refused, f"{name} goes on with the revoked key")
         await own_system.start("redis")
 
 
@@ -196,3 +251,32 @@ async def test_a_slow_reader_does_not_fill_memory(own_system: RunningSystem) -> 
         await anext(stream)
         await own_system.no_more_is_sent("query")
     assert own_system.peak_memory("query") - before < 64 * MIB
+
+
+async def test_what_every_service_refuses_comes_into_the_audit_trail(own_system: RunningSystem) -> None:
+    """At the latest when the service stops, which is what makes it tell at once."""
+    owner, stranger = await own_system.create_account(), await own_system.create_account()
+    reader = await own_system.create_account("READONLY")
+    stored = await owner.upload_until_taken("private.txt", b"private")
+    for _ in range(3):
+        assert (await stranger.download(stored["file_id"])).status_code == 404
+        assert (await reader.upload("a.txt", b"a")).status_code == 403
+    async with owner.anonymous() as nobody:
+        assert (await nobody.get(f"{own_system.query_url}/api/v1/search")).status_code == 401
+    stopped = ["ingester", "query", *own_system.element_urls]
+    for name in stopped:
+        await own_system.stop(name)
+    for name in stopped:
+        await own_system.start(name)
+    administrator = await own_system.administrator()
+    trail = await administrator.http.get(
+        f"{own_system.admin_url}/api/v1/audit", params={"action": "access.refused", "limit": 1000}
+    )
+    told: dict[tuple[str, str | None, str], int] = {}
+    for entry in trail.json()["items"]:
+        actor, details = entry["actor"], entry["details"]
+        who = (details["service"], actor["name"] or actor["address"], entry["subject"]["id"])
+        told[who] = told.get(who, 0) + details["count"]
+    assert told["ingester", reader.name, "POST /api/v1/files/upload"] == 3
+    assert told["storage", stranger.name, "GET /api/v1/files/{file_id}"] == 3
+    assert told["query", "127.0.0.1", "GET /api/v1/search"] >= 1

@@ -2,7 +2,14 @@
 
 import pytest
 
-from artstore.admin.keys.pairs import PassphraseWrong, StoredPair, generate_pair, open_pair, public_key
+from artstore.admin.keys.pairs import (
+    PassphraseWrong,
+    StoredPair,
+    encrypt_anew,
+    generate_pair,
+    open_pair,
+    public_key,
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +28,7 @@ def test_published_part_says_what_it_is_for_and_holds_nothing_private(pair: Stor
 
 
 def test_private_part_is_encrypted_pkcs8(pair: StoredPair) -> None:
+    assert pair.private_pem is not None
     assert pair.private_pem.startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
     assert pair.private_pem not in repr(pair)
 
@@ -36,6 +44,20 @@ def test_wrong_passphrase_is_said_with_the_setting_to_look_at(pair: StoredPair) 
 
 
 def test_damaged_private_part_is_refused(pair: StoredPair) -> None:
+    assert pair.private_pem is not None
     damaged = StoredPair(pair.kid, pair.public_jwk, pair.private_pem.replace("A", "B", 1)[:-40])
     with pytest.raises(PassphraseWrong):
         open_pair(damaged, "correct horse battery staple")
+
+
+def test_removed_private_part_is_refused(pair: StoredPair) -> None:
+    with pytest.raises(PassphraseWrong):
+        open_pair(StoredPair(pair.kid, pair.public_jwk, None), "correct horse battery staple")
+
+
+def test_private_part_under_another_passphrase(pair: StoredPair) -> None:
+    encrypted = encrypt_anew(pair, before="correct horse battery staple", passphrase="another one, as long")
+    moved = StoredPair(pair.kid, pair.public_jwk, encrypted)
+    assert open_pair(moved, "another one, as long").is_private
+    with pytest.raises(PassphraseWrong):
+        open_pair(moved, "correct horse battery staple")

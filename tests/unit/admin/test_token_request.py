@@ -3,14 +3,24 @@
 import base64
 import json
 import re
+from dataclasses import dataclass
 from urllib.parse import quote_plus, urlencode
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from artstore.admin.auth.refusals import ErrorCode, TokenRefused, refusal_response
-from artstore.admin.auth.token_request import MAX_BODY_BYTES, TokenRequest, parse_token_request
+from artstore.admin.auth.client_request import (
+    ASSERTION_TYPE,
+    MAX_BODY_BYTES,
+    AssertionCredentials,
+    Credentials,
+    SecretCredentials,
+    read_credentials,
+    read_parameters,
+)
+from artstore.admin.auth.refusals import ErrorCode, RequestRefused, refusal_response
+from artstore.admin.auth.token_request import wanted_scopes
 
 FORM = "application/x-www-form-urlencoded"
 GRANT = {"grant_type": "client_credentials"}
@@ -25,7 +35,33 @@ def _basic_header(pair: bytes) -> str:
     return "Basic " + base64.b64encode(pair).decode()
 
 
-_NAMES = st.sampled_from(["grant_type", "client_id", "client_secret", "scope", "x"])
+_NAMES = st.sampled_from(
+    ["grant_type", "client_id", "client_secret", "scope", "client_assertion", "client_assertion_type", "x"]
+)
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a request says."""
+
+    credentials: Credentials
+    scopes: frozenset[str] | None
+
+    @property
+    def client_id(self) -> str | None:
+        return self.credentials.client_id
+
+    @property
+    def client_secret(self) -> str:
+        assert isinstance(self.credentials, SecretCredentials)
+        return self.credentials.client_secret
+
+
+def parsed(content_types: list[str], authorizations: list[str], query: str, body: bytes) -> Read:
+    """As the token endpoint reads it."""
+    parameters = read_parameters(content_types=content_types, query=query, body=body)
+    scopes = wanted_scopes(parameters)
+    return Read(read_credentials(authorizations, parameters), scopes)
 
 
 def read(
@@ -34,8 +70,8 @@ def read(
     content_types: list[str] | None = None,
     authorization: str | None = None,
     query: str = "",
-) -> TokenRequest:
-    return parse_token_request(
+) -> Read:
+    return parsed(
         content_types=[FORM] if content_types is None else content_types,
         authorizations=[] if authorization is None else [authorization],
         query=query,
@@ -43,13 +79,13 @@ def read(
     )
 
 
-def read_json(text: str | dict[str, object], authorization: str | None = None) -> TokenRequest:
+def read_json(text: str | dict[str, object], authorization: str | None = None) -> Read:
     body = text if isinstance(text, str) else json.dumps(text)
     return read(body.encode(), content_types=["application/json"], authorization=authorization)
 
 
 def refusal(*args: object, **kwargs: object) -> ErrorCode:
-    with pytest.raises(TokenRefused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         read(*args, **kwargs)  # type: ignore[arg-type]  # passes on what a test gives, right or wrong
     return caught.value.code
 
@@ -90,6 +126,11 @@ class TestAccepted:
         assert read(GRANT | BODY_CREDENTIALS | {"audience": "x"}).client_id == "sa_billing_1"
         assert read_json({**GRANT, **BODY_CREDENTIALS, "audience": ["x"]}).client_id == "sa_billing_1"
 
+    def test_assertion(self) -> None:
+        body = GRANT | {"client_assertion_type": ASSERTION_TYPE, "client_assertion": "a.b.c"}
+        assert read(body).credentials == AssertionCredentials("a.b.c", None)
+        assert read(body | {"client_id": "x"}).credentials == AssertionCredentials("a.b.c", "x")
+
     def test_secret_is_not_in_the_representation(self) -> None:
         assert "s3cret" not in repr(read(GRANT | BODY_CREDENTIALS))
 
@@ -106,11 +147,21 @@ class TestInvalidRequest:
 
     def test_repeated_json_member(self) -> None:
         text = '{"grant_type": "client_credentials", "client_id": "a", "client_id": "a"}'
-        with pytest.raises(TokenRefused, match="repeated"):
+        with pytest.raises(RequestRefused, match="repeated"):
             read_json(text)
 
     def test_both_kinds_of_credentials(self) -> None:
         assert refusal(GRANT | BODY_CREDENTIALS, authorization=basic()) is ErrorCode.INVALID_REQUEST
+
+    @pytest.mark.parametrize("other", [{"client_secret": "x"}, {"client_assertion_type": "saml2"}])
+    def test_assertion_with_something_else(self, other: dict[str, str]) -> None:
+        body = GRANT | {"client_assertion_type": ASSERTION_TYPE, "client_assertion": "a.b.c"}
+        assert refusal(body | other) is ErrorCode.INVALID_REQUEST
+        assert refusal(body, authorization=basic()) is ErrorCode.INVALID_REQUEST
+
+    def test_assertion_too_long(self) -> None:
+        body = GRANT | {"client_assertion_type": ASSERTION_TYPE, "client_assertion": "a" * 8193}
+        assert refusal(body) is ErrorCode.INVALID_REQUEST
 
     def test_two_clients_named(self) -> None:
         body = GRANT | {"client_id": "sa_other"}
@@ -131,7 +182,7 @@ class TestInvalidRequest:
         ["", "{", "[]", '"text"', "null", "[" * 10_000, '{"a":' * 2_000, "9" * 6_000, '{"grant_type": 1}'],
     )
     def test_unreadable_json(self, text: str) -> None:
-        with pytest.raises(TokenRefused) as caught:
+        with pytest.raises(RequestRefused) as caught:
             read_json(text)
         assert caught.value.code is ErrorCode.INVALID_REQUEST
 
@@ -156,11 +207,11 @@ class TestInvalidClient:
 
     def test_text_that_the_database_cannot_hold(self) -> None:
         assert refusal(GRANT | BODY_CREDENTIALS | {"client_id": "a\0b"}) is ErrorCode.INVALID_CLIENT
-        with pytest.raises(TokenRefused, match="invalid_client"):
+        with pytest.raises(RequestRefused, match="invalid_client"):
             read_json('{"grant_type": "client_credentials", "client_id": "\\ud800", "client_secret": "b"}')
 
     def test_answer_has_a_challenge(self) -> None:
-        answer = refusal_response(TokenRefused(ErrorCode.INVALID_CLIENT, "No."))
+        answer = refusal_response(RequestRefused(ErrorCode.INVALID_CLIENT, "No."))
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
@@ -195,11 +246,13 @@ class TestAnything:
         self, content_types: list[str], authorizations: list[str], query: str, body: bytes
     ) -> None:
         try:
-            request = parse_token_request(
-                content_types=content_types, authorizations=authorizations, query=query, body=body
+            credentials = parsed(content_types, authorizations, query, body).credentials
+            said = (
+                credentials.client_id.encode() + credentials.client_secret.encode()
+                if isinstance(credentials, SecretCredentials)
+                else credentials.assertion.encode("utf-8", "surrogatepass")
             )
-            said = request.client_id.encode() + request.client_secret.encode()
-        except TokenRefused as refused:
+        except RequestRefused as refused:
             said = refused.description.encode("ascii")
             if re.search(rb'["\\\\\x00-\x1f\x7f]', said):
                 raise AssertionError(refused.description) from refused

@@ -28,11 +28,22 @@ def commands(group: object, path: str = "artstore") -> Iterator[tuple[str, Typer
 COMMANDS = dict(commands(typer.main.get_command(app)))
 
 
+ACCOUNT_COMMANDS = (
+    *("create", "list", "show", "set", "suspend", "activate", "delete", "restore", "trail"),
+    *("rotate-secret", "end-secret", "grant", "revoke-grant", "grants"),
+)
+
+
 def test_these_are_the_commands() -> None:
     assert {name.removeprefix("artstore ") for name in COMMANDS} == {
-        *("up", "demo", "put", "get", "search", "info", "elements", "verify"),
-        *("account create", "account list", "storage adopt", "storage rebuild", "storage scrub"),
+        *("up", "demo", "put", "get", "search", "info", "verify"),
+        *(f"elements {act}" for act in ("list", "show", "register", "set", "drain", "activate", "retire")),
+        *("elements statistics", "key list", "key rotate", "key revoke"),
+        *(f"account {name}" for name in ACCOUNT_COMMANDS),
+        *("storage adopt", "storage rebuild", "storage scrub"),
+        *("audit verify", "audit checkpoint", "audit key", "admin migrate"),
         *(f"{service} serve" for service in SERVICES),
+        *(f"admin user {what}" for what in ("create", "list", "reset-password", "unlock")),
     }
 
 

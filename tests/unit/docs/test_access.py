@@ -1,6 +1,6 @@
 """The page on access shows the scopes and roles that there are."""
 
-from artstore.wire.scopes import ROLE_SCOPES, Role, Scope
+from artstore.wire.scopes import ADMINISTRATOR_SCOPES, ROLE_SCOPES, AdministratorRole, Scope
 from tests.support import descriptions, pages
 
 PAGE = pages.read("access.md")
@@ -11,14 +11,29 @@ def test_every_scope_is_told() -> None:
     assert told == [scope.value for scope in Scope]
 
 
-def test_the_table_of_roles() -> None:
-    table = [row for row in pages.rows(PAGE, "scope") if row.heading == "Roles"]
-    told = {
-        Role(column.strip("`")): {Scope(row.name) for row in table if row[column] == "yes"}
+def table_of(heading: str) -> dict[str, set[Scope]]:
+    table = [row for row in pages.rows(PAGE, "scope") if row.heading == heading]
+    assert [row.name for row in table] == [scope.value for scope in Scope]
+    return {
+        column.strip("`"): {Scope(row.name) for row in table if row[column] == "yes"}
         for column in table[0].cells
         if column != "scope"
     }
-    assert told == ROLE_SCOPES
+
+
+def test_the_table_of_roles() -> None:
+    assert table_of("Roles") == ROLE_SCOPES
+
+
+def test_the_table_of_roles_of_administrators() -> None:
+    assert table_of("Roles of administrators") == ADMINISTRATOR_SCOPES
+
+
+def test_nobody_gets_to_write_administrators_by_way_of_an_account() -> None:
+    """Whoever can make accounts of every role would become everything that one of them may be."""
+    assert all(Scope.ADMINISTRATORS_WRITE not in scopes for scopes in ROLE_SCOPES.values())
+    with_it = {role for role, scopes in ADMINISTRATOR_SCOPES.items() if Scope.ADMINISTRATORS_WRITE in scopes}
+    assert with_it == {AdministratorRole.SUPER_ADMIN}
 
 
 def test_scopes_that_nothing_needs_are_told_to_be_so() -> None:

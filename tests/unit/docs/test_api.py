@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from artstore.admin import paging
+from artstore.admin.audit import endpoints as audit
 from artstore.query.search import endpoints as search
 from artstore.storage.files import listing
 from artstore.storage.scrub import endpoints as scrub
@@ -66,6 +67,10 @@ def test_the_limits_of_pages() -> None:
         "/api/v1/scrub/findings": (default_limit_of("/api/v1/scrub/findings"), scrub.MAX_LIMIT),
         "/api/v1/service-accounts": of_admin,
         "/api/v1/storage-elements": of_admin,
+        "/api/v1/jwt-keys": of_admin,
+        "/api/v1/audit": (paging.DEFAULT_LIMIT, audit.MAX_LIMIT),
+        "/api/v1/audit/checkpoints": (paging.DEFAULT_LIMIT, audit.MAX_LIMIT),
+        "/api/v1/admin-users": of_admin,
     }
 
 

@@ -10,7 +10,14 @@ from tests.support import descriptions
 
 _OPEN_TO_EVERYBODY = {
     *("get /health/live", "get /health/ready", "get /metrics", "get /openapi.json", "get /docs"),
-    *("post /api/v1/auth/token", "get /.well-known/jwks.json", "get /.well-known/oauth-authorization-server"),
+    "get /api/v1/audit/key",
+    *("post /api/v1/auth/token", "post /api/v1/auth/revoke", "post /api/v1/auth/introspect"),
+    *(
+        "get /api/v1/auth/revocations",
+        "get /.well-known/jwks.json",
+        "get /.well-known/oauth-authorization-server",
+    ),
+    *(f"post /api/v1/admin-auth/{what}" for what in ("login", "refresh", "logout", "password/reset")),
 }
 
 

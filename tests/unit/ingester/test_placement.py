@@ -9,13 +9,20 @@ from hypothesis import strategies as st
 
 from artstore.attributes import RetentionPolicy
 from artstore.ingester.placement import CannotPlace, Obstacle, Wanted, mode_for, place
-from artstore.wire.elements import CapacityStatus, ElementAnnouncement, ElementHealth, Mode
+from artstore.wire.elements import (
+    CapacityStatus,
+    ElementHealth,
+    ElementState,
+    Mode,
+    RegisteredElement,
+    Registration,
+)
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WANTED = Wanted(Mode.RW, at_least=1, at_most=100)
 
 
-def element(element_id: str = "e1", **changes: Any) -> ElementAnnouncement:
+def element(element_id: str = "e1", **changes: Any) -> RegisteredElement:
     facts: dict[str, Any] = {
         "url": "http://127.0.0.1:8010",
         "mode": Mode.RW,
@@ -29,14 +36,14 @@ def element(element_id: str = "e1", **changes: Any) -> ElementAnnouncement:
         "started_at": NOW,
         "announced_at": NOW,
     }
-    return ElementAnnouncement(element_id=element_id, **facts | changes)
+    return RegisteredElement(element_id=element_id, **facts | changes)
 
 
-def chosen(elements: list[ElementAnnouncement], wanted: Wanted = WANTED) -> list[str]:
+def chosen(elements: list[RegisteredElement], wanted: Wanted = WANTED) -> list[str]:
     return [found.element_id for found in place(elements, wanted)]
 
 
-def obstacle(elements: list[ElementAnnouncement], wanted: Wanted = WANTED) -> Obstacle:
+def obstacle(elements: list[RegisteredElement], wanted: Wanted = WANTED) -> Obstacle:
     with pytest.raises(CannotPlace) as refused:
         place(elements, wanted)
     assert refused.value.detail.endswith((".", "later."))
@@ -55,6 +62,31 @@ class TestOrder:
     def test_by_id_whatever_is_free(self) -> None:
         elements = [element("c", free_bytes=900), element("a", free_bytes=100), element("b")]
         assert chosen(elements) == ["a", "b", "c"]
+
+    def test_smaller_priorities_come_first(self) -> None:
+        elements = [
+            element("a", registration=Registration(priority=200)),
+            element("b"),
+            element("c", registration=Registration(priority=1)),
+        ]
+        assert chosen(elements) == ["c", "b", "a"]
+
+    @pytest.mark.parametrize("state", [ElementState.DRAINING, ElementState.RETIRED])
+    def test_those_that_are_drained_or_retired_are_left_out(self, state: ElementState) -> None:
+        assert chosen([element("a", registration=Registration(state=state)), element("b")]) == ["b"]
+
+    def test_limits_of_the_registry_count(self) -> None:
+        elements = [
+            element("a", used_bytes=50, registration=Registration(limit_bytes=149)),
+            element("b", used_bytes=50, registration=Registration(limit_bytes=150)),
+            element("c", registration=Registration(limit_file_bytes=1)),
+            element("d", used_bytes=50, registration=Registration(limit_bytes=10)),
+        ]
+        assert chosen(elements, Wanted(Mode.RW, at_least=2, at_most=100)) == ["b"]
+
+    def test_limits_above_what_the_element_has_change_nothing(self) -> None:
+        unlimited = Registration(limit_bytes=10**9, limit_file_bytes=10**9)
+        assert chosen([element("a", free_bytes=99, registration=unlimited), element("b")]) == ["b"]
 
     def test_full_ones_are_left_out(self) -> None:
         assert chosen([element("a", free_bytes=99), element("b", free_bytes=100)]) == ["b"]
@@ -95,6 +127,10 @@ class TestObstacles:
     def test_all_away(self) -> None:
         assert obstacle([element(health=ElementHealth.AWAY)]) is Obstacle.NONE_AVAILABLE
 
+    def test_all_drained(self) -> None:
+        drained = Registration(state=ElementState.DRAINING)
+        assert obstacle([element(registration=drained)]) is Obstacle.NONE_AVAILABLE
+
     def test_none_with_room(self) -> None:
         assert obstacle([element(free_bytes=99), element("e2", free_bytes=0)]) is Obstacle.NO_ROOM
 
@@ -129,7 +165,7 @@ _ELEMENTS = st.builds(
 
 @given(elements=st.lists(_ELEMENTS, max_size=8), least=st.integers(1, 30), more=st.none() | st.integers(0, 5))
 def test_takes_all_that_fit_and_none_that_does_not(
-    elements: list[ElementAnnouncement], least: int, more: int | None
+    elements: list[RegisteredElement], least: int, more: int | None
 ) -> None:
     wanted = Wanted(Mode.RW, least, None if more is None else least + more)
     needed = least + (more or 0)

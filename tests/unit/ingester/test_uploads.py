@@ -17,7 +17,7 @@ from artstore.ingester.uploads.service import Uploads
 from artstore.kernel.access import Principal
 from artstore.kernel.peers import http_session
 from artstore.kernel.problems import Problem
-from artstore.wire.elements import ElementAnnouncement, ElementHealth, Mode
+from artstore.wire.elements import ElementHealth, Mode, RegisteredElement
 from artstore.wire.problems import PROBLEM_JSON, ProblemBody, ProblemType
 from artstore.wire.scopes import Scope
 from tests.support.system import BOUNDARY, form, part
@@ -73,7 +73,7 @@ class Element:
             self.broken.set()
             raise
 
-    def announcement(self, element_id: str, **changes: Any) -> ElementAnnouncement:
+    def announcement(self, element_id: str, **changes: Any) -> RegisteredElement:
         facts: dict[str, Any] = {
             "url": self.url,
             "mode": Mode.RW,
@@ -87,7 +87,7 @@ class Element:
             "started_at": NOW,
             "announced_at": NOW,
         }
-        return ElementAnnouncement(element_id=element_id, **facts | changes)
+        return RegisteredElement(element_id=element_id, **facts | changes)
 
 
 async def stores(element: Element, request: web.Request) -> web.StreamResponse:
@@ -124,7 +124,7 @@ class World:
 
     def __init__(self, session: aiohttp.ClientSession, settings: IngesterSettings) -> None:
         self.elements: list[Element] = []
-        self.announced: list[ElementAnnouncement] = []
+        self.announced: list[RegisteredElement] = []
         self.uploads = Uploads(session, lambda: self.announced, settings)
 
     async def add(self, behaviour: Behaviour, **changes: Any) -> Element:

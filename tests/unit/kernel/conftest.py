@@ -73,9 +73,13 @@ class Keys:
 
     def __init__(self, issuer: Issuer) -> None:
         self._issuer = issuer
+        self.revoked: set[str] = set()
 
     async def key(self, kid: str) -> RSAKey | None:
-        return await self._issuer.key_of(kid)
+        return await self._issuer.key_of(kid) if self.knows(kid) else None
+
+    def knows(self, kid: str) -> bool:
+        return kid not in self.revoked
 
 
 @pytest.fixture(scope="session")

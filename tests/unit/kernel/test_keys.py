@@ -24,13 +24,19 @@ class Admin:
         self.entries: list[dict[str, Any]] = [entry(issuer, "one")]
         self.status = 200
         self.asked = 0
+        self.was_asked = asyncio.Event()
+        self.before_answer: asyncio.Event | None = None
         application = web.Application()
         application.router.add_get("/.well-known/jwks.json", self._answer)
         self.server = TestServer(application)
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.asked += 1
-        return web.json_response({"keys": self.entries}, status=self.status)
+        answer = web.json_response({"keys": self.entries}, status=self.status)
+        self.was_asked.set()
+        if self.before_answer is not None:
+            await self.before_answer.wait()
+        return answer
 
     @property
     def url(self) -> str:
@@ -76,13 +82,53 @@ class TestKey:
         admin.entries.append(entry(issuer, "two"))
         assert await client.key("two") is not None
 
-    async def test_at_most_one_fetch_a_second(
+    async def test_those_who_invent_keys_wait_for_one_another(
         self, admin: Admin, client: JwksClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Two fetches serve all: one under way says nothing to whoever came after it was answered."""
+        monkeypatch.setattr(keys_module, "_MIN_SECONDS_BETWEEN_FETCHES", 0.25)
+        assert await client.key("one") is not None
+        keys = await asyncio.gather(*(client.key(f"invented-{number}") for number in range(50)))
+        assert keys == [None] * 50
+        assert admin.asked <= 3
+
+    async def test_a_fetch_waits_for_its_turn(
+        self, admin: Admin, client: JwksClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert await client.key("one") is not None
         monkeypatch.setattr(keys_module, "_MIN_SECONDS_BETWEEN_FETCHES", 3600.0)
-        for number in range(50):
-            assert await client.key(f"invented-{number}") is None
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await client.key("invented")
         assert admin.asked == 1
+
+    async def test_key_that_is_made_during_a_fetch_is_found(
+        self, admin: Admin, client: JwksClient, issuer: Issuer
+    ) -> None:
+        admin.before_answer = asyncio.Event()
+        early = asyncio.create_task(client.key("two"))
+        await admin.was_asked.wait()  # and its answer is made
+        late = asyncio.create_task(client.key("two"))
+        await asyncio.sleep(0)
+        admin.entries = [*admin.entries, entry(issuer, "two")]
+        admin.before_answer.set()
+        assert await early is None
+        assert await late is not None
+
+    async def test_fresh_enough(self, admin: Admin, client: JwksClient) -> None:
+        assert await client.refresh(within=3600)
+        assert await client.refresh(within=3600)
+        assert admin.asked == 1
+        assert await client.refresh()
+        assert admin.asked == 2
+
+    async def test_key_that_is_withdrawn(self, admin: Admin, client: JwksClient) -> None:
+        assert await client.key("one") is not None
+        assert client.knows("one")
+        admin.entries = []
+        await client.refresh()
+        assert not client.knows("one")
+        assert client.kids == frozenset()
 
     async def test_those_who_ask_at_once_share_a_fetch(self, admin: Admin, client: JwksClient) -> None:
         keys = await asyncio.gather(*(client.key("one") for _ in range(20)))

@@ -39,6 +39,7 @@ class TestGoodToken:
             "USER",
             frozenset({Scope.FILES_READ}),
             token,
+            jti="token-1",
         )
 
     async def test_token_is_not_printed(self, issuer: Issuer, verifier: TokenVerifier) -> None:
@@ -166,6 +167,9 @@ class TestKeysAway:
             async def key(self, kid: str) -> RSAKey | None:
                 raise KeysUnavailable
 
+            def knows(self, kid: str) -> bool:
+                return False
+
         problem = await refusal(TokenVerifier(Away(), ISSUER), issuer.token())
         assert problem.kind is ProblemType.DEPENDENCY_UNAVAILABLE
 
@@ -195,6 +199,14 @@ class TestRemembering:
         await verifier.verify(token)
         now += 31
         assert "expired" in (await refusal(verifier, token)).detail
+
+    async def test_ends_with_its_key(self, issuer: Issuer) -> None:
+        keys = Keys(issuer)
+        verifier = TokenVerifier(keys, ISSUER)
+        token = issuer.token()
+        await verifier.verify(token)
+        keys.revoked.add("one")
+        assert "not known" in (await refusal(verifier, token)).detail
 
     async def test_is_bounded(
         self, issuer: Issuer, verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch

@@ -4,9 +4,15 @@ import inspect
 import subprocess
 import sys
 
+import pytest
+
 import artstore
 from artstore.sdk import AsyncClient, Client
 from artstore.sdk import __all__ as exported
+from artstore.sdk.accounts import AsyncAccounts
+from artstore.sdk.accounts_front import Accounts
+from artstore.sdk.keys import AsyncKeys, Keys
+from artstore.sdk.registry import AsyncRegistry, Registry
 
 
 def methods(found: type) -> dict[str, inspect.Signature]:
@@ -17,16 +23,28 @@ def methods(found: type) -> dict[str, inspect.Signature]:
     }
 
 
-def test_same_methods() -> None:
-    asynchronous, synchronous = methods(AsyncClient), methods(Client)
-    assert asynchronous.keys() == synchronous.keys()
-    for name, signature in asynchronous.items():
-        assert signature.parameters == synchronous[name].parameters, name
+FACES: list[tuple[type, type]] = [
+    (AsyncClient, Client),
+    (AsyncKeys, Keys),
+    (AsyncRegistry, Registry),
+    (AsyncAccounts, Accounts),
+]
+
+
+@pytest.mark.parametrize(("asynchronous", "synchronous"), FACES)
+def test_same_methods(asynchronous: type, synchronous: type) -> None:
+    one, other = methods(asynchronous), methods(synchronous)
+    assert one.keys() == other.keys()
+    for name, signature in one.items():
+        assert signature.parameters == other[name].parameters, name
+
+
+def test_same_construction() -> None:
     assert inspect.signature(AsyncClient).parameters == inspect.signature(Client).parameters
 
 
 def test_every_method_is_documented() -> None:
-    for found in (AsyncClient, Client):
+    for found in (face for faces in FACES for face in faces):
         for name in methods(found):
             assert getattr(found, name).__doc__, name
 

@@ -100,13 +100,16 @@ def pages(log: list[Change], indexed: int, filters: Filters, limit: int) -> Iter
         after = page.next_place
 
 
-@given(log=logs(), data=st.data(), owner=st.sampled_from([None, "even", "odd"]), limit=st.integers(1, 5))
+OWNERS = st.sampled_from([None, frozenset({"even"}), frozenset({"odd"}), frozenset({"even", "odd"})])
+
+
+@given(log=logs(), data=st.data(), owners=OWNERS, limit=st.integers(1, 5))
 def test_all_pages_together_are_what_the_log_says(
-    log: list[Change], data: st.DataObject, owner: str | None, limit: int
+    log: list[Change], data: st.DataObject, owners: frozenset[str] | None, limit: int
 ) -> None:
     indexed = data.draw(st.integers(0, len(log)))
     seconds = st.none() | st.integers(0, 5).map(lambda number: START + timedelta(seconds=number))
-    filters = Filters(owner, data.draw(seconds), data.draw(seconds))
+    filters = Filters(owners, data.draw(seconds), data.draw(seconds))
     listed = [item for page in pages(log, indexed, filters, limit) for item in page]
 
     expected = []

@@ -1,4 +1,4 @@
-"""Refused token requests in the form of RFC 6749 §5.2, which OAuth clients read: not problem details."""
+"""Refused requests of OAuth clients in the form of RFC 6749 §5.2, which they read: not problem details."""
 
 from enum import StrEnum
 
@@ -12,16 +12,17 @@ _CHALLENGE = 'Basic realm="artstore", charset="UTF-8"'
 
 
 class ErrorCode(StrEnum):
-    """The error codes of §5.2 that the client credentials grant can meet."""
+    """The error codes of §5.2 that a client without users can meet."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_CLIENT = "invalid_client"
+    UNAUTHORIZED_CLIENT = "unauthorized_client"
     INVALID_SCOPE = "invalid_scope"
     UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
 
 
-class TokenRefused(Exception):
-    """The token request cannot be granted. ``description``: ASCII without quotes, no secrets."""
+class RequestRefused(Exception):
+    """The request cannot be granted. ``description``: ASCII without quotes, no secrets."""
 
     def __init__(self, code: ErrorCode, description: str) -> None:
         super().__init__(f"{code}: {description}")
@@ -29,7 +30,7 @@ class TokenRefused(Exception):
         self.description = description
 
 
-def refusal_response(refused: TokenRefused) -> Response:
+def refusal_response(refused: RequestRefused) -> Response:
     """The answer of §5.2: 400, or 401 with a challenge where the client could not be authenticated."""
     unauthenticated = refused.code is ErrorCode.INVALID_CLIENT
     return Response(

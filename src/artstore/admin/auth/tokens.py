@@ -2,30 +2,31 @@
 
 import secrets
 import time
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from joserfc import jwt
 
-from artstore.admin.auth.refusals import ErrorCode, TokenRefused
+from artstore.admin.auth.refusals import ErrorCode, RequestRefused
 from artstore.admin.keys.ring import KeyRing
-from artstore.wire.accounts import AUDIENCE, ServiceAccount, TokenAnswer
+from artstore.admin.service_accounts.account import Account
+from artstore.kernel.access.grants import grants_claim
+from artstore.wire.accounts import AUDIENCE, EPOCH_CLAIM, GRANTS_CLAIM, Grant, TokenAnswer
 from artstore.wire.scopes import Scope
 
 ALGORITHM: Final = "RS256"
-_REQUESTS_PER_MINUTE = 100
-"""The claim ``rate_limit`` of every account."""
 
 
-def grant_scopes(account: ServiceAccount, requested: frozenset[str] | None) -> list[Scope]:
+def grant_scopes(account: Account, requested: frozenset[str] | None) -> list[Scope]:
     """What the token may do: all that the account may, or the part of it that was asked for.
 
-    Raises TokenRefused ``invalid_scope`` when more was asked for, rather than giving less in silence.
+    Raises RequestRefused ``invalid_scope`` when more was asked for, rather than giving less in silence.
     """
     if requested is None:
         return account.scopes
     granted = [scope for scope in account.scopes if scope in requested]
     if len(granted) != len(requested):
-        raise TokenRefused(ErrorCode.INVALID_SCOPE, "The account lacks a scope that was asked for.")
+        raise RequestRefused(ErrorCode.INVALID_SCOPE, "The account lacks a scope that was asked for.")
     return granted
 
 
@@ -37,27 +38,41 @@ class TokenIssuer:
         self._issuer = issuer
         self._lifetime_seconds = lifetime_seconds
 
-    def issue(self, account: ServiceAccount, scopes: list[Scope]) -> TokenAnswer:
-        """A token for an authenticated account. Costs about a millisecond for the signature."""
-        key = self._keys.signing_key()
-        now, scope = int(time.time()), " ".join(scopes)
-        claims = {
-            "iss": self._issuer,
+    def issue(self, account: Account, scopes: list[Scope], grants: Sequence[Grant]) -> TokenAnswer:
+        """A token for an authenticated account; none outlives it. A signature costs about a millisecond."""
+        lifetime, scope = self._lifetime_seconds, " ".join(scopes)
+        if account.expires_at is not None:
+            lifetime = min(lifetime, max(0, int(account.expires_at.timestamp() - time.time())))
+        claims: dict[str, Any] = {
             "sub": str(account.id),
-            "aud": AUDIENCE,
-            "iat": now,
-            "nbf": now,
-            "exp": now + self._lifetime_seconds,
-            "jti": secrets.token_urlsafe(16),
             "client_id": account.client_id,
             "username": account.name,
             "role": account.role,
             "scope": scope,
-            "rate_limit": _REQUESTS_PER_MINUTE,
+            "rate_limit": account.rate_limit,
+            EPOCH_CLAIM: account.token_epoch,
         }
-        header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}
+        changeable = [grant.owner_id for grant in grants if Scope.FILES_WRITE in grant.scopes]
+        if (granted := grants_claim((grant.owner_id for grant in grants), changeable)) is not None:
+            claims[GRANTS_CLAIM] = granted
         return TokenAnswer(
-            access_token=jwt.encode(header, claims, key, algorithms=[ALGORITHM]),
-            expires_in=self._lifetime_seconds,
+            access_token=self.sign(claims, lifetime),
+            expires_in=lifetime,
             scope=scope,
         )
+
+    def sign(self, claims: Mapping[str, Any], lifetime_seconds: int) -> str:
+        """A token with these claims about its subject, and those that every token has."""
+        key = self._keys.signing_key()
+        now = int(time.time())
+        header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}
+        all_claims = {
+            "iss": self._issuer,
+            "aud": AUDIENCE,
+            "iat": now,
+            "nbf": now,
+            "exp": now + lifetime_seconds,
+            "jti": secrets.token_urlsafe(16),
+            **claims,
+        }
+        return jwt.encode(header, all_claims, key, algorithms=[ALGORITHM])

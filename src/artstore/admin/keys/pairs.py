@@ -14,18 +14,18 @@ class PassphraseWrong(Exception):
 
     def __init__(self, kid: str) -> None:
         super().__init__(
-            f"The private key {kid} does not open with the passphrase in ARTSTORE_ADMIN_KEY_PASSPHRASE; "
-            "set the passphrase with which the first start of Admin made it."
+            f"The private key {kid} does not open with the passphrase in ARTSTORE_ADMIN_KEY_PASSPHRASE; set "
+            "the one with which it was encrypted, there or in ARTSTORE_ADMIN_KEY_PASSPHRASE_BEFORE."
         )
 
 
 @dataclass(frozen=True)
 class StoredPair:
-    """A pair as the database holds it."""
+    """A pair as the database holds it. Without ``private_pem`` it can only verify."""
 
     kid: str
     public_jwk: dict[str, Any]
-    private_pem: str = field(repr=False)
+    private_pem: str | None = field(repr=False)
 
 
 def generate_pair(passphrase: str) -> StoredPair:
@@ -33,17 +33,28 @@ def generate_pair(passphrase: str) -> StoredPair:
     key = RSAKey.generate_key(_BITS)
     kid = key.thumbprint()
     public = dict(key.as_dict(private=False)) | {"kid": kid, "use": "sig", "alg": "RS256"}
-    return StoredPair(kid, public, key.as_pem(private=True, password=passphrase).decode("ascii"))
+    return StoredPair(kid, public, _encrypted(key, passphrase))
 
 
 def open_pair(stored: StoredPair, passphrase: str) -> RSAKey:
     """The private key of a stored pair. Raises PassphraseWrong."""
     try:
+        if stored.private_pem is None:
+            raise ValueError("the private part was removed")
         return RSAKey.import_key(stored.private_pem, {"kid": stored.kid}, password=passphrase)
     except (ValueError, TypeError, JoseError) as e:
         raise PassphraseWrong(stored.kid) from e
 
 
+def encrypt_anew(stored: StoredPair, *, before: str, passphrase: str) -> str:
+    """The private part under another passphrase. Raises PassphraseWrong if ``before`` does not open it."""
+    return _encrypted(open_pair(stored, before), passphrase)
+
+
 def public_key(stored: StoredPair) -> RSAKey:
     """The public key of a stored pair, which needs no passphrase."""
     return RSAKey.import_key(stored.public_jwk)
+
+
+def _encrypted(key: RSAKey, passphrase: str) -> str:
+    return key.as_pem(private=True, password=passphrase).decode("ascii")

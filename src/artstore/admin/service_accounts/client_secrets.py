@@ -1,5 +1,9 @@
 """Client secrets: made, hashed and compared, off the event loop.
 
+A secret is ``artstore_<selector>_<43 random characters>``. The selector is no secret: it is stored, so that
+of an account's two secrets the one is known that a caller means. Every comparison is therefore one hashing,
+whether the client is unknown, or has one secret or two.
+
 bcrypt reads 72 bytes at most (and the library refuses more), so what it hashes is the Base64 of the secret's
 SHA-256: 44 bytes without NUL, whatever the length of the secret.
 
@@ -13,12 +17,15 @@ import asyncio
 import base64
 import hashlib
 import os
+import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import bcrypt
+from prometheus_client import Counter
 
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
@@ -30,9 +37,36 @@ _MAX_WAITING = 200
 _T = TypeVar("_T")
 
 
-def new_secret() -> str:
+_PREFIX = "artstore_"
+_SELECTOR = re.compile(rf"{_PREFIX}([0-9a-f]{{8}})_[A-Za-z0-9_-]{{43}}")
+_CHECKS = Counter(
+    "artstore_admin_secret_checks", "Secrets of clients that were hashed and compared, known clients or not"
+)
+
+
+@dataclass(frozen=True)
+class NewSecret:
+    """A secret that was just made. ``text`` is shown once and kept nowhere."""
+
+    text: str = field(repr=False)
+    selector: str
+
+
+def new_secret() -> NewSecret:
     """256 random bits, in characters that need no escaping in URLs, forms, shells and Basic credentials."""
-    return secrets.token_urlsafe(32)
+    selector = secrets.token_hex(4)
+    return NewSecret(f"{prefix_of(selector)}{secrets.token_urlsafe(32)}", selector)
+
+
+def prefix_of(selector: str) -> str:
+    """How a secret with this selector begins."""
+    return f"{_PREFIX}{selector}_"
+
+
+def selector_of(secret: str) -> str | None:
+    """The selector in a secret, None in one that was not made here."""
+    match = _SELECTOR.fullmatch(secret)
+    return match[1] if match else None
 
 
 class SecretHasher:
@@ -43,19 +77,18 @@ class SecretHasher:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="bcrypt")
         self._room = threads + _MAX_WAITING
         # What an unknown client's secret is compared with, so that it takes as long as a known one's.
-        self._nobodys = _hash(new_secret())
+        self._nobodys = _hash(new_secret().text)
 
     async def hash(self, secret: str) -> str:
         """The form of the secret that is stored. Raises Problem TOO_MANY_REQUESTS when too many wait."""
         return await self._in_thread(lambda: _hash(secret))
 
-    async def matches(self, secret: str, hashes: Iterable[str]) -> bool:
-        """Whether the secret is one of those hashed; takes its time also where there is none to compare with.
+    async def matches(self, secret: str, known: str | None) -> bool:
+        """Whether ``known`` is the hash of the secret; takes its time also where there is none.
 
         Raises Problem TOO_MANY_REQUESTS when too many wait.
         """
-        known = tuple(hashes)
-        return await self._in_thread(lambda: _any_matches(secret, known or (self._nobodys,))) and bool(known)
+        return await self._in_thread(lambda: _matches(secret, known or self._nobodys)) and known is not None
 
     def close(self) -> None:
         """Drop what waits; what runs is a matter of milliseconds."""
@@ -79,11 +112,9 @@ def _hash(secret: str) -> str:
     return bcrypt.hashpw(_digest(secret), bcrypt.gensalt(_COST)).decode("ascii")
 
 
-def _any_matches(secret: str, hashes: tuple[str, ...]) -> bool:
-    digest, matched = _digest(secret), False
-    for known in hashes:  # to the end, whichever matches
-        matched |= bcrypt.checkpw(digest, known.encode("ascii"))
-    return matched
+def _matches(secret: str, known: str) -> bool:
+    _CHECKS.inc()
+    return bcrypt.checkpw(_digest(secret), known.encode("ascii"))
 
 
 def _digest(secret: str) -> bytes:

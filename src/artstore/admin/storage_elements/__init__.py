@@ -1,5 +1,7 @@
-"""The registry of storage elements, for those for whom Redis is away.
+"""The registry of storage elements: what they announce, and what is decided about them.
 
 Elements announce themselves in Redis; ``registry`` follows and keeps the last of each in PostgreSQL, so that
-the answer survives a restart of Redis and of Admin. Nothing here decides where a document goes.
+the answer survives a restart of Redis and of Admin. ``decisions`` are what somebody wants of an element:
+priority, limits, that it takes nothing more. ``publishing`` puts them into Redis, where the Ingester finds
+them when it decides where a document goes; nothing here decides that.
 """

@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from artstore.admin import audit
 from artstore.admin.storage_elements import repository
 from artstore.kernel.database import Database, DatabaseDown
 from artstore.kernel.logging import get_logger
@@ -37,13 +38,15 @@ class Registry:
     async def _record_changes(self) -> None:
         changed = [
             element
-            for element in self._directory.elements()
+            for element in self._directory.announced()
             if self._recorded.get(element.element_id) != element
         ]
         if not changed:
             return
         async with self._database.write() as connection:
-            await repository.record(connection, changed)
+            changes = await repository.record(connection, changed)
+            if changes:
+                await audit.append_all(connection, [_entry(change) for change in changes])
         self._recorded |= {element.element_id: element for element in changed}
 
     async def _mark_silent(self) -> None:
@@ -62,3 +65,18 @@ class Registry:
             async with self._database.write() as connection:
                 await repository.mark_away_except(connection, list(self._recorded))
             self._watching_since = float("inf")
+
+
+def _entry(change: repository.Change) -> audit.AuditEntry:
+    """What the audit trail says of it. Who changed a mode is known to the element, which logs the request."""
+    element, is_new = change.element, change.before is None
+    details: dict[str, audit.Json] = {"mode": element.mode, "url": element.url}
+    if change.before is not None:
+        details["before"] = change.before
+    return audit.AuditEntry(
+        audit.Action.ELEMENT_REGISTERED if is_new else audit.Action.ELEMENT_MODE_CHANGED,
+        audit.SYSTEM,
+        "element",
+        element.element_id,
+        details=details,
+    )

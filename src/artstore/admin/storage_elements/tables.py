@@ -1,8 +1,9 @@
-"""The table of storage elements: the last that each of them announced."""
+"""The table of storage elements: the last that each of them announced, and what was decided about it."""
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Table, Text, func, text
+from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from artstore.admin.metadata import METADATA
 
@@ -24,4 +25,12 @@ STORAGE_ELEMENTS: Final = Table(
     Column("started_at", DateTime(timezone=True), nullable=False),
     Column("announced_at", DateTime(timezone=True), nullable=False),
     Column("registered_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # What follows is written by requests alone, what stands above by announcements alone.
+    Column("state", Text, nullable=False, server_default="active"),
+    Column("priority", Integer, nullable=False, server_default="100"),
+    Column("limit_bytes", BigInteger),
+    Column("limit_file_bytes", BigInteger),
+    Column("retention_until", DateTime(timezone=True)),
+    Column("labels", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("revision", BigInteger, nullable=False, server_default="0", comment="Grows with each change"),
 )

@@ -18,7 +18,7 @@ from artstore.kernel.access import Principal
 from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import forwarded_headers
 from artstore.kernel.problems import Problem
-from artstore.wire.elements import ElementAnnouncement
+from artstore.wire.elements import RegisteredElement
 from artstore.wire.headers import EXPECTED_SIZE
 from artstore.wire.problems import ProblemType
 
@@ -37,7 +37,7 @@ class Uploads:
     """Takes uploads; ``elements`` gives the elements as they are known at the moment."""
 
     session: aiohttp.ClientSession
-    elements: Callable[[], list[ElementAnnouncement]]
+    elements: Callable[[], list[RegisteredElement]]
     settings: IngesterSettings
     _unreachable: dict[str, datetime] = field(default_factory=dict, init=False)
     """By element: which announcement stood when it could not be reached. Until the next it is tried last."""
@@ -96,7 +96,7 @@ class Uploads:
             "No storage element can be reached now; try again in a few seconds.",
         )
 
-    def _candidates(self, wanted: Wanted) -> list[ElementAnnouncement]:
+    def _candidates(self, wanted: Wanted) -> list[RegisteredElement]:
         try:
             fitting = place(self.elements(), wanted)
         except CannotPlace as error:
@@ -129,7 +129,7 @@ def _lost() -> Problem:
     )
 
 
-def _note(result: str, element: ElementAnnouncement, wanted: Wanted, **facts: object) -> None:
+def _note(result: str, element: RegisteredElement, wanted: Wanted, **facts: object) -> None:
     PLACEMENTS.labels(element.element_id, result).inc()
     log = _log.info if result == "answered" else _log.warning
     log(
@@ -139,7 +139,7 @@ def _note(result: str, element: ElementAnnouncement, wanted: Wanted, **facts: ob
         mode=wanted.mode.value,
         at_most_bytes=wanted.at_most,
         free_bytes=element.free_bytes,
-        choice="first by id that fits",
+        choice="first by priority and id that fits",
         **facts,
     )
 

@@ -1,8 +1,9 @@
 """Who calls, and what the caller may do.
 
 A *principal* is the account behind a verified access token; a *scope* is what a route needs; a *key source*
-gives the public keys that tokens are verified with. Tokens are verified in the process that serves the
-request: nobody calls Admin for each. Code checks scopes, never roles.
+gives the public keys that tokens are verified with; the *revocation list* knows which tokens ended before
+their time. Tokens are verified in the process that serves the request: nobody calls Admin for each. Code
+checks scopes, never roles.
 
 Every route states what it needs: ``Requires(scope)`` in an endpoint of FastAPI, ``scope=`` of ``hot_route``,
 or ``@public`` for what is open on purpose. ``undeclared_routes`` finds those that state nothing; an
@@ -12,6 +13,8 @@ application with such a route does not start.
 from artstore.kernel.access.keys import JwksClient, KeySource, KeysUnavailable
 from artstore.kernel.access.principal import Principal
 from artstore.kernel.access.requirements import Requires, authenticate, public, undeclared_routes
+from artstore.kernel.access.revocation_follower import RevocationFollower
+from artstore.kernel.access.revocations import RevocationList
 from artstore.kernel.access.tokens import TokenVerifier
 
 __all__ = [
@@ -20,6 +23,8 @@ __all__ = [
     "KeysUnavailable",
     "Principal",
     "Requires",
+    "RevocationFollower",
+    "RevocationList",
     "TokenVerifier",
     "authenticate",
     "public",

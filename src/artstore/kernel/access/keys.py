@@ -14,8 +14,8 @@ from artstore.kernel.logging import get_logger
 _log = get_logger(__name__)
 
 REFRESH_SECONDS = 60.0
-"""After this long the set is read again, so that a key that was withdrawn stops being good."""
-_MIN_SECONDS_BETWEEN_FETCHES = 1.0
+"""After this long the set is read again, also where nobody tells of changes."""
+_MIN_SECONDS_BETWEEN_FETCHES = 0.25
 _FETCH_TIMEOUT_SECONDS = 3.0
 _MAX_BYTES = 256 * 1024
 _LEAST_KEY_BITS = 2048
@@ -33,33 +33,60 @@ class KeySource(Protocol):
         """
         ...
 
+    def knows(self, kid: str) -> bool:
+        """Whether the key is good as far as is known; what was verified with another is worthless now."""
+        ...
+
 
 class JwksClient:
     """The key set of Admin, kept here.
 
     A key that is known is answered from memory; once the set is older than ``REFRESH_SECONDS`` it is read
-    again beside the request. An unknown one makes the caller wait for a fresh set, at most one fetch a second
-    and one at a time, whoever asks. While Admin is away the last known set goes on being used.
+    again beside the request. An unknown one makes the caller wait for a set that was read after it asked: one
+    fetch at a time and four a second, whoever asks. While Admin is away the last known set goes on being
+    used. ``peers.KeyFollower`` has it read as soon as Admin tells of a change.
     """
 
     def __init__(self, admin_url: str) -> None:
         self._url = admin_url.rstrip("/") + "/.well-known/jwks.json"
         self._keys: dict[str, RSAKey] = {}
         self._fetched_at = float("-inf")
+        """When the set that is held was asked for."""
         self._tried_at = float("-inf")
+        """When the last fetch that has ended began."""
         self._failed = True
         self._fetching: asyncio.Task[None] | None = None
+
+    @property
+    def kids(self) -> frozenset[str]:
+        """The ids of the keys that are held."""
+        return frozenset(self._keys)
+
+    def knows(self, kid: str) -> bool:
+        return kid in self._keys
 
     async def key(self, kid: str) -> RSAKey | None:
         key = self._keys.get(kid)
         if key is None:
-            await self._refresh()
+            await self.refresh()
             key = self._keys.get(kid)
             if key is None and self._failed:
                 raise KeysUnavailable(self._url)
         elif time.monotonic() - self._fetched_at > REFRESH_SECONDS:
-            self._start_fetch()
+            self._fetch_beside()
         return key
+
+    async def refresh(self, *, within: float = 0.0) -> bool:
+        """Reads the set, together with all who ask meanwhile; whether that succeeded.
+
+        A set that was read during the last ``within`` seconds is fresh enough.
+        """
+        wanted_since = time.monotonic() - within
+        while self._tried_at < wanted_since:
+            # A fetch under way may have been answered before the key was made: then another one follows.
+            # Shielded, for the fetch is everybody's, and one caller who goes away must not end it.
+            await asyncio.shield(self._fetch_beside())
+        return not self._failed
 
     async def close(self) -> None:
         """Ends a fetch that is under way. The client can still be used afterwards."""
@@ -67,37 +94,39 @@ class JwksClient:
             self._fetching.cancel()
             await asyncio.gather(self._fetching, return_exceptions=True)
 
-    async def _refresh(self) -> None:
-        task = self._start_fetch()
-        if task is not None:
-            # Shielded: the fetch is everybody's, and one caller who goes away must not end it.
-            await asyncio.shield(task)
-
-    def _start_fetch(self) -> asyncio.Task[None] | None:
-        if self._fetching is not None and not self._fetching.done():
-            return self._fetching
-        if time.monotonic() - self._tried_at < _MIN_SECONDS_BETWEEN_FETCHES:
-            return None
-        self._tried_at = time.monotonic()
-        self._fetching = asyncio.create_task(self._fetch(), name="jwks")
+    def _fetch_beside(self) -> asyncio.Task[None]:
+        if self._fetching is None or self._fetching.done():
+            self._fetching = asyncio.create_task(self._fetch_in_turn(), name="jwks")
         return self._fetching
 
-    async def _fetch(self) -> None:
+    async def _fetch_in_turn(self) -> None:
+        await asyncio.sleep(self._tried_at + _MIN_SECONDS_BETWEEN_FETCHES - time.monotonic())
+        began_at = time.monotonic()
+        try:
+            keys = await self._fetch()
+        except (OSError, TimeoutError, ValueError, RecursionError) as error:
+            if not self._failed or self._tried_at == float("-inf"):
+                reason = str(error) or type(error).__name__
+                _log.warning("the key set cannot be read", url=self._url, reason=reason)
+            self._failed = True
+        else:
+            if keys.keys() != self._keys.keys():
+                _log.info("the key set is another one", kids=sorted(keys))
+            self._keys, self._fetched_at, self._failed = keys, began_at, False
+        self._tried_at = began_at
+
+    async def _fetch(self) -> dict[str, RSAKey]:
+        """The keys as Admin gives them now. Raises OSError, TimeoutError, ValueError."""
         import aiohttp  # a service that never verifies a token does not pay for loading it
 
+        timeout = aiohttp.ClientTimeout(total=_FETCH_TIMEOUT_SECONDS)
         try:
-            timeout = aiohttp.ClientTimeout(total=_FETCH_TIMEOUT_SECONDS)
             async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self._url) as answer:
                 answer.raise_for_status()
                 body = await answer.content.read(_MAX_BYTES)
-            self._keys = read_key_set(body)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            self._failed = True
-            reason = str(error) or type(error).__name__
-            _log.warning("the key set cannot be read", url=self._url, reason=reason)
-        else:
-            self._failed = False
-            self._fetched_at = time.monotonic()
+        except aiohttp.ClientError as error:
+            raise OSError(str(error) or type(error).__name__) from error
+        return read_key_set(body)
 
 
 def read_key_set(body: bytes) -> dict[str, RSAKey]:
@@ -123,7 +152,11 @@ def _public_key(entry: dict[str, Any]) -> RSAKey | None:
     """The public half, whatever else the entry holds; None where it is damaged or too short to be trusted."""
     modulus, exponent = entry.get("n"), entry.get("e")
     try:
-        if not isinstance(modulus, str) or not isinstance(exponent, str) or _bits(modulus) < _LEAST_KEY_BITS:
+        if (
+            not isinstance(modulus, str)
+            or not isinstance(exponent, str)
+            or key_bits(modulus) < _LEAST_KEY_BITS
+        ):
             raise ValueError(f"an RSA key has n and e, and here {_LEAST_KEY_BITS} bits or more")
         return RSAKey.import_key({"kty": "RSA", "n": modulus, "e": exponent})
     except (JoseError, ValueError, TypeError) as error:
@@ -131,6 +164,7 @@ def _public_key(entry: dict[str, Any]) -> RSAKey | None:
         return None
 
 
-def _bits(modulus: str) -> int:
+def key_bits(modulus: str) -> int:
+    """Of an RSA key with this ``n``. Raises ValueError, TypeError for what is no Base64url."""
     padded = modulus + "=" * (-len(modulus) % 4)
     return int.from_bytes(base64.urlsafe_b64decode(padded), "big").bit_length()

@@ -11,10 +11,12 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 
+from artstore.kernel.access.grants import GrantsUnreadable, read_grants
 from artstore.kernel.access.keys import KeySource, KeysUnavailable
 from artstore.kernel.access.principal import Principal
+from artstore.kernel.access.revocations import RevocationList
 from artstore.kernel.problems import CHALLENGE, Problem
-from artstore.wire.accounts import AUDIENCE
+from artstore.wire.accounts import AUDIENCE, EPOCH_CLAIM, GRANTS_CLAIM
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
 
@@ -23,6 +25,8 @@ LEEWAY_SECONDS = 60
 _REMEMBER_SECONDS = 60.0
 _REMEMBER_TOKENS = 10_000
 _MAX_TOKEN_CHARACTERS = 8192
+_RATE_LIMIT = 100
+"""Of a token without the claim."""
 _TEXT_CLAIMS = ("sub", "jti", "client_id", "username", "role", "scope")
 _KNOWN_SCOPES = {scope.value: scope for scope in Scope}
 
@@ -30,29 +34,47 @@ _KNOWN_SCOPES = {scope.value: scope for scope in Scope}
 class TokenVerifier:
     """Turns an access token into a Principal.
 
-    A token that was verified is remembered by its digest, until it expires and at most a minute: so
-    a withdrawn key is noticed, while most requests cost one hash. ``now`` gives seconds since 1970.
+    A token that was verified is remembered by its digest, until it expires, at most a minute, and as long as
+    its key is good: most requests cost one hash. Whether it was revoked is asked each time. ``now`` gives
+    seconds since 1970.
     """
 
-    def __init__(self, keys: KeySource, issuer: str, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        keys: KeySource,
+        issuer: str,
+        revocations: RevocationList | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._keys = keys
         self._issuer = issuer
+        self._revocations = RevocationList(now=now) if revocations is None else revocations
         self._now = now
-        self._seen: dict[bytes, tuple[float, Principal]] = {}
+        self._seen: dict[bytes, tuple[float, str, Principal]] = {}
+        """By digest of the token: until when, by which key, who."""
 
     async def verify(self, token: str) -> Principal:
         """The principal. Raises Problem UNAUTHENTICATED for a token that is not good, DEPENDENCY_UNAVAILABLE
         where the keys cannot be read."""
+        principal = await self._verified(token)
+        if self._revocations.covers(principal):
+            raise invalid_token("The access token has been revoked.")
+        return principal
+
+    async def _verified(self, token: str) -> Principal:
         digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
         now = self._now()
         seen = self._seen.get(digest)
         if seen is not None:
-            if now < seen[0]:
-                return seen[1]
+            until, kid, principal = seen
+            if now < until and self._keys.knows(kid):
+                return principal
             del self._seen[digest]
-        claims = await self._read(token)
+        kid = _key_id(token)
+        claims = await self._read(token, kid)
         principal, expires = _principal(claims, token, self._issuer, now)
-        self._remember(digest, min(expires, now + _REMEMBER_SECONDS), principal)
+        self._remember(digest, (min(expires, now + _REMEMBER_SECONDS), kid, principal))
         return principal
 
     async def close(self) -> None:
@@ -61,8 +83,7 @@ class TokenVerifier:
         if close is not None:
             await close()
 
-    async def _read(self, token: str) -> dict[str, Any]:
-        kid = _key_id(token)
+    async def _read(self, token: str, kid: str) -> dict[str, Any]:
         try:
             key = await self._keys.key(kid)
         except KeysUnavailable as error:
@@ -77,11 +98,11 @@ class TokenVerifier:
         except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise invalid_token("The access token is not signed as it says.") from error
 
-    def _remember(self, digest: bytes, until: float, principal: Principal) -> None:
+    def _remember(self, digest: bytes, verified: tuple[float, str, Principal]) -> None:
         if len(self._seen) >= _REMEMBER_TOKENS:
             # The oldest goes; whoever still uses it is verified once more.
             del self._seen[next(iter(self._seen))]
-        self._seen[digest] = (until, principal)
+        self._seen[digest] = verified
 
 
 def invalid_token(detail: str) -> Problem:
@@ -133,8 +154,33 @@ def _principal(claims: dict[str, Any], token: str, issuer: str, now: float) -> t
     if max(_moment(claims, "nbf"), _moment(claims, "iat")) > now + LEEWAY_SECONDS:
         raise invalid_token("The access token is not valid yet.")
     scopes = frozenset(_KNOWN_SCOPES[name] for name in text["scope"].split() if name in _KNOWN_SCOPES)
-    principal = Principal(text["sub"], text["client_id"], text["username"], text["role"], scopes, token)
+    try:
+        readable, changeable = read_grants(claims.get(GRANTS_CLAIM))
+    except GrantsUnreadable as error:
+        raise invalid_token("The access token has a claim grants that cannot be read.") from error
+    session_id = claims.get("sid")
+    principal = Principal(
+        text["sub"],
+        text["client_id"],
+        text["username"],
+        text["role"],
+        scopes,
+        token,
+        session_id if isinstance(session_id, str) else None,
+        jti=text["jti"],
+        epoch=_count(claims, EPOCH_CLAIM, absent=0),
+        rate_limit=_count(claims, "rate_limit", absent=_RATE_LIMIT),
+        readable_owners=readable,
+        changeable_owners=changeable,
+    )
     return principal, expires
+
+
+def _count(claims: dict[str, Any], name: str, *, absent: int) -> int:
+    value = claims.get(name, absent)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise invalid_token(f"The access token has a claim {name} that cannot be read.")
+    return value
 
 
 def _moment(claims: dict[str, Any], name: str) -> float:

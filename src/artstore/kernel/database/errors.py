@@ -58,6 +58,8 @@ def _reason_if_down(error: DBAPIError) -> str | None:
     cause = error.orig
     if isinstance(cause, pg.QueryCanceled):  # statement_timeout: slow is not broken, and may be faster later
         return "a statement took too long"
+    if isinstance(cause, pg.LockNotAvailable | pg.DeadlockDetected):  # so is a row that others are busy with
+        return "others were at work on the same rows for too long"
     sqlstate = getattr(cause, "sqlstate", None) or ""
     no_answer = isinstance(cause, pg.OperationalError) and sqlstate == ""
     if error.connection_invalidated or no_answer or sqlstate.startswith(_DOWN_CLASSES):

@@ -1,21 +1,27 @@
 """The other services, as seen from one: which elements there are, and how to call them.
 
 `ElementDirectory` follows what elements announce in Redis and keeps the last known state; while Redis is
-away it asks Admin's registry (`AdminRegistry`). `ServiceToken` is the token of a service's own account, for
-background work only: a client's request travels on with the client's own token (`forwarded_headers`).
+away it asks Admin's registry (`AdminRegistry`). `KeyFollower` keeps Admin's keys up to date. `ServiceToken`
+is the token of a service's own account, for background work only: a client's request travels on with the
+client's own token (`forwarded_headers`).
+`RefusalReporter` hands what this process refused to Admin, for the audit trail.
 """
 
 from artstore.kernel.peers.calls import forwarded_headers, http_session
 from artstore.kernel.peers.directory import ElementDirectory
-from artstore.kernel.peers.keys import AdminKeysDependency
+from artstore.kernel.peers.keys import AdminKeysDependency, KeyFollower
+from artstore.kernel.peers.refusals import AdminAudit, RefusalReporter
 from artstore.kernel.peers.registry import AdminAway, AdminRegistry
 from artstore.kernel.peers.token import ServiceToken
 
 __all__ = [
+    "AdminAudit",
     "AdminAway",
     "AdminKeysDependency",
     "AdminRegistry",
     "ElementDirectory",
+    "KeyFollower",
+    "RefusalReporter",
     "ServiceToken",
     "forwarded_headers",
     "http_session",

@@ -19,13 +19,18 @@ from artstore.wire.elements import (
     ANNOUNCEMENT_EXPIRES_SECONDS,
     ELEMENTS_CHANNEL,
     ELEMENTS_KEY,
+    REGISTRY_CHANNEL,
+    REGISTRY_KEY,
     ElementAnnouncement,
     ElementHealth,
+    RegisteredElement,
+    Registration,
     announcement_key,
 )
 
 _log = get_logger(__name__)
 _RETRY_SECONDS = 1.0
+_UNREGISTERED = Registration()
 
 
 class Source(StrEnum):
@@ -43,7 +48,8 @@ class ElementDirectory:
     Start `run` as a task; `ready` is set when the state was learned for the first time. Nothing that was once
     known is forgotten: an element that no longer announces itself is still listed, as AWAY. That is so
     when its announcement has expired while Redis was there to hold one; while Redis is away the last known
-    state stands, and Admin's registry is asked for what it knows.
+    state stands, and Admin's registry is asked for what it knows. With each element comes what the registry
+    says of it, which Admin publishes in Redis.
     """
 
     def __init__(
@@ -62,16 +68,21 @@ class ElementDirectory:
         self._known: dict[str, ElementAnnouncement] = {}
         self._heard_at: dict[str, float] = {}
         self._missing: set[str] = set()
+        self._registrations: dict[str, Registration] = {}
         self._redis_run = b""
         self._redis_since = clock()
 
-    def elements(self) -> list[ElementAnnouncement]:
+    def elements(self) -> list[RegisteredElement]:
         """All known elements, ordered by id."""
+        return [self._registered(self._seen(self._known[element_id])) for element_id in sorted(self._known)]
+
+    def announced(self) -> list[ElementAnnouncement]:
+        """The same without what the registry says."""
         return [self._seen(self._known[element_id]) for element_id in sorted(self._known)]
 
-    def get(self, element_id: str) -> ElementAnnouncement | None:
+    def get(self, element_id: str) -> RegisteredElement | None:
         known = self._known.get(element_id)
-        return None if known is None else self._seen(known)
+        return None if known is None else self._registered(self._seen(known))
 
     async def run(self) -> None:
         """Follows until cancelled. Never raises for Redis or Admin being away."""
@@ -81,8 +92,12 @@ class ElementDirectory:
             except (RedisError, OSError) as error:
                 _log.warning("Redis is away; the last known elements stand", error=type(error).__name__)
             self.source = Source.NONE
-            await self._ask_admin()
+            await self._learn_from_admin()
             await asyncio.sleep(_RETRY_SECONDS * random.uniform(0.5, 1.5))
+
+    def _registered(self, seen: ElementAnnouncement) -> RegisteredElement:
+        registration = self._registrations.get(seen.element_id, _UNREGISTERED)
+        return RegisteredElement.model_construct(**seen.__dict__, registration=registration)
 
     def _seen(self, known: ElementAnnouncement) -> ElementAnnouncement:
         if not self._is_away(known.element_id):
@@ -102,7 +117,7 @@ class ElementDirectory:
     async def _follow(self) -> None:
         async with self._redis.pubsub() as subscription:
             # Subscribed first, so that nothing is missed between the list and the first message.
-            await subscription.subscribe(ELEMENTS_CHANNEL)
+            await subscription.subscribe(ELEMENTS_CHANNEL, REGISTRY_CHANNEL)
             while True:
                 await self._take_all()
                 await self._listen(subscription, seconds=ANNOUNCE_EVERY_SECONDS)
@@ -115,7 +130,25 @@ class ElementDirectory:
         for value in held.values():
             self._take(value)
         self._missing = self._known.keys() - held.keys()
+        await self._take_registry()
         self._learned(Source.REDIS)
+
+    async def _take_registry(self) -> None:
+        """What Admin has published; where it has not yet, as in a Redis that lost all, Admin is asked."""
+        published = await self._redis.hgetall(REGISTRY_KEY)
+        if not published and not self._registrations:
+            await self._ask_admin()
+        for element_id, value in published.items():
+            try:
+                self._register(_text(element_id), Registration.model_validate_json(value))
+            except ValidationError as error:
+                _log.warning("a registration of an element is unreadable", errors=error.error_count())
+
+    def _register(self, element_id: str, registration: Registration) -> None:
+        known = self._registrations.get(element_id)
+        # Two Admins may publish, and the slower one last.
+        if known is None or known.revision <= registration.revision:
+            self._registrations[element_id] = registration
 
     async def _notice_new_redis(self) -> None:
         run_id = (await self._redis.info("server")).get("run_id", b"")
@@ -127,7 +160,11 @@ class ElementDirectory:
         until = self._clock() + seconds
         while (left := until - self._clock()) > 0:
             message = await subscription.get_message(ignore_subscribe_messages=True, timeout=left)
-            if message is not None:
+            if message is None:
+                continue
+            if _text(message["channel"]) == REGISTRY_CHANNEL:
+                await self._take_registry()
+            else:
                 self._take(message["data"])
 
     def _take(self, value: bytes | str) -> None:
@@ -165,17 +202,23 @@ class ElementDirectory:
         self.source = source
         self.ready.set()
 
-    async def _ask_admin(self) -> None:
+    async def _learn_from_admin(self) -> None:
+        if await self._ask_admin():
+            self._learned(Source.ADMIN)
+
+    async def _ask_admin(self) -> bool:
+        """Whether Admin told what its registry has."""
         if self.admin is None:
-            return
+            return False
         try:
             listed = await self.admin.elements()
         except AdminAway as error:
             _log.warning("the registry of elements is away too", reason=error.reason)
-            return
-        for announcement in listed:
-            self._remember(announcement)
-        self._learned(Source.ADMIN)
+            return False
+        for element in listed:
+            self._remember(ElementAnnouncement.model_validate(element.model_dump()))
+            self._register(element.element_id, element.registration)
+        return True
 
     def dependency(self, *, essential: bool = False) -> "DirectoryDependency":
         return DirectoryDependency(self, essential)

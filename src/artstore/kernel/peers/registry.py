@@ -4,7 +4,7 @@ import aiohttp
 from pydantic import SecretStr, ValidationError
 
 from artstore.kernel.peers.token import AdminAway, ServiceToken
-from artstore.wire.elements import ElementAnnouncement, ElementPage
+from artstore.wire.elements import ElementPage, RegisteredElement
 
 __all__ = ["AdminAway", "AdminRegistry"]
 
@@ -25,9 +25,9 @@ class AdminRegistry:
         self._url = admin_url.rstrip("/") + ELEMENTS_PATH
         self._token = ServiceToken(session, admin_url, client_id, client_secret)
 
-    async def elements(self) -> list[ElementAnnouncement]:
+    async def elements(self) -> list[RegisteredElement]:
         """All elements, with the state that Admin last knew. Raises `AdminAway`."""
-        found: list[ElementAnnouncement] = []
+        found: list[RegisteredElement] = []
         cursor: str | None = None
         while True:
             page = await self._page(cursor)

@@ -19,7 +19,6 @@ from artstore.query.files.elements import ElementFiles, ElementSilent
 from artstore.query.files.repository import FilesRepository
 from artstore.wire.elements import ElementAnnouncement, ElementHealth
 from artstore.wire.problems import ProblemType
-from artstore.wire.scopes import Scope
 
 Copies = Mapping[str, dict[str, Any]]
 """A document by the id of each element that has it."""
@@ -52,10 +51,9 @@ class Locator:
 
     async def in_catalog(self, file_id: UUID, principal: Principal) -> Copies:
         """What the catalog knows, which may be nothing yet; nothing, too, while PostgreSQL is away."""
-        owner = None if principal.has(Scope.FILES_ALL) else principal.account_id
         try:
             async with self._catalog.read() as db:
-                copies = await self._repository.copies(db, file_id, owner=owner)
+                copies = await self._repository.copies(db, file_id, owners=principal.visible_owners())
         except DatabaseDown as error:
             _log.warning("the catalog cannot be read", reason=error.reason)
             return {}

@@ -11,15 +11,15 @@ from artstore.query.catalog.tables import catalog_files
 
 class FilesRepository:
     async def copies(
-        self, db: ReadConnection, file_id: UUID, *, owner: str | None
+        self, db: ReadConnection, file_id: UUID, *, owners: frozenset[str] | None
     ) -> dict[str, dict[str, Any]]:
-        """A document of the account ``owner`` (of any, where None) by element: in several while it moves."""
+        """A document of one of ``owners`` (of any, where None) by element: in several while it moves."""
         files = catalog_files.c
         query = (
             select(files.element_id, files.document)
             .where(files.file_id == file_id)
             .order_by(files.element_id)
         )
-        if owner is not None:
-            query = query.where(files.created_by_id == owner)
+        if owners is not None:
+            query = query.where(files.created_by_id.in_(sorted(owners)))
         return {row.element_id: row.document for row in await db.execute(query)}

@@ -21,11 +21,17 @@ class Found:
 
 class SearchRepository:
     async def newest(
-        self, db: ReadConnection, *, terms: Terms | None, owner: str | None, after: Mark | None, limit: int
+        self,
+        db: ReadConnection,
+        *,
+        terms: Terms | None,
+        owners: frozenset[str] | None,
+        after: Mark | None,
+        limit: int,
     ) -> list[Found]:
         """Documents newest first: all those with every term, or all where ``terms`` is None.
 
-        Of the account ``owner``, or of every account where it is None. ``after`` is the last one of the
+        Of the accounts ``owners``, or of every account where it is None. ``after`` is the last one of the
         page before.
         """
         files = catalog_files.c
@@ -33,8 +39,8 @@ class SearchRepository:
         query: Select[Any] = (
             select(*order, files.document).order_by(*(column.desc() for column in order)).limit(limit)
         )
-        if owner is not None:
-            query = query.where(files.created_by_id == owner)
+        if owners is not None:
+            query = query.where(files.created_by_id.in_(sorted(owners)))
         if terms is not None:
             query = query.where(files.search.bool_op("@@")(_tsquery(terms)))
         if after is not None:

@@ -12,7 +12,6 @@ from artstore.query.search.cursor import read_cursor, write_cursor
 from artstore.query.search.repository import Found, SearchRepository
 from artstore.query.search.text import Terms, query_terms
 from artstore.wire.problems import ProblemType
-from artstore.wire.scopes import Scope
 
 MAX_CHARACTERS = 1000
 MAX_WORDS = 200
@@ -55,15 +54,15 @@ class Search:
     async def _page(self, question: Question, principal: Principal) -> Page:
         everything = question.text.strip() == ""
         terms = None if everything else _terms(question.text)
-        owner = None if principal.has(Scope.FILES_ALL) else principal.account_id
-        asked = repr((terms, owner))
+        owners = principal.visible_owners()
+        asked = repr((terms, None if owners is None else sorted(owners)))
         after = None if question.cursor is None else read_cursor(question.cursor, question=asked)
         if terms is not None and not terms.words:
             return Page([], None)  # signs alone: no document has such a word
         started = time.perf_counter()
         async with self._catalog.read() as db:
             found = await self._repository.newest(
-                db, terms=terms, owner=owner, after=after, limit=question.limit + 1
+                db, terms=terms, owners=owners, after=after, limit=question.limit + 1
             )
         metrics.SEARCH_SECONDS.observe(time.perf_counter() - started)
         more = len(found) > question.limit

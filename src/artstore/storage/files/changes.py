@@ -8,7 +8,12 @@ from artstore.kernel.access import Principal
 from artstore.kernel.problems import Problem
 from artstore.storage import metrics
 from artstore.storage.element.modes import Operation, demand
-from artstore.storage.files.document import attributes_response, demand_visible, document_id
+from artstore.storage.files.document import (
+    attributes_response,
+    demand_changeable,
+    demand_deletable,
+    document_id,
+)
 from artstore.storage.files.merge_patch import Patch, parse_patch, patched
 from artstore.storage.files.revisions import optional_condition, required_condition
 from artstore.storage.outcomes import counted
@@ -34,7 +39,7 @@ class Changes:
             patch = await _read_patch(request)
 
             def change(current: FileAttributes) -> FileAttributes:
-                demand_visible(current, principal)
+                demand_changeable(current, principal)
                 condition.check(current)
                 return patched(current, patch)
 
@@ -45,7 +50,7 @@ class Changes:
             condition = optional_condition(request)
 
             def check(current: FileAttributes) -> None:
-                demand_visible(current, principal)
+                demand_deletable(current, principal)
                 condition.check(current)
 
             await self._element.engine.delete(document_id(request), check=check)

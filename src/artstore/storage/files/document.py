@@ -8,10 +8,12 @@ from starlette.responses import Response
 from artstore.attributes import FileAttributes, FileId
 from artstore.engine import Engine
 from artstore.kernel.access import Principal
+from artstore.kernel.problems import Problem
 from artstore.storage.documents import document_json
 from artstore.storage.files.headers import matches, revision_tag
 from artstore.storage.refusals import document_not_found
 from artstore.storage.running import RunningElement
+from artstore.wire.problems import ProblemType
 
 
 class Documents:
@@ -46,9 +48,28 @@ async def visible_attributes(engine: Engine, file_id: FileId, principal: Princip
 
 
 def demand_visible(attributes: FileAttributes, principal: Principal) -> None:
-    """Raises Problem NOT_FOUND for another's document."""
+    """Raises Problem NOT_FOUND for another's document, unless the caller was granted to read it."""
     if not principal.may_see(attributes.created_by_id):
-        raise document_not_found()
+        raise document_not_found(is_refusal=True)
+
+
+def demand_changeable(attributes: FileAttributes, principal: Principal) -> None:
+    """Raises Problem NOT_PERMITTED for another's document that may only be read, NOT_FOUND for any other."""
+    demand_visible(attributes, principal)
+    if not principal.may_change(attributes.created_by_id):
+        raise _not_permitted("change", "'files:write'")
+
+
+def demand_deletable(attributes: FileAttributes, principal: Principal) -> None:
+    """Raises Problem NOT_PERMITTED for another's document that may only be read, NOT_FOUND for any other."""
+    demand_visible(attributes, principal)
+    if not principal.may_delete(attributes.created_by_id):
+        raise _not_permitted("delete", "")
+
+
+def _not_permitted(what: str, grant: str) -> Problem:
+    how = f"; its owner's documents must be granted to you with {grant}" if grant else "; that is its owner's"
+    return Problem(ProblemType.NOT_PERMITTED, f"You may read this document, but not {what} it{how}.")
 
 
 def attributes_response(attributes: FileAttributes) -> Response:

@@ -85,15 +85,14 @@ def listing_router(listing: Listing) -> APIRouter:
         state: Annotated[DocumentState | None, Query()] = None,
         since_lsn: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
     ) -> JSONResponse:
-        """The caller's documents, or everybody's with `files:all`, oldest first: all that were acknowledged,
+        """The documents that the caller may see, oldest first: all that were acknowledged,
         or 503 where that cannot be told now.
 
         With `since_lsn`, or for deleted ones: documents whose last change came after that LSN, and deletions,
         in the order of change, complete up to `last_lsn`. Times are those of RFC 3339. Give the same filters
         with each cursor.
         """
-        owner = None if principal.has(Scope.FILES_ALL) else principal.account_id
-        filters = Filters(owner=owner, created_from=created_from, created_to=created_to, state=state)
+        filters = Filters(principal.visible_owners(), created_from, created_to, state)
         begin = None if cursor is None else decode_cursor(cursor)
         by_change = since_lsn is not None or state is DocumentState.DELETED
         if by_change or isinstance(begin, ChangeCursor):

@@ -11,8 +11,8 @@ from artstore.wire.documents import DocumentState
 class Filters:
     """Whatever is None lets everything through."""
 
-    owner: str | None = None
-    """``created_by_id``."""
+    owners: frozenset[str] | None = None
+    """Values of ``created_by_id``."""
     created_from: datetime | None = None
     """The first moment of creation that is let through."""
     created_to: datetime | None = None
@@ -23,7 +23,7 @@ class Filters:
         """Whether a document that exists is among those that are asked for."""
         at = document.created_at
         return (
-            self.owner in (None, document.created_by_id)
+            (self.owners is None or document.created_by_id in self.owners)
             and (self.created_from is None or at >= self.created_from)
             and (self.created_to is None or at < self.created_to)
             and self.state is not DocumentState.DELETED

@@ -145,8 +145,8 @@ class IndexRepository:
     def _listed(self, filters: Filters) -> Select[Any]:
         files = self._files
         query = select(files.c.file_id, files.c.lsn, files.c.created_at, files.c.attributes)
-        if filters.owner is not None:
-            query = query.where(files.c.created_by_id == filters.owner)
+        if filters.owners is not None:
+            query = query.where(files.c.created_by_id.in_(sorted(filters.owners)))
         if filters.created_from is not None:
             query = query.where(files.c.created_at >= filters.created_from)
         if filters.created_to is not None:

@@ -1,0 +1,211 @@
+"""What somebody wants of an element: register it, change what the registry says, drain it, retire it.
+
+Each is one transaction, in which the row of the element is locked and the audit trail is told.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from artstore.admin import audit
+from artstore.admin.storage_elements import repository
+from artstore.admin.storage_elements.discovery import Discovery, checked_url
+from artstore.kernel.database import Database, WriteConnection
+from artstore.kernel.problems import Problem
+from artstore.wire.elements import (
+    ElementAnnouncement,
+    ElementHealth,
+    ElementState,
+    Mode,
+    NewElement,
+    RegisteredElement,
+    Registration,
+    RegistrationChange,
+)
+from artstore.wire.problems import ProblemType
+
+_DECIDED_BY_CHANGE = set(RegistrationChange.model_fields)
+
+
+class Decisions:
+    """``published`` is called after each change, so that those who follow the registry learn of it."""
+
+    def __init__(self, database: Database, discovery: Discovery, published: Callable[[], None]) -> None:
+        self._database = database
+        self._discovery = discovery
+        self._published = published
+
+    async def register(self, wanted: NewElement, actor: audit.Actor) -> tuple[RegisteredElement, bool]:
+        """The element, and whether it was unknown. One that is known at this address gets the wanted changes.
+
+        Raises Problem CONFLICT where it is known otherwise, INVALID_PARAMETER, ELEMENT_UNAVAILABLE.
+        """
+        if wanted.element_id is not None:
+            found = _by_hand(wanted)
+        elif wanted.mode is not None or wanted.capacity_bytes is not None:
+            raise Problem(
+                ProblemType.INVALID_PARAMETER,
+                "An element that is asked says this itself; give its id to register it by hand.",
+                field="element_id",
+            )
+        else:
+            found = await self._discovery.ask(wanted.url)
+            now = datetime.now(UTC)  # an announcement from the future would hide those that follow
+            found = found.model_copy(update={"announced_at": min(found.announced_at, now)})
+        element = RegisteredElement(**dict(found), registration=_changed(Registration(), wanted))
+        async with self._database.write() as connection:
+            is_new = await repository.add(connection, element)
+            if is_new:
+                await audit.append(connection, _registered(element, actor))
+            else:
+                element = await self._known_again(connection, element, wanted, actor)
+        self._published()
+        return element, is_new
+
+    async def _known_again(
+        self,
+        connection: WriteConnection,
+        element: RegisteredElement,
+        wanted: NewElement,
+        actor: audit.Actor,
+    ) -> RegisteredElement:
+        known = await _to_change(connection, element.element_id)
+        if wanted.element_id is not None or known.url != element.url:
+            raise Problem(
+                ProblemType.CONFLICT,
+                f"The element {known.element_id!r} is registered already, with the address {known.url}.",
+            )
+        return await _decide(connection, known, _changed(known.registration, wanted), actor)
+
+    async def change(
+        self, element_id: str, wanted: RegistrationChange, actor: audit.Actor
+    ) -> RegisteredElement:
+        """Raises Problem NOT_FOUND."""
+        async with self._database.write() as connection:
+            known = await _to_change(connection, element_id)
+            element = await _decide(connection, known, _changed(known.registration, wanted), actor)
+        self._published()
+        return element
+
+    async def drain(self, element_id: str, actor: audit.Actor) -> RegisteredElement:
+        """It takes no new documents. Raises Problem NOT_FOUND, CONFLICT for one that is retired."""
+        async with self._database.write() as connection:
+            known = await _to_change(connection, element_id)
+            if known.registration.state is ElementState.RETIRED:
+                raise Problem(ProblemType.CONFLICT, "The element is retired; activate it first.")
+            element = await _decide(connection, known, _with_state(known, ElementState.DRAINING), actor)
+        self._published()
+        return element
+
+    async def activate(self, element_id: str, actor: audit.Actor) -> RegisteredElement:
+        """It takes documents again. Raises Problem NOT_FOUND."""
+        async with self._database.write() as connection:
+            known = await _to_change(connection, element_id)
+            element = await _decide(connection, known, _with_state(known, ElementState.ACTIVE), actor)
+        self._published()
+        return element
+
+    async def retire(self, element_id: str, actor: audit.Actor, *, confirmed: bool) -> RegisteredElement:
+        """It is to be switched off. Raises Problem NOT_FOUND, CONFLICT while it may have documents."""
+        async with self._database.write() as connection:
+            known = await _to_change(connection, element_id)
+            if known.registration.state is not ElementState.RETIRED and not confirmed:
+                _refuse_if_in_use(known)
+            element = await _decide(connection, known, _with_state(known, ElementState.RETIRED), actor)
+        self._published()
+        return element
+
+
+def _refuse_if_in_use(element: RegisteredElement) -> None:
+    if element.registration.state is ElementState.ACTIVE:
+        raise Problem(ProblemType.CONFLICT, "The element takes documents; drain it first, or confirm.")
+    if element.documents:
+        raise Problem(
+            ProblemType.CONFLICT,
+            f"The element has {element.documents} documents; move them first, or confirm.",
+            documents=element.documents,
+        )
+    if element.health is ElementHealth.AWAY:
+        raise Problem(
+            ProblemType.CONFLICT,
+            "The element is away, so that nobody knows what is in it; confirm to retire it.",
+        )
+
+
+async def _to_change(connection: WriteConnection, element_id: str) -> RegisteredElement:
+    known = await repository.element_to_change(connection, element_id)
+    if known is None:
+        raise Problem(ProblemType.NOT_FOUND, "There is no storage element with this id.")
+    return known
+
+
+async def _decide(
+    connection: WriteConnection, known: RegisteredElement, wanted: Registration, actor: audit.Actor
+) -> RegisteredElement:
+    """Keep the registration and tell the audit trail; nothing happens where nothing changes."""
+    if wanted == known.registration:
+        return known
+    decided = wanted.model_copy(update={"revision": known.registration.revision + 1})
+    await repository.decide(connection, known.element_id, decided)
+    await audit.append(connection, _entry(known, decided, actor))
+    return known.model_copy(update={"registration": decided})
+
+
+def _by_hand(wanted: NewElement) -> ElementAnnouncement:
+    if wanted.mode is None:
+        raise Problem(
+            ProblemType.INVALID_PARAMETER,
+            "An element that is registered by hand needs its mode.",
+            field="mode",
+        )
+    now = datetime.now(UTC)
+    assert wanted.element_id is not None
+    return ElementAnnouncement(
+        element_id=wanted.element_id,
+        url=checked_url(wanted.url),
+        mode=Mode(wanted.mode),
+        capacity_bytes=wanted.capacity_bytes or 0,
+        used_bytes=0,
+        free_bytes=0,
+        documents=0,
+        last_lsn=0,
+        health=ElementHealth.AWAY,
+        max_file_bytes=0,
+        started_at=now,
+        announced_at=now,
+    )
+
+
+def _changed(before: Registration, wanted: RegistrationChange) -> Registration:
+    given = {name: getattr(wanted, name) for name in wanted.model_fields_set & _DECIDED_BY_CHANGE}
+    if "labels" in given:
+        given["labels"] = given["labels"] or {}
+    return before.model_copy(update=given)
+
+
+def _with_state(element: RegisteredElement, state: ElementState) -> Registration:
+    return element.registration.model_copy(update={"state": state})
+
+
+def _registered(element: RegisteredElement, actor: audit.Actor) -> audit.AuditEntry:
+    details: dict[str, audit.Json] = {"mode": element.mode, "url": element.url}
+    return audit.AuditEntry(
+        audit.Action.ELEMENT_REGISTERED, actor, "element", element.element_id, details=details
+    )
+
+
+def _entry(known: RegisteredElement, decided: Registration, actor: audit.Actor) -> audit.AuditEntry:
+    before, after = (each.model_dump(mode="json") for each in (known.registration, decided))
+    names = [name for name in after if name != "revision" and before[name] != after[name]]
+    details: dict[str, audit.Json] = {
+        "before": {name: before[name] for name in names},
+        "after": {name: after[name] for name in names},
+        "documents": known.documents,
+    }
+    action = audit.Action.ELEMENT_CHANGED
+    if "state" in names:
+        action = {
+            ElementState.ACTIVE: audit.Action.ELEMENT_ACTIVATED,
+            ElementState.DRAINING: audit.Action.ELEMENT_DRAINED,
+            ElementState.RETIRED: audit.Action.ELEMENT_RETIRED,
+        }[decided.state]
+    return audit.AuditEntry(action, actor, "element", known.element_id, details=details)

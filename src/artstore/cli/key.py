@@ -1,0 +1,81 @@
+"""``artstore key list|rotate|revoke``: the keys that sign access tokens."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from artstore.cli.options import AsJson, ProfileFile
+
+if TYPE_CHECKING:
+    from artstore.wire.keys import SigningKey
+
+app = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")
+
+
+@app.command("list")
+def list_keys(profile: ProfileFile = None, as_json: AsJson = False) -> None:
+    """List the keys, the newest first.
+
+    Example: artstore key list
+    """
+    from artstore.cli.output import print_json, print_table
+    from artstore.sdk import Client
+
+    with Client(profile) as client:
+        found = client.keys.list()
+    if as_json:
+        for key in found:
+            print_json(key)
+        return
+    print_table(
+        ["id", "state", "signs from", "good until"],
+        [[key.kid, key.state, _moment(key.signs_from), _end(key)] for key in found],
+    )
+
+
+@app.command()
+def rotate(profile: ProfileFile = None, as_json: AsJson = False) -> None:
+    """Publish a new key, which signs some seconds later. Tokens of the old one stay good.
+
+    Example: artstore key rotate
+    """
+    from artstore.cli.output import print_json
+    from artstore.sdk import Client
+
+    with Client(profile) as client:
+        key = client.keys.rotate()
+    if as_json:
+        print_json(key)
+        return
+    print(f"{key.kid} is published and signs from {_moment(key.signs_from)}")
+
+
+@app.command()
+def revoke(
+    kid: Annotated[str, typer.Argument(metavar="KEY", help="The id of the key.")],
+    profile: ProfileFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make all tokens of a compromised key worthless now. If it signs, another one does at once.
+
+    Example: artstore key revoke Jx4ps0GwqV1VnBfZ7nXDYm0i3mEcBXHcuDzXXnOz0wE
+    """
+    from artstore.cli.output import print_json
+    from artstore.sdk import Client
+
+    with Client(profile) as client:
+        key = client.keys.revoke(kid)
+    if as_json:
+        print_json(key)
+        return
+    print(f"{key.kid} is revoked; whoever has a token of it must get another")
+
+
+def _moment(moment: object) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _end(key: "SigningKey") -> str:
+    if key.revoked_at is not None:
+        return f"revoked {_moment(key.revoked_at)}"
+    return _moment(key.good_until) if key.good_until is not None else ""

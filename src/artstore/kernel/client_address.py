@@ -1,0 +1,43 @@
+"""Whose request it is, where a proxy stands between: the address that proxies of ours tell."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from starlette.types import Scope
+
+Network = IPv4Network | IPv6Network
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Addresses and networks with commas between. Raises ValueError."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
+    """The address that the request came from, "unknown" where there is none.
+
+    ``X-Forwarded-For`` is read from its end, as far as trusted proxies wrote it: what stands before the word
+    of somebody else may be invented.
+    """
+    client = scope.get("client")
+    address = client[0] if client else "unknown"
+    for told in reversed(_forwarded(scope)):
+        if not _within(address, trusted):
+            break
+        try:
+            address = str(ip_address(told))
+        except ValueError:
+            break
+    return address
+
+
+def _forwarded(scope: Scope) -> list[str]:
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return [part.strip() for value in values for part in value.split(",")]
+
+
+def _within(address: str, trusted: Sequence[Network]) -> bool:
+    try:
+        return any(ip_address(address) in network for network in trusted)
+    except ValueError:
+        return False
