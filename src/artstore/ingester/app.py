@@ -19,6 +19,7 @@ from artstore.kernel.access import (
     TokenVerifier,
 )
 from artstore.kernel.background import Background
+from artstore.kernel.limits import request_limits
 from artstore.kernel.peers import (
     AdminAudit,
     AdminKeysDependency,
@@ -77,6 +78,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         title="ArtStore Ingester",
         version=__version__,
         verifier=TokenVerifier(keys, settings.issuer, revocations),
+        limits=request_limits("ingester", settings),
         dependencies=[RedisDependency(redis), AdminKeysDependency(keys), directory.dependency(), following],
         lifespan=lifespan,
     )

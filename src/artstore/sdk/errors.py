@@ -145,6 +145,7 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.ELEMENT_UNAVAILABLE: Unavailable,
     ProblemType.LOG_FULL: Unavailable,
     ProblemType.DEPENDENCY_UNAVAILABLE: Unavailable,
+    ProblemType.RATE_LIMITED: TooManyRequests,
     ProblemType.TOO_MANY_REQUESTS: TooManyRequests,
     ProblemType.INTERNAL: ServiceFailed,
 }

@@ -1,0 +1,74 @@
+"""How often a client may ask ``auth``, and how often it may fail to prove who it is."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import Scope
+
+from artstore.admin.service_accounts.account import Account
+from artstore.kernel.client_address import Network, client_address, customer
+from artstore.kernel.limits import Limiter, metrics, over, tell
+
+_FAILED: Final = "Too many authentications failed; try again in {seconds} seconds."
+_ASKED: Final = (
+    "The account has made its {limit} requests of the last minute; try again in {seconds} seconds."
+)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    key: str
+    limit: int
+
+
+class ClientLimits:
+    """Limits of the endpoints that clients authenticate at, which take no token.
+
+    Failures count for a client at one address, and for the address: somebody who guesses from elsewhere locks
+    no client out. Whether the client exists makes no difference. Requests that are under way when a limit is
+    reached are still looked at. ``0`` sets no limit.
+    """
+
+    def __init__(
+        self, limiter: Limiter, *, failures: int, address_failures: int, trusted: Sequence[Network]
+    ) -> None:
+        self._limiter = limiter
+        self._failures = failures
+        self._address_failures = address_failures
+        self._trusted = trusted
+
+    async def demand_few_failures(self, scope: Scope, client_id: str | None) -> None:
+        """Before anything is compared. Raises Problem RATE_LIMITED."""
+        for counted in self._counted(scope, client_id):
+            standing = await self._limiter.look(counted.key, counted.limit)
+            if not standing.allowed:
+                metrics.REFUSED.labels("admin", "client_failures").inc()
+                raise over(_FAILED, standing, is_refusal=True)
+
+    async def failed(self, scope: Scope, client_id: str | None) -> None:
+        """Counts a failure. ``client_id``: who the client said it was, None where it did not."""
+        for counted in self._counted(scope, client_id):
+            await self._limiter.take(counted.key, counted.limit)
+
+    async def asked(self, scope: Scope, account: Account) -> None:
+        """Counts a request of a client that has proved who it is. Raises Problem RATE_LIMITED."""
+        if not account.rate_limit:
+            return
+        standing = await self._limiter.take(f"client:{account.id}", account.rate_limit)
+        tell(scope, standing)
+        if not standing.allowed:
+            metrics.REFUSED.labels("admin", "client").inc()
+            raise over(_ASKED, standing)
+
+    def _counted(self, scope: Scope, client_id: str | None) -> list[_Counted]:
+        address = customer(client_address(scope, self._trusted))
+        counted = []
+        if self._failures and client_id is not None:
+            # Hashed: whoever fails may have sent a secret in the wrong place, and of any length.
+            client = hashlib.sha256(client_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+            counted.append(_Counted(f"client_failures:{address}:{client}", self._failures))
+        if self._address_failures:
+            counted.append(_Counted(f"address_failures:{address}", self._address_failures))
+        return counted
