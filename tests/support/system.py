@@ -46,6 +46,12 @@ class RunningSystem:
 
     def launch(self) -> None:
         self._system.start()
+        if "admin" in self._system.parts:
+            # The initial account makes those of all tests.
+            with self.database() as connection:
+                connection.execute(
+                    "UPDATE admin.service_accounts SET rate_limit = 1000000 WHERE role = 'ADMIN'"
+                )
 
     def shut_down(self) -> None:
         self._system.stop()

@@ -59,8 +59,8 @@ class Accounts:
         names = audiences(issuer=settings.issuer, public_url=settings.public_url)
         limits = ClientLimits(
             limiter,
-            failures=settings.client_failures,
-            address_failures=settings.client_address_failures,
+            failures=settings.auth_failures,
+            address_failures=settings.auth_address_failures,
             trusted=networks(settings.trusted_proxies),
         )
         self._clients = ClientAuthentication(database, self._hasher, self._last_use, limits, names)

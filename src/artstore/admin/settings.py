@@ -136,10 +136,10 @@ class AdminSettings(ServiceSettings):
     """How long the first lock lasts. Each further one without a success between lasts twice as long."""
     lockout_longest_seconds: int = Field(default=3600, ge=1, le=24 * 3600)
     """The longest lock. Bounded, since strangers can lock a name."""
-    client_failures: int = Field(default=10, ge=0, le=1_000_000)
+    auth_failures: int = Field(default=10, ge=0, le=1_000_000)
     """Failed authentications of one client at one address within a minute; further ones are not looked at.
     0 sets no limit. Other addresses of the client are not concerned."""
-    client_address_failures: int = Field(default=100, ge=0, le=1_000_000)
+    auth_address_failures: int = Field(default=100, ge=0, le=1_000_000)
     """Those of one address, whatever clients it names. 0 sets no limit."""
     service_client_id: _ClientId
     service_client_secret: _ClientSecret

@@ -1,5 +1,6 @@
 """How often a client may ask ``auth``, and how often it may fail to prove who it is."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,16 +42,16 @@ class ClientLimits:
 
     async def demand_few_failures(self, scope: Scope, client_id: str | None) -> None:
         """Before anything is compared. Raises Problem RATE_LIMITED."""
-        for counted in self._counted(scope, client_id):
-            standing = await self._limiter.look(counted.key, counted.limit)
+        counted = self._counted(scope, client_id)
+        for standing in await asyncio.gather(*(self._limiter.look(one.key, one.limit) for one in counted)):
             if not standing.allowed:
-                metrics.REFUSED.labels("admin", "client_failures").inc()
+                metrics.REFUSED.labels("admin", "auth_failures").inc()
                 raise over(_FAILED, standing, is_refusal=True)
 
     async def failed(self, scope: Scope, client_id: str | None) -> None:
         """Counts a failure. ``client_id``: who the client said it was, None where it did not."""
-        for counted in self._counted(scope, client_id):
-            await self._limiter.take(counted.key, counted.limit)
+        counted = self._counted(scope, client_id)
+        await asyncio.gather(*(self._limiter.take(one.key, one.limit) for one in counted))
 
     async def asked(self, scope: Scope, account: Account) -> None:
         """Counts a request of a client that has proved who it is. Raises Problem RATE_LIMITED."""
@@ -68,7 +69,7 @@ class ClientLimits:
         if self._failures and client_id is not None:
             # Hashed: whoever fails may have sent a secret in the wrong place, and of any length.
             client = hashlib.sha256(client_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-            counted.append(_Counted(f"client_failures:{address}:{client}", self._failures))
+            counted.append(_Counted(f"auth_failures:{address}:{client}", self._failures))
         if self._address_failures:
             counted.append(_Counted(f"address_failures:{address}", self._address_failures))
         return counted
