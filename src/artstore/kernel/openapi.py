@@ -58,6 +58,10 @@ def _describe_problems(schema: dict[str, Any]) -> None:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     problem = {"description": "Refused", "content": {PROBLEM_JSON: {"schema": _PROBLEM_REF}}}
+    components["responses"] = {
+        "TooManyRequests": problem
+        | {"description": "Too many requests", "headers": {**RETRY_AFTER, **RATE_LIMIT}}
+    }
     for path in schema["paths"].values():
         for method, operation in path.items():
             if method not in _METHODS:
@@ -67,8 +71,7 @@ def _describe_problems(schema: dict[str, Any]) -> None:
             if operation.get("security"):
                 responses.setdefault("401", problem | {"description": "No valid access token"})
                 responses.setdefault("403", problem | {"description": "The token lacks the scope"})
-                limited = {"description": "Too many requests", "headers": RETRY_AFTER | RATE_LIMIT}
-                responses.setdefault("429", problem | limited)
+                responses.setdefault("429", {"$ref": "#/components/responses/TooManyRequests"})
             responses.setdefault("default", problem)
 
 
