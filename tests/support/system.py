@@ -165,11 +165,11 @@ class RunningSystem:
         await account.refresh()
         return account
 
-    async def create_account(self, role: str = "USER") -> "Account":
+    async def create_account(self, role: str = "USER", **settings: Any) -> "Account":
         administrator = await self.administrator()
         name = f"test-{uuid.uuid4().hex[:12]}"
         answer = await administrator.http.post(
-            f"{self.admin_url}/api/v1/service-accounts", json={"name": name, "role": role}
+            f"{self.admin_url}/api/v1/service-accounts", json={"name": name, "role": role, **settings}
         )
         assert answer.status_code == 201, answer.text
         created = answer.json()

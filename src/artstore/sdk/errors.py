@@ -96,7 +96,7 @@ class Unavailable(ArtStoreError):
 
 
 class TooManyRequests(Unavailable):
-    """This account asks more often than it may."""
+    """This account asks more often than it may: ``retry_after`` says when it is worth asking again."""
 
 
 class Damaged(ArtStoreError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import Counter, Gauge
 from redis.asyncio import Redis
 
 from artstore.kernel import logging as our_logging
@@ -57,11 +58,20 @@ def logged(capsysbinary: pytest.CaptureFixture[bytes]) -> Callable[[], list[dict
 
 
 def local() -> float:
-    return told.LOCAL.labels(SERVICE)._value.get()
+    return value(told.LOCAL)
 
 
 def local_decisions() -> float:
-    return told.LOCAL_DECISIONS.labels(SERVICE)._value.get()
+    return value(told.LOCAL_DECISIONS)
+
+
+def value(metric: Counter | Gauge) -> float:
+    (family,) = metric.collect()
+    return next(
+        one.value
+        for one in family.samples
+        if one.labels == {"service": SERVICE} and not one.name.endswith("_created")
+    )
 
 
 def allowed(standings: list[Standing]) -> int:
