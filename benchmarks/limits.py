@@ -68,9 +68,8 @@ def _compare(system: Measured, url: str, tokens: dict[str, str], clients: int) -
     spent = dict.fromkeys(tokens, 0.0)
     for _ in range(ROUNDS):
         for what, token in tokens.items():
-            request = load.get_request(url, token)
             before = cpu_seconds(system.pid(ELEMENT))
-            outcome = load.run(url, lambda _, request=request: request, clients=clients, seconds=SECONDS)
+            outcome = _downloads(url, token, clients)
             spent[what] += cpu_seconds(system.pid(ELEMENT)) - before
             assert set(outcome.statuses) == {200}, outcome.statuses
             latencies[what] += outcome.latencies
@@ -78,6 +77,11 @@ def _compare(system: Measured, url: str, tokens: dict[str, str], clients: int) -
         outcome = load.Outcome(ROUNDS * SECONDS, seconds, {})
         cpu = spent[what] / len(seconds) * 1e6
         print(f"downloads, {clients:2} clients, {what:16} {outcome.line()}  CPU {cpu:5.0f} µs each")
+
+
+def _downloads(url: str, token: str, clients: int) -> load.Outcome:
+    request = load.get_request(url, token)
+    return load.run(url, lambda _: request, clients=clients, seconds=SECONDS)
 
 
 def _stored(system: Measured) -> str:

@@ -117,6 +117,17 @@ class TestClient:
         assert [ask(pair[0], hasty, some_address()).status_code for _ in range(2)] == [200, 429]
         assert ask(pair[0], other, some_address()).status_code == 200
 
+    def test_one_that_runs_away_does_not_keep_the_cores_hashing(self, pair: tuple[Admin, Admin]) -> None:
+        client = credentials_of(new_account(pair[0], rate_limit=1))
+        assert [ask(pair[0], client, some_address()).status_code for _ in range(2)] == [200, 429]
+        before = metric(pair[0], "artstore_admin_secret_checks_total")
+        refused = ask(pair[0], client, some_address())
+        assert_too_many(refused)
+        assert told(refused)[:2] == (1, 0)
+        assert metric(pair[0], "artstore_admin_secret_checks_total") == before
+        wrong = ask(pair[0], (client[0], WRONG), some_address())
+        assert wrong.status_code == 401, "who did not prove it learns nothing of the account"
+
     def test_services_are_not_limited(self, pair: tuple[Admin, Admin]) -> None:
         answer = ask(pair[0], pair[0].services, some_address())
         assert answer.status_code == 200

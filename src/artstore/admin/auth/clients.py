@@ -1,6 +1,7 @@
 """Who asks: the account behind the credentials of a request."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -62,13 +63,14 @@ class ClientAuthentication:
         try:
             credentials = read_credentials(request.headers.getlist("authorization"), parameters)
             client_id = _claimed(credentials)
-            await self._limits.demand_few_failures(request.scope, client_id)
+            proof = _digest(credentials)
+            await self._limits.demand_room(request.scope, client_id, proof)
             account = await self._proved(credentials)
         except RequestRefused as refused:
             if refused.code is ErrorCode.INVALID_CLIENT:
                 await self._limits.failed(request.scope, client_id)
             raise
-        await self._limits.asked(request.scope, account)
+        await self._limits.asked(request.scope, account, proof)
         return account
 
     async def _proved(self, credentials: Credentials) -> Account:
@@ -136,6 +138,13 @@ def _claimed(credentials: Credentials) -> str | None:
         return peek(credentials.assertion).client_id
     except AssertionRefused:
         return None
+
+
+def _digest(credentials: Credentials) -> bytes | None:
+    """Of client and secret; None for an assertion, which is another one each time."""
+    if not isinstance(credentials, SecretCredentials):
+        return None
+    return hashlib.sha256(f"{credentials.client_id}\0{credentials.client_secret}".encode()).digest()
 
 
 def _meant(account: Account | None, secret: str) -> StoredSecret | None:

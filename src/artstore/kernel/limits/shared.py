@@ -38,7 +38,7 @@ class SharedWindows:
     """Asks Redis, with all questions of one moment in one call. Belongs to one event loop.
 
     Once Redis is away nobody asks: a task looks every second whether it is back. ``seconds`` is how long an
-    answer may take; a question that comes while others are under way waits at most twice that.
+    answer may take; a question that comes while others are under way waits for at most three late ones.
     """
 
     essential = False
@@ -73,7 +73,7 @@ class SharedWindows:
     async def check(self) -> str | None:
         """For the health of the service."""
         if self._away:
-            raise DependencyDown("Redis is away or slow: this process limits by what it counts alone")
+            raise DependencyDown("no answer in time: this process limits by what it counts alone")
         return None
 
     async def close(self) -> None:
