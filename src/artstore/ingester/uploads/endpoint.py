@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from artstore.kernel.digests import REPR_DIGEST_PARAMETER
 from artstore.wire.documents import Document
 
 PATH = "/api/v1/files/upload"
@@ -47,7 +48,8 @@ OPERATION: dict[str, Any] = {
             "required": False,
             "schema": _POLICY,
             "description": "Instead of the field of that name.",
-        }
+        },
+        REPR_DIGEST_PARAMETER,
     ],
     "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}},
     "responses": {
@@ -59,7 +61,7 @@ OPERATION: dict[str, Any] = {
         "408": _refusal("The form did not arrive in time"),
         "413": _refusal("The file is larger than is taken"),
         "415": _refusal("The body is not multipart/form-data"),
-        "422": _refusal("The file name or the attributes cannot be accepted"),
+        "422": _refusal("The file name or the attributes cannot be accepted, or the digest is another one"),
         "503": _refusal("No storage element can take it now; Retry-After says when to try again"),
         "507": _refusal("No storage element has room for it"),
     },

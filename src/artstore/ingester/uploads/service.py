@@ -15,11 +15,12 @@ from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.head import read_head
 from artstore.ingester.uploads.relay import ElementAnswer, ElementLost, NothingSent, Patience, Relay
 from artstore.kernel.access import Principal
+from artstore.kernel.digests import announced_sha256
 from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import forwarded_headers
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import RegisteredElement
-from artstore.wire.headers import EXPECTED_SIZE
+from artstore.wire.headers import EXPECTED_SIZE, REPR_DIGEST
 from artstore.wire.problems import ProblemType
 
 _log = get_logger(__name__)
@@ -62,6 +63,7 @@ class Uploads:
         return Response(answer.content, answer.status, headers)
 
     async def _relay(self, request: Request, principal: Principal, body: UploadBody) -> ElementAnswer:
+        announced_sha256(request.headers)  # refused before the body is read; the element compares
         head = await read_head(
             body,
             request.query_params.getlist("retention_policy"),
@@ -110,6 +112,8 @@ def _headers(request: Request, principal: Principal, body: UploadBody, wanted: W
     headers["Content-Type"] = request.headers["content-type"]
     if body.announced is not None:
         headers["Content-Length"] = str(body.announced)
+    if digests := request.headers.getlist(REPR_DIGEST):
+        headers[REPR_DIGEST] = ", ".join(digests)
     if wanted.at_most is not None:
         headers[EXPECTED_SIZE] = str(wanted.at_most)
     return headers
