@@ -75,9 +75,10 @@ class Observer:
     def exchanged(
         self, request: "httpx.Request | requests.PreparedRequest", sent: bytes, answer: Any
     ) -> None:
-        for name, value in request.headers.items():
+        headers = cast("Mapping[str, str]", request.headers)
+        for name, value in headers.items():
             meeting.in_header(self.ledger, name, value)
-        meeting.in_body(self.ledger, request.headers.get("Content-Type", ""), sent)
+        meeting.in_body(self.ledger, headers.get("Content-Type", ""), sent)
         if answer is None:
             return
         if (cookie := answer.headers.get("Set-Cookie")) is not None:
@@ -156,8 +157,8 @@ def _listening_to_clients(observer: Observer) -> Iterator[None]:
         session: requests.Session, request: requests.PreparedRequest, **options: Any
     ) -> requests.Response:
         answer = send_requests(session, request, **options)
-        body = request.body or b""
-        observer.exchanged(request, body.encode() if isinstance(body, str) else body, answer)
+        body = request.body.encode() if isinstance(request.body, str) else request.body
+        observer.exchanged(request, body if isinstance(body, bytes) else b"", answer)
         return answer
 
     with pytest.MonkeyPatch.context() as patch:
