@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,12 +15,17 @@ from artstore.admin.audit.repository import StoredEntry
 async def exported(subject_id: str, details: dict[str, Any]) -> dict[str, str]:
     actor = dict.fromkeys(("kind", "id", "name", "address", "request_id"))
     entry: dict[str, Any] = {
-        **{"index": 7, "at": "2026-11-26T12:00:00Z", "action": "key.created", "outcome": "done"},
-        **{"actor": actor, "subject": {"kind": "key", "id": subject_id}, "details": details},
+        "index": 7,
+        "at": "2026-11-26T12:00:00Z",
+        "action": "key.created",
+        "outcome": "done",
+        "actor": actor,
+        "subject": {"kind": "key", "id": subject_id},
+        "details": details,
     }
 
     async def pages() -> AsyncIterator[list[StoredEntry]]:
-        yield [StoredEntry(entry, b"\0" * 32)]
+        yield [StoredEntry(entry, b"\0" * 32, datetime.now(UTC))]
 
     [row] = csv.DictReader(io.StringIO("".join([part async for part in as_csv(pages())]), newline=""))
     return row
