@@ -120,7 +120,8 @@ class AdminSettings(ServiceSettings):
     initial_admin_username: Username = "admin"
     """Name of the first administrator, made at a start that finds none; not looked at afterwards."""
     initial_admin_password: SecretStr | None = None
-    """Of the first administrator. Absent: one is made up, and shown once on stderr."""
+    """Of the first administrator. Absent: one is made up, and shown once at the terminal; without a terminal
+    the person has none, and a one-time code of ``artstore admin user reset-password`` sets one."""
     login_token_seconds: int = Field(default=300, ge=60, le=MAX_LOGIN_TOKEN_SECONDS)
     """How long an access token of a person is good, while its session goes on."""
     session_idle_seconds: int = Field(default=1800, ge=60, le=30 * 24 * 3600)

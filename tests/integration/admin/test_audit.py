@@ -26,6 +26,7 @@ from artstore.admin.audit.tree import is_consistent, leaf_hash, root_of_inclusio
 from artstore.admin.audit.verifying import LogCheck, Sealed
 from artstore.launcher.postgres import EmbeddedPostgres
 from artstore.launcher.redis import EmbeddedRedis
+from tests.support.secrecy.observing import heard
 
 from .conftest import AUDIT_PATH as AUDIT
 from .conftest import Admin, Backends, StartAdmin, libpq, same_accounts
@@ -474,6 +475,7 @@ class Verified:
         done = subprocess.run(
             command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=60, check=False
         )
+        heard("errors", done.stderr)
         assert "Traceback" not in done.stderr, done.stderr
         self.code = done.returncode
         self.errors = done.stderr

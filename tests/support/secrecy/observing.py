@@ -27,6 +27,12 @@ _RECORDS = ("/api/v1/audit", "/api/v1/auth/revocations")
 _at_work: list["Observer"] = []
 
 
+def heard(name: str, text: str | bytes) -> None:
+    """Has something searched that no file keeps: what a command said on its standard error output, say."""
+    for observer in _at_work:
+        observer.write(name, text)
+
+
 class Observer:
     """Writes down in ``folder``. ``below`` is where all systems of this run work."""
 

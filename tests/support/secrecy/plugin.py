@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.secrecy import meeting
 from tests.support.secrecy.ledger import Ledger
-from tests.support.secrecy.observing import Observer
+from tests.support.secrecy.observing import Observer, heard
 from tests.support.secrecy.searching import Finding, Searcher
 
 FOLDER = "secrecy"
@@ -18,8 +18,6 @@ _SECRET_FOLDER = "secrets"
 # Documents and databases: neither logs nor files with secrets of systems, and many.
 _LEFT_ALONE = {"elements", "files", "wal", "staging", "data.new", "base", "pg_wal", "__pycache__", ".venv"}
 
-_at_work: list[Observer] = []
-
 
 @pytest.fixture(scope="session", autouse=True)
 def no_secret_is_told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -27,12 +25,8 @@ def no_secret_is_told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     below = tmp_path_factory.getbasetemp().resolve()
     ledger = Ledger()
     observer = Observer(ledger, below / FOLDER, below)
-    _at_work.append(observer)
-    try:
-        with observer.at_work():
-            yield
-    finally:
-        _at_work.remove(observer)
+    with observer.at_work():
+        yield
     found = findings(ledger, below)
     if found:
         told = "\n".join(map(str, found[:_TOLD_AT_MOST]))
@@ -42,9 +36,9 @@ def no_secret_is_told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """What was printed or logged in the test process; at the teardown all of a test is there."""
-    for observer in _at_work:
-        for title, text in report.sections if report.when == "teardown" else ():
-            observer.write("output", f"{report.nodeid}: {title}\n{text}")
+    if report.when == "teardown":
+        for title, text in report.sections:
+            heard("output", f"{report.nodeid}: {title}\n{text}")
 
 
 def findings(ledger: Ledger, below: Path) -> list[Finding]:
