@@ -6,6 +6,7 @@ is written down (``observing``: arguments of all processes, metrics of all servi
 fixtures have ended, everything is searched once (``searching``), by a fixture (``plugin``) whose failure is one of the
 run. A finding tells file, line and kind, never the secret.
 
-A code of six digits cannot be told from other numbers, so it is found only beside the word. The same holds for values
-of fewer than ``LEAST`` characters: they are not noted.
+A code of six digits cannot be told from other numbers, so it is found only beside the word. The same holds for
+values of fewer than ``LEAST`` characters and for single words: they are not noted. What a person types into a shell,
+``curl -H`` say, is an argument of a program that is not ours.
 """

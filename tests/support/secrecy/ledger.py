@@ -2,10 +2,13 @@
 
 import base64
 import json
+import re
 from urllib.parse import quote, quote_plus
 
 LEAST = 10
 """Characters of a secret that is searched for. Shorter texts stand everywhere by chance."""
+_WORD = re.compile("[a-z]{,16}")
+"""A single word, as bad passwords are: it may stand anywhere in its own right."""
 
 
 class Ledger:
@@ -19,7 +22,7 @@ class Ledger:
             value = value.rpartition(".")[2]  # what a token says is no secret, its signature is
         elif "-----BEGIN" in value:
             value = max(value.splitlines(), key=len)
-        if len(value) >= LEAST:
+        if len(value) >= LEAST and not _WORD.fullmatch(value):
             self.kinds.setdefault(value, kind)
 
     def add_pair(self, kind: str, client_id: str, secret: str) -> None:

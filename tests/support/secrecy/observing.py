@@ -24,6 +24,9 @@ _REFUSED = 400
 _RECORDS = ("/api/v1/audit", "/api/v1/auth/revocations")
 """Answers that are written down although they refuse nothing: records of what happened."""
 
+_NOT_OURS = {"bash", "sh", "curl"}
+"""What a person types: a test of a page does as the page says."""
+
 _at_work: list["Observer"] = []
 
 
@@ -69,7 +72,7 @@ class Observer:
         words = (
             [arguments] if isinstance(arguments, str | bytes | os.PathLike) else cast("list[Any]", arguments)
         )
-        self._saw(" ".join(os.fsdecode(word) for word in words))
+        self._saw([os.fsdecode(word) for word in words])
         if environment is not None:
             told = {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
             meeting.in_environment(self.ledger, told)
@@ -98,8 +101,9 @@ class Observer:
         else:
             meeting.in_body(self.ledger, answer.headers.get("Content-Type", ""), body)
 
-    def _saw(self, command: str) -> None:
-        if command not in self._arguments:
+    def _saw(self, words: list[str]) -> None:
+        command = " ".join(words)
+        if Path(words[0]).name not in _NOT_OURS and command not in self._arguments:
             self._arguments.add(command)
             self.write("arguments", command)
 
@@ -107,7 +111,7 @@ class Observer:
         while not self._over.wait(_LOOK_EVERY_SECONDS):
             for process in Path("/proc").iterdir():
                 if process.name.isdecimal() and (words := self._words(process)):
-                    self._saw(" ".join(words))
+                    self._saw(words)
                     self._read_metrics(process)
 
     def _words(self, process: Path) -> list[str]:

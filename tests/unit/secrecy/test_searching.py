@@ -137,6 +137,7 @@ class TestMeeting:
             "ARTSTORE_STORAGE_S3_SECRET_ACCESS_KEY": SECRET[::-1],
             "ARTSTORE_ADMIN_INITIAL_SECRET_FILE": "/run/secrets/initial",
             "ARTSTORE_ADMIN_SECRET_DAYS": "9000000000000",
+            "ARTSTORE_ADMIN_INITIAL_ADMIN_PASSWORD": "administrator",
         }
         meeting.in_environment(ledger, told)
         assert set(ledger.kinds) == {SECRET, PASSWORD, SECRET[::-1]}
