@@ -23,6 +23,7 @@ from artstore.kernel.access import (
 )
 from artstore.kernel.background import Background
 from artstore.kernel.hot import HotEndpoint
+from artstore.kernel.limits import request_limits
 from artstore.kernel.peers import (
     AdminAudit,
     AdminKeysDependency,
@@ -81,6 +82,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         title="ArtStore Ingester",
         version=__version__,
         verifier=TokenVerifier(keys, settings.issuer, revocations),
+        limits=request_limits("ingester", settings),
         dependencies=[RedisDependency(redis), AdminKeysDependency(keys), directory.dependency(), following],
         lifespan=lifespan,
     )

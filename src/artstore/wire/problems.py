@@ -64,6 +64,7 @@ class ProblemType(Enum):
     ELEMENT_UNAVAILABLE = ("element-unavailable", 503, "The storage element of the document is away")
     LOG_FULL = ("log-full", 503, "The element must first catch up with what it has accepted")
     DEPENDENCY_UNAVAILABLE = ("dependency-unavailable", 503, "A part that this request needs is away")
+    RATE_LIMITED = ("rate-limited", 429, "Requests come more often than they may")
     TOO_MANY_REQUESTS = ("too-many-requests", 429, "Too many requests")
     INTERNAL = ("internal", 500, "The service made a mistake")
 
