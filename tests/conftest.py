@@ -11,6 +11,8 @@ from tests.support.swift import Swift
 settings.register_profile("artstore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("artstore")  # a busy machine is no failure
 
+pytest_plugins = ["tests.support.secrecy.plugin"]
+
 
 def pytest_configure() -> None:
     """Signals that tests send mean what they mean to whoever starts a program at a terminal.

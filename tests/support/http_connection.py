@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from tests.support.secrecy.observing import heard
+
+_REFUSED = 400
+
 
 class AnswerLost(Exception):
     """The connection broke before the whole answer was here: what became of the request is unknown."""
@@ -88,4 +92,7 @@ class Connection:
         status = int(first.split(" ")[1])
         empty = method == "HEAD" or status in (204, 304)
         size = 0 if empty else int(headers["content-length"])
-        return Answer(status, headers, await self._reader.readexactly(size))
+        body = await self._reader.readexactly(size)
+        if status >= _REFUSED:
+            heard("answers", body)
+        return Answer(status, headers, body)

@@ -165,6 +165,10 @@ class RunningSystem:
         await account.refresh()
         return account
 
+    @property
+    def initial_admin_password(self) -> str:
+        return secret(self._system.folder.initial_admin_password)
+
     async def create_account(self, role: str = "USER", **settings: Any) -> "Account":
         administrator = await self.administrator()
         name = f"test-{uuid.uuid4().hex[:12]}"

@@ -1,5 +1,6 @@
 """The composition root of Admin: the only module that knows all its parts."""
 
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -162,7 +163,7 @@ async def _prepare(
         made += await log_key.ensure_log_key(connection, passphrase, log_key.origin_of(settings.issuer))
         made += await accounts.prepare(connection)
         first = settings.first_administrator()
-        generated = await ensure_first(connection, means, first)
+        generated = await ensure_first(connection, means, first, terminal=sys.stderr.isatty())
         if made:
             await audit.append_all(connection, made)
         sealer.key = await log_key.open_log_key(connection, passphrase)

@@ -39,7 +39,7 @@ from artstore.admin.storage_elements.noticing import Thresholds
 from artstore.kernel.access.tokens import LEEWAY_SECONDS
 from artstore.kernel.settings import ServiceSettings
 from artstore.wire.accounts import MAX_OVERLAP_SECONDS, MAX_TOKEN_SECONDS
-from artstore.wire.administrators import Username
+from artstore.wire.administrators import MAX_LOGIN_TOKEN_SECONDS, Username
 from artstore.wire.scopes import Role
 
 SERVICES_ACCOUNT_NAME: Final = "artstore-services"
@@ -119,9 +119,10 @@ class AdminSettings(ServiceSettings):
     initial_admin_username: Username = "admin"
     """Name of the first administrator, made at a start that finds none; not looked at afterwards."""
     initial_admin_password: SecretStr | None = None
-    """Of the first administrator. Absent: one is made up, and shown once on stderr."""
-    login_token_seconds: int = Field(default=300, ge=60, le=3600)
-    """How long an access token of a person is good. So long a session that was ended may go on acting."""
+    """Of the first administrator. Absent: one is made up, and shown once at the terminal; without a terminal
+    the person has none, and a one-time code of ``artstore admin user reset-password`` sets one."""
+    login_token_seconds: int = Field(default=300, ge=60, le=MAX_LOGIN_TOKEN_SECONDS)
+    """How long an access token of a person is good, while its session goes on."""
     session_idle_seconds: int = Field(default=1800, ge=60, le=30 * 24 * 3600)
     """A session that is not refreshed for so long is over."""
     session_seconds: int = Field(default=12 * 3600, ge=60, le=90 * 24 * 3600)

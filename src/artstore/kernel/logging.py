@@ -16,7 +16,10 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 from artstore.kernel import tracing
 
 _SECRET_NAMES = frozenset(
-    {"authorization", "token", "access_token", "password", "secret", "client_secret", "api_key", "cookie"}
+    {
+        *("authorization", "cookie", "token", "access_token", "refresh_token", "client_assertion", "api_key"),
+        *("password", "old_password", "new_password", "reset_code", "secret", "client_secret", "passphrase"),
+    }
 )
 _BLOT = "[removed]"
 _JWT = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*")

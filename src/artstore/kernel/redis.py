@@ -3,10 +3,19 @@
 No request may hang on it, so every command has a bounded time and a bounded number of tries.
 """
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
@@ -35,7 +44,7 @@ def connect(
     address = url.get_secret_value() if isinstance(url, SecretStr) else url
     # A connection over a Unix socket does not know the option.
     keepalive = {} if address.startswith("unix:") else {"socket_keepalive": True}
-    return Redis.from_url(
+    client = Redis.from_url(
         address,
         client_name=client_name,
         decode_responses=False,
@@ -46,6 +55,45 @@ def connect(
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=retries),
         **keepalive,
     )
+    pool = client.connection_pool
+    pool.connection_class = _PROMPT[pool.connection_class]
+    return client
+
+
+class _Prompt(AbstractConnection):
+    """Ends when its task is cancelled.
+
+    redis-py sends with ``asyncio.wait_for``, which before Python 3.12 loses a cancellation that comes when
+    the command has just been sent: the task would go on for ever.
+    """
+
+    async def send_packed_command(
+        self, command: bytes | str | Iterable[bytes], check_health: bool = True
+    ) -> None:
+        task = asyncio.current_task()
+        before = task.cancelling() if task is not None else 0
+        await super().send_packed_command(command, check_health)
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
+
+
+class _PromptTcp(_Prompt, Connection):
+    pass
+
+
+class _PromptTls(_Prompt, SSLConnection):
+    pass
+
+
+class _PromptUnix(_Prompt, UnixDomainSocketConnection):
+    pass
+
+
+_PROMPT: Final[dict[type[AbstractConnection], type[AbstractConnection]]] = {
+    Connection: _PromptTcp,
+    SSLConnection: _PromptTls,
+    UnixDomainSocketConnection: _PromptUnix,
+}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Administrators (people), their logins and sessions as they cross the wire."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
@@ -11,6 +11,8 @@ from artstore.wire.scopes import AdministratorRole, Scope
 PASSWORD_LEAST = 12
 PASSWORD_MOST = 256
 """Characters of a password. Every password is hashed, so its length must have an end."""
+MAX_LOGIN_TOKEN_SECONDS: Final = 3600
+"""The longest life of a person's access token that can be configured."""
 
 Username = Annotated[
     str,

@@ -2,7 +2,8 @@
 
 Admin decides in PostgreSQL. It publishes each revocation on a Redis channel and keeps all that still matter
 in one Redis hash; whoever hears nothing from Redis asks Admin (``GET /api/v1/auth/revocations``). An entry
-ends either one token (``jti``), or all tokens of an account whose ``epoch`` is lower than the entry's.
+ends either one token (``jti``), or those of one session of an administrator (``session_id``), or all tokens
+of an account whose ``epoch`` is lower than the entry's.
 """
 
 from typing import Final
@@ -27,11 +28,16 @@ class Revocation(BaseModel):
     account_id: UUID | None = None
     epoch: int = 0
     jti: str | None = None
+    session_id: UUID | None = None
     until: float
 
     @property
     def key(self) -> str:
-        return f"jti:{self.jti}" if self.jti is not None else f"account:{self.account_id}"
+        if self.jti is not None:
+            return f"jti:{self.jti}"
+        if self.session_id is not None:
+            return f"session:{self.session_id}"
+        return f"account:{self.account_id}"
 
 
 class RevocationNews(BaseModel):

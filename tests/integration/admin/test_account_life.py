@@ -13,6 +13,7 @@ from artstore.wire.scopes import ROLE_SCOPES, Role
 
 from .conftest import (
     ACCOUNTS_PATH,
+    AUDIT_PATH,
     Admin,
     credentials_of,
     libpq,
@@ -391,6 +392,44 @@ class TestGrants:
         ]
         assert statuses == [200, 409]
         assert is_accepted(admin, admin.headers(credentials_of(account)))
+
+
+class TestAuditTrail:
+    def test_tells_every_change_and_who_made_it(self, admin: Admin) -> None:
+        account, owner = (admin.new_account(some_name()) for _ in range(2))
+        own = credentials_of(account)
+        ended = admin.http.post("/api/v1/auth/revoke", data={"token": admin.token(own)}, auth=own)
+        assert ended.status_code == 200
+        assert patch(admin, account, {"description": "changed"}).is_success
+        path, grant = f"{account.id}", f"{account.id}/grants/{owner.id}"
+        assert admin.change("POST", f"{path}/rotate-secret").status_code == 201
+        older = read(admin, account)[0]["secrets"][1]["id"]
+        for method, where, body in (
+            ("DELETE", f"{path}/secrets/{older}", None),
+            ("PUT", grant, {"scopes": ["files:read"]}),
+            ("DELETE", grant, None),
+            ("POST", f"{path}/suspend", None),
+            ("POST", f"{path}/activate", None),
+            ("DELETE", path, None),
+            ("POST", f"{path}/restore", None),
+        ):
+            assert admin.change(method, where, body=body).is_success, where
+        wanted = {"subject_id": str(account.id), "order": "oldest"}
+        told = admin.http.get(AUDIT_PATH, params=wanted, headers=admin.headers())
+        assert [(entry["action"], entry["actor"]["name"]) for entry in told.json()["items"]] == [
+            ("account.created", "administrator"),
+            ("token.revoked", account.name),
+            ("account.changed", "administrator"),
+            ("account.secret_rotated", "administrator"),
+            ("account.secret_ended", "administrator"),
+            ("grant.given", "administrator"),
+            ("grant.taken_back", "administrator"),
+            ("account.suspended", "administrator"),
+            ("account.activated", "administrator"),
+            ("account.deleted", "administrator"),
+            ("account.restored", "administrator"),
+        ]
+        assert account.client_secret not in told.text
 
 
 class TestTwoProcesses:

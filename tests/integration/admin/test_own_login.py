@@ -139,6 +139,7 @@ class TestOneTimeCode:
         person.password = some_password()
         assert self.set(person, answer.json()["reset_code"]) == (204, "")
         assert person.try_login().status_code == 200
+        assert told(root.admin, person.id, "administrator.password_reset") == [("first", {})]
 
     def test_a_newer_one_replaces_it(self, root: Login, person: Person) -> None:
         codes = [
@@ -181,6 +182,12 @@ class TestSecondFactor:
         [session] = [one for one in login.call("GET", f"{AUTH}/sessions").json()["items"] if one["current"]]
         assert session["second_factor"] is True
         assert login.call("GET", f"{AUTH}/me").json()["has_second_factor"] is True
+
+    def test_is_told_in_the_audit_trail(self, person: Person) -> None:
+        person.enrol(person.log_in())
+        assert told(person.admin, person.id, "administrator.second_factor_enrolled") == [
+            (person.username, {})
+        ]
 
     def test_a_code_is_good_once(self, person: Person) -> None:
         factor, _ = person.enrol(person.log_in())

@@ -225,8 +225,10 @@ class TestDraining:
 
 
 class TestRetiring:
-    def test_takes_a_drained_and_empty_one(self, registry: Admin, element: str) -> None:
-        has(registry, element, health="ok")
+    def test_takes_a_drained_and_empty_one(
+        self, registry: Admin, element: str, answering: Callable[[dict[str, Any]], str]
+    ) -> None:
+        has(registry, element, url=answering(info(element, documents=0)))
         refused(ask(registry, f"/{element}/retire"), "conflict")
         done(ask(registry, f"/{element}/drain"))
         assert done(ask(registry, f"/{element}/retire")).registration.state == "retired"
@@ -241,6 +243,19 @@ class TestRetiring:
         assert retired.warnings == ["not_empty"]
         entry = entries(registry, element)[-1]
         assert (entry["action"], entry["details"]["documents"]) == ("element.retired", 3)
+
+    def test_asks_the_element_itself(
+        self, registry: Admin, element: str, answering: Callable[[dict[str, Any]], str]
+    ) -> None:
+        """A document may have come since it announced that it is empty."""
+        answer = info(element, documents=1)
+        has(registry, element, health="ok", url=answering(answer))
+        done(ask(registry, f"/{element}/drain"))
+        assert refused(ask(registry, f"/{element}/retire"), "conflict")["documents"] == 1
+        answer |= {"element_id": "another", "documents": 0}
+        assert "away" in refused(ask(registry, f"/{element}/retire"), "conflict")["detail"]
+        answer["element_id"] = element
+        done(ask(registry, f"/{element}/retire"))
 
     def test_needs_a_confirmation_for_one_that_is_away(self, registry: Admin, element: str) -> None:
         done(ask(registry, f"/{element}/drain"))

@@ -1,6 +1,8 @@
 """Ending a token (RFC 7009), asking what it is (RFC 7662), and telling those who verify tokens."""
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +12,8 @@ import redis as redis_client
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from artstore.launcher.postgres import EmbeddedPostgres
+from artstore.launcher.redis import EmbeddedRedis
 from artstore.wire.revocations import (
     POSITION_FIELD,
     REVOCATIONS_CHANNEL,
@@ -195,11 +199,17 @@ class TestIntrospect:
         token = jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key)
         assert admin.introspect(token) == {"active": False}
 
-    def test_while_the_database_is_away(self, start_admin: StartAdmin, tmp_path: Any, redis: Any) -> None:
-        """Nothing is said then: to call a token good without knowing would be worse."""
-        from artstore.launcher.postgres import EmbeddedPostgres
+    @pytest.fixture
+    def own(self, tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+        """A server of this test alone, which must have all that was committed after it was killed."""
+        server = EmbeddedPostgres(tmp_path / "postgres", durable=True)
+        yield server
+        server.stop()
 
-        own = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+    def test_while_the_database_is_away(
+        self, start_admin: StartAdmin, own: EmbeddedPostgres, redis: EmbeddedRedis
+    ) -> None:
+        """Nothing is said then: to call a token good without knowing would be worse."""
         admin = start_admin(Backends(own.start(), redis))
         token = admin.token()
         own.kill()
@@ -207,7 +217,6 @@ class TestIntrospect:
             assert admin.http.post(path, data={"token": token}, auth=admin.initial).status_code == 503
         own.start()
         assert admin.introspect(token)["active"]
-        own.stop()
 
 
 class TestTelling:

@@ -182,12 +182,13 @@ class TestEnded:
         assert actor == "first"
 
     def test_its_token_changes_no_administrator_any_more(self, root: Login) -> None:
-        """A token is good some minutes longer, which must not be enough to become somebody else."""
+        """From that moment on, also before the end of the token was heard of."""
         login = made(root, "SUPER_ADMIN").log_in()
         post(root.admin, "logout", {"refresh_token": login.refresh_token})
-        assert kind(login.call("POST", USERS, {"username": f"a{secrets.token_hex(4)}"})) == ENDED
-        assert kind(login.call("PATCH", f"{USERS}/{uuid4()}", {})) == ENDED
-        assert kind(login.call("GET", f"{AUTH}/sessions")) == ENDED
+        refused = {ENDED, (401, "unauthenticated")}
+        assert kind(login.call("POST", USERS, {"username": f"a{secrets.token_hex(4)}"})) in refused
+        assert kind(login.call("PATCH", f"{USERS}/{uuid4()}", {})) in refused
+        assert kind(login.call("GET", f"{AUTH}/sessions")) in refused
 
     def test_the_oldest_goes_for_the_twenty_first(self, person: Person) -> None:
         logins = [person.log_in() for _ in range(21)]

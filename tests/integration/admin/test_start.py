@@ -1,15 +1,25 @@
 """What a start of Admin makes, adapts and refuses; and what works while others are away."""
 
+import json
+import os
+import pty
 import re
-from collections.abc import Iterator
+import secrets
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
 from artstore.kernel.settings import SECRETS_DIR
 from artstore.launcher.errors import CannotStart
+from artstore.launcher.ports import Ports
 from artstore.launcher.postgres import EmbeddedPostgres
 
 from .conftest import (
@@ -23,6 +33,8 @@ from .conftest import (
     libpq,
     same_accounts,
 )
+
+PASSWORD = "heron-counts-the-rain"
 
 
 @pytest.fixture
@@ -84,6 +96,40 @@ class TestConfiguredAccounts:
         assert first.ask_token(first.initial).status_code == 200
 
 
+@contextmanager
+def at_a_terminal(environment: dict[str, str]) -> Iterator[Callable[..., str]]:
+    """An Admin whose standard error output is a terminal; gives what reads from it."""
+    ours, its = pty.openpty()
+
+    def read(*, until: str) -> str:
+        text = ""
+        while until not in text:
+            assert select.select([ours], [], [], 60)[0], f"not shown: {text!r}"
+            text += os.read(ours, 4096).decode()
+        return text
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "artstore", "admin", "serve"],
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=its,
+    )
+    try:
+        yield read
+    finally:
+        process.terminate()
+        process.wait(60)
+        os.close(ours)
+        os.close(its)
+
+
+def login_status(http: httpx.Client, url: str, username: str, password: str) -> int:
+    try:
+        return http.post(url, json={"username": username, "password": password}).status_code
+    except httpx.TransportError:
+        return 0
+
+
 class TestFirstAdministrator:
     def administrators(self, backends: Backends) -> list[tuple[object, ...]]:
         with psycopg.connect(libpq(backends.database_url)) as connection:
@@ -96,26 +142,48 @@ class TestFirstAdministrator:
     def test_of_the_settings_is_made_once(self, start_admin: StartAdmin, backends: Backends) -> None:
         first = start_admin(backends)
         assert self.try_login(first, FIRST_ADMINISTRATOR, FIRST_PASSWORD) == 200
-        other = {"initial_admin_username": "other", "initial_admin_password": "heron-counts-the-rain"}
+        other = {"initial_admin_username": "other", "initial_admin_password": PASSWORD}
         second = start_admin(backends, **same_accounts(first) | other)
         assert self.administrators(backends) == [(FIRST_ADMINISTRATOR, "SUPER_ADMIN")]
-        assert self.try_login(second, FIRST_ADMINISTRATOR, "heron-counts-the-rain") == 401
+        assert self.try_login(second, FIRST_ADMINISTRATOR, PASSWORD) == 401
         assert self.try_login(second, FIRST_ADMINISTRATOR, FIRST_PASSWORD) == 200
         assert FIRST_PASSWORD not in first.log() + second.log()
 
-    def test_without_a_password_gets_one_that_is_shown_once(
+    def test_without_a_password_gets_one_that_is_shown_at_the_terminal(
+        self, postgres: EmbeddedPostgres, admin: Admin, tmp_path: Path
+    ) -> None:
+        ports = Ports(tmp_path / "ports.json", host="127.0.0.1", defaults={})
+        told = admin.environment | {
+            "ARTSTORE_ADMIN_DATABASE_URL": postgres.create_database(f"terminal_{secrets.token_hex(6)}"),
+            "ARTSTORE_ADMIN_PORT": str(ports.choose("admin")),
+        }
+        del told["ARTSTORE_ADMIN_INITIAL_ADMIN_USERNAME"], told["ARTSTORE_ADMIN_INITIAL_ADMIN_PASSWORD"]
+        with at_a_terminal(told) as read, httpx.Client() as http:
+            [(username, password)] = re.findall(
+                r"^artstore admin: the first administrator is '(.+)' with the password (\S{43})\r$",
+                read(until="change it"),
+                re.MULTILINE,
+            )
+            assert username == "admin"
+            url = f"http://127.0.0.1:{ports['admin']}/api/v1/admin-auth/login"
+            Admin.eventually(lambda: login_status(http, url, username, password) == 200, seconds=30)
+        ports.close()
+
+    def test_without_a_password_and_a_terminal_has_none(
         self, start_admin: StartAdmin, backends: Backends
     ) -> None:
+        """What is written on standard error is kept as a log, then."""
         none = {"initial_admin_username": None, "initial_admin_password": None}
         first = start_admin(backends, **none)
-        [(username, password)] = re.findall(
-            r"^artstore admin: the first administrator is '(.+)' with the password (\S{43})$",
-            first.log(),
-            re.MULTILINE,
+        assert "artstore admin user reset-password admin" in first.log()
+        assert self.try_login(first, "admin", "") == 401
+        command = [sys.executable, "-m", "artstore", "admin", "user", "reset-password", "admin", "--json"]
+        done = subprocess.run(
+            command, env=os.environ | first.environment, capture_output=True, timeout=60, check=True
         )
-        assert username == "admin"
-        assert self.try_login(first, username, password) == 200
-        assert first.log().count(password) == 1
+        told = {"username": "admin", "code": json.loads(done.stdout)["reset_code"], "new_password": PASSWORD}
+        assert first.http.post("/api/v1/admin-auth/password/reset", json=told).status_code == 204
+        assert self.try_login(first, "admin", PASSWORD) == 200
         again = start_admin(backends, **same_accounts(first) | none)
         assert "first administrator" not in again.log()
 
@@ -126,7 +194,7 @@ class TestFirstAdministrator:
         with ThreadPoolExecutor(2) as pool:
             started = list(pool.map(lambda _: start_admin(backends, **settings), range(2)))
         assert len(self.administrators(backends)) == 1
-        assert sum(one.log().count("the first administrator is") for one in started) == 1
+        assert sum(one.log().count("the first administrator has no password") for one in started) == 1
 
     @pytest.mark.parametrize("password", ["too-short", "administrator", f"{FIRST_ADMINISTRATOR}-of-them-all"])
     def test_with_a_weak_password_nothing_starts(

@@ -18,11 +18,15 @@ MISSING = "0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e"
 
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Of a system that has nothing but Admin."""
-    folder = tmp_path_factory.mktemp("accounts") / "data"
+    """Of a system that has nothing but Admin, which stands for the others in the profile."""
+    folder = tmp_path_factory.mktemp("accounts")
     settings = SystemSettings(default_ports={}, elements=(), durable_database=False)
-    with ElementSystem(folder, settings) as system:
-        yield system.folder.profile
+    with ElementSystem(folder / "data", settings) as system:
+        url = system.url("admin")
+        told = json.loads(system.folder.profile.read_text()) | {"ingester_url": url, "query_url": url}
+        profile = folder / "profile.json"
+        profile.write_text(json.dumps(told))
+        yield profile
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from artstore.launcher.greeting import greeting
 from artstore.launcher.settings import SystemSettings
 from artstore.launcher.system import System
 from artstore.sdk import Client
+from tests.support.secrecy.observing import heard
 
 MISSING = "0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e"
 
@@ -56,6 +57,7 @@ class Run:
         self.code = finished.returncode
         self.bytes = finished.stdout
         self.errors = finished.stderr.decode()
+        heard("errors", self.errors)
         assert "Traceback" not in self.errors, self.errors
 
     @property

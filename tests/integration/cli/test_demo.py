@@ -11,6 +11,7 @@ import pytest
 from artstore.launcher.demo import Demo, NothingToStore, Step
 from artstore.launcher.settings import SystemSettings
 from artstore.launcher.system import System
+from tests.support.secrecy.observing import heard
 
 
 @pytest.fixture
@@ -29,7 +30,9 @@ def folder(tmp_path: Path) -> Path:
 
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "artstore", "demo", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
+    heard("errors", done.stderr)
+    return done
 
 
 def test_a_folder_of_mine(folder: Path, tmp_path: Path) -> None:

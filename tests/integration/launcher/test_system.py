@@ -22,6 +22,7 @@ from artstore.launcher.redis import EmbeddedRedis
 from artstore.launcher.settings import SystemSettings
 from artstore.launcher.system import System
 from artstore.sdk import Client
+from tests.support.secrecy.observing import heard
 
 ANY_PORTS = SystemSettings(default_ports={})
 SERVICES = ["admin", "edit-01", "rw-01", "ingester", "query"]
@@ -56,6 +57,7 @@ class Up:
     def end(self, number: signal.Signals) -> tuple[int, str]:
         self.process.send_signal(number)
         _, errors = self.process.communicate(timeout=60)
+        heard("errors", errors)
         return self.process.returncode, errors
 
     def left(self) -> set[int]:

@@ -1,11 +1,14 @@
 """Tokens that end before their time, at all four services; and what accounts were granted, where it counts."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from artstore.launcher.environment import INITIAL_ADMINISTRATOR
 from tests.support.suspension import refused_everywhere, services_that_take_it
 from tests.support.system import Account, RunningSystem
 
@@ -61,6 +64,97 @@ class TestEnded:
         assert answer.status_code == 200
         await refused_everywhere(system, ended)
         assert await services_that_take_it(system, account.token) == ALL
+
+
+class Person:
+    """A SUPER_ADMIN who has logged in. No second one is the last."""
+
+    def __init__(self, system: RunningSystem, http: httpx.AsyncClient) -> None:
+        self._http = http
+        self._base = f"{system.admin_url}/api/v1"
+        self.username = f"someone.{uuid4().hex[:8]}"
+        self.password = f"walnut-{uuid4().hex}"
+        self.id = ""
+
+    @classmethod
+    async def made(cls, system: RunningSystem, http: httpx.AsyncClient, by: str) -> "Person":
+        person = cls(system, http)
+        wanted = {"username": person.username, "role": "SUPER_ADMIN"}
+        created = (await person.call("POST", "admin-users", wanted, token=by)).json()
+        person.id = created["id"]
+        told = {"username": person.username, "code": created["reset_code"], "new_password": person.password}
+        await person.call("POST", "admin-auth/password/reset", told)
+        return person
+
+    async def log_in(self) -> dict[str, str]:
+        told = {"username": self.username, "password": self.password, "refresh_token_in": "body"}
+        answer: dict[str, str] = (await self.call("POST", "admin-auth/login", told)).json()
+        return answer
+
+    async def call(self, method: str, path: str, body: Any = None, *, token: str = "") -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = await self._http.request(method, f"{self._base}/{path}", json=body, headers=headers)
+        assert answer.is_success, answer.text
+        return answer
+
+
+class TestEndedSession:
+    @pytest.fixture
+    async def http(self) -> AsyncIterator[httpx.AsyncClient]:
+        async with httpx.AsyncClient(timeout=30) as http:
+            yield http
+
+    @pytest.fixture
+    async def root(self, system: RunningSystem, http: httpx.AsyncClient) -> str:
+        """The token of somebody who may do everything."""
+        first = Person(system, http)
+        first.username, first.password = INITIAL_ADMINISTRATOR, system.initial_admin_password
+        return (await first.log_in())["access_token"]
+
+    @pytest.fixture
+    async def person(self, system: RunningSystem, http: httpx.AsyncClient, root: str) -> Person:
+        return await Person.made(system, http, root)
+
+    async def test_by_logout(self, system: RunningSystem, person: Person) -> None:
+        ended, goes_on = await person.log_in(), await person.log_in()
+        assert await services_that_take_it(system, ended["access_token"]) == ALL
+        await person.call("POST", "admin-auth/logout", {"refresh_token": ended["refresh_token"]})
+        await refused_everywhere(system, ended["access_token"])
+        assert await services_that_take_it(system, goes_on["access_token"]) == ALL
+
+    async def test_also_the_tokens_before_a_refresh(self, system: RunningSystem, person: Person) -> None:
+        session = await person.log_in()
+        refreshed = (
+            await person.call("POST", "admin-auth/refresh", {"refresh_token": session["refresh_token"]})
+        ).json()
+        await person.call("POST", "admin-auth/logout", {"refresh_token": refreshed["refresh_token"]})
+        for token in (session["access_token"], refreshed["access_token"]):
+            await refused_everywhere(system, token)
+
+    async def test_by_a_change_of_the_password(self, system: RunningSystem, person: Person) -> None:
+        here, there = await person.log_in(), await person.log_in()
+        body = {"old_password": person.password, "new_password": f"hazel-{uuid4().hex}"}
+        await person.call("POST", "admin-auth/password", body, token=here["access_token"])
+        await refused_everywhere(system, there["access_token"])
+        assert await services_that_take_it(system, here["access_token"]) == ALL
+
+    @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [
+            ("PATCH", "", {"role": "READONLY"}),
+            ("PATCH", "", {"is_active": False}),
+            ("POST", "/password-reset", None),
+            ("DELETE", "/sessions", None),
+            ("DELETE", "", None),
+        ],
+    )
+    async def test_by_others(
+        self, system: RunningSystem, person: Person, root: str, method: str, path: str, body: Any
+    ) -> None:
+        session = await person.log_in()
+        assert await services_that_take_it(system, session["access_token"]) == ALL
+        await person.call(method, f"admin-users/{person.id}{path}", body, token=root)
+        await refused_everywhere(system, session["access_token"])
 
 
 async def granted(admin: Account, account: Account, owner: Account, *scopes: str) -> None:

@@ -15,6 +15,7 @@ from artstore.admin.storage_elements.discovery import Discovery, checked_url
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import ElementAnnouncement, ElementHealth, Mode
 from artstore.wire.problems import ProblemType
+from tests.support.pieces import answer_in_pieces
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 INFO: dict[str, Any] = ElementAnnouncement(
@@ -89,17 +90,20 @@ class Element:
         self.status = 200
         self.headers: dict[str, str] = {}
         self.silent = False
+        self.pieces = 1
         self.authorization = ""
         self.asked = 0
         application = web.Application()
         application.router.add_get("/api/v1/info", self._answer)
         self.server = TestServer(application)
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
         self.authorization = request.headers["Authorization"]
         if self.silent:
             await asyncio.Event().wait()
+        if self.pieces > 1:
+            return await answer_in_pieces(request, self.body.encode(), self.pieces)
         return web.Response(text=self.body, status=self.status, headers=self.headers)
 
     @property
@@ -128,6 +132,10 @@ class TestAnswer:
     async def test_of_an_element(self, element: Element, discovery: Discovery) -> None:
         assert await discovery.ask(element.url) == ElementAnnouncement.model_validate(INFO)
         assert element.authorization == "Bearer a-token"
+
+    async def test_in_pieces(self, element: Element, discovery: Discovery) -> None:
+        element.pieces = 3
+        assert await discovery.ask(element.url) == ElementAnnouncement.model_validate(INFO)
 
     async def test_by_name(self, element: Element, discovery: Discovery) -> None:
         url = element.url.replace("127.0.0.1", "localhost")

@@ -18,6 +18,7 @@ from tests.support import pages
 
 PAGE = pages.read("audit/README.md")
 PROGRAM = pages.DOCS / "audit" / "check_audit.py"
+INTEGRATION = Path(__file__).parents[2] / "integration"
 KEY = SigningKey("log.example/audit", Ed25519PrivateKey.generate())
 [EXAMPLE] = map(json.loads, pages.blocks(PAGE, "json"))
 SIZE = 13
@@ -115,3 +116,9 @@ def test_a_continuation(tmp_path: Path, old: int) -> None:
 def test_a_forged_checkpoint(tmp_path: Path) -> None:
     forged = checkpoint(SIZE, SigningKey(KEY.name, Ed25519PrivateKey.generate()))
     assert "InvalidSignature" in check(tmp_path, forged, lines(LOG))[1]
+
+
+def test_every_action_is_seen_in_a_trail_by_a_test() -> None:
+    """Else an act could be done without being told, and nobody would notice."""
+    tests = "".join(path.read_text(encoding="utf-8") for path in sorted(INTEGRATION.rglob("test_*.py")))
+    assert [action for action in Action if f'"{action.value}"' not in tests] == []

@@ -13,6 +13,7 @@ from joserfc.jwk import RSAKey
 from artstore.kernel.access import JwksClient, KeysUnavailable
 from artstore.kernel.access import keys as keys_module
 from artstore.kernel.access.keys import read_key_set
+from tests.support.pieces import answer_in_pieces
 
 from .conftest import Issuer, encode
 
@@ -23,6 +24,7 @@ class Admin:
     def __init__(self, issuer: Issuer) -> None:
         self.entries: list[dict[str, Any]] = [entry(issuer, "one")]
         self.status = 200
+        self.pieces = 1
         self.asked = 0
         self.was_asked = asyncio.Event()
         self.before_answer: asyncio.Event | None = None
@@ -30,12 +32,14 @@ class Admin:
         application.router.add_get("/.well-known/jwks.json", self._answer)
         self.server = TestServer(application)
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
         answer = web.json_response({"keys": self.entries}, status=self.status)
         self.was_asked.set()
         if self.before_answer is not None:
             await self.before_answer.wait()
+        if self.pieces > 1:
+            return await answer_in_pieces(request, json.dumps({"keys": self.entries}).encode(), self.pieces)
         return answer
 
     @property
@@ -74,6 +78,18 @@ class TestKey:
         assert await client.key("one") is not None
         assert await client.key("one") is not None
         assert admin.asked == 1
+
+    async def test_set_that_comes_in_pieces(self, admin: Admin, client: JwksClient) -> None:
+        admin.pieces = 3
+        assert await client.key("one") is not None
+
+    async def test_set_without_an_end(
+        self, admin: Admin, client: JwksClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(keys_module, "_MAX_BYTES", 100)
+        admin.pieces = 3
+        with pytest.raises(KeysUnavailable):
+            await client.key("one")
 
     async def test_unknown_one_makes_a_fresh_set(
         self, admin: Admin, client: JwksClient, issuer: Issuer

@@ -65,7 +65,9 @@ class TestLine:
 
 
 class TestSecrets:
-    @pytest.mark.parametrize("name", ["token", "authorization", "client_secret", "password"])
+    @pytest.mark.parametrize(
+        "name", ["token", "authorization", "client_secret", "new_password", "refresh_token", "passphrase"]
+    )
     def test_by_name(self, logged: Logged, name: str) -> None:
         our_logging.get_logger().info("x", **{name: "hunter2"})
         assert logged()[0][name] == "[removed]"

@@ -13,11 +13,16 @@ from artstore.wire.revocations import Revocation
 from .conftest import ISSUER, Issuer, Keys
 
 ACCOUNT = UUID("7e0f0f3c-55a4-4b7e-9d7c-1d1c9b1f0001")
+SESSION = UUID("7e0f0f3c-55a4-4b7e-9d7c-1d1c9b1f0003")
 OTHER = UUID("7e0f0f3c-55a4-4b7e-9d7c-1d1c9b1f0002")
 
 
 def of_token(jti: str, until: float | None = None) -> Revocation:
     return Revocation(position=1, account_id=ACCOUNT, jti=jti, until=until or time.time() + 100)
+
+
+def of_session(session_id: UUID, until: float | None = None) -> Revocation:
+    return Revocation(position=1, account_id=ACCOUNT, session_id=session_id, until=until or time.time() + 100)
 
 
 def of_account(epoch: int, account_id: UUID = ACCOUNT, until: float | None = None) -> Revocation:
@@ -60,6 +65,14 @@ class TestVerifier:
         revocations.learn([of_account(1)])
         assert [await is_good(verifier, token) for token in tokens] == [False, False, True, True]
 
+    async def test_the_tokens_of_a_session(
+        self, issuer: Issuer, verifier: TokenVerifier, revocations: RevocationList
+    ) -> None:
+        tokens = [issuer.token(sid=sid, jti=str(sid)) for sid in (str(SESSION), str(OTHER), None)]
+        assert [await is_good(verifier, token) for token in tokens] == [True] * 3
+        revocations.learn([of_session(SESSION)])
+        assert [await is_good(verifier, token) for token in tokens] == [False, True, True]
+
     async def test_other_accounts_go_on(
         self, issuer: Issuer, verifier: TokenVerifier, revocations: RevocationList
     ) -> None:
@@ -95,6 +108,14 @@ class TestList:
         now = 1500.0
         revocations.forget_expired()
         assert len(revocations) == 2
+
+    def test_expired_sessions_too(self) -> None:
+        now = 1000.0
+        revocations = RevocationList(now=lambda: now)
+        revocations.learn([of_session(SESSION, 1100), of_session(OTHER, 2100)])
+        now = 1500.0
+        revocations.forget_expired()
+        assert set(revocations._sessions) == {str(OTHER)}
 
     def test_an_empty_list_is_a_list(self, issuer: Issuer) -> None:
         """It has a length of 0, and must not be taken for none."""

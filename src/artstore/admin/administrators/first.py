@@ -1,6 +1,8 @@
 """The first administrator, made at a start that finds none: with the configured password or a generated one.
 
-There is no password that everybody knows: without a configured one the start makes one up and shows it once.
+There is no password that everybody knows. Without a configured one the start makes one up and shows it once,
+if there is a terminal to show it at: standard error without one is a log. Otherwise the person has none yet,
+and whoever runs Admin gives a one-time code.
 """
 
 import sys
@@ -15,8 +17,11 @@ from artstore.admin.administrators.one_time import new_refresh_token
 from artstore.admin.administrators.password_rules import normal_form, weakness
 from artstore.admin.audit import SYSTEM
 from artstore.kernel.database import WriteConnection
+from artstore.kernel.logging import get_logger
 from artstore.wire.administrators import NewAdministrator
 from artstore.wire.scopes import AdministratorRole
+
+_log = get_logger(__name__)
 
 
 class BadFirstPassword(RuntimeError):
@@ -29,29 +34,36 @@ class FirstAdministrator:
     password: SecretStr | None
 
 
-async def ensure_first(connection: WriteConnection, means: Means, first: FirstAdministrator) -> str | None:
-    """Makes the first administrator if there is none; a generated password is to be shown after the commit.
+async def ensure_first(
+    connection: WriteConnection, means: Means, first: FirstAdministrator, *, terminal: bool
+) -> str | None:
+    """Makes the first administrator if there is none; a generated password is to be shown after the commit,
+    at the terminal.
 
     The caller holds a lock, so that several processes agree. Raises BadFirstPassword.
     """
     if await repository.any_exists(connection):
         return None
-    generated = None
-    if first.password is None:
-        password = generated = new_refresh_token()
+    generated = new_refresh_token() if first.password is None and terminal else None
+    password = generated if first.password is None else first.password.get_secret_value()
+    if first.password is not None and (reason := weakness(normal_form(password or ""), first.username)):
+        raise BadFirstPassword(f"ARTSTORE_ADMIN_INITIAL_ADMIN_PASSWORD cannot be used: {reason}")
+    hashed = None
+    if password is None:
+        _log.warning(
+            "the first administrator has no password yet; "
+            f"'artstore admin user reset-password {first.username}' shows a one-time code to set one"
+        )
     else:
-        password = first.password.get_secret_value()
-        if reason := weakness(normal_form(password), first.username):
-            raise BadFirstPassword(f"ARTSTORE_ADMIN_INITIAL_ADMIN_PASSWORD cannot be used: {reason}")
-    with means.hasher.place():
-        hashed = await means.hasher.hash(password)
+        with means.hasher.place():
+            hashed = await means.hasher.hash(password)
     wanted = NewAdministrator(username=first.username, role=AdministratorRole.SUPER_ADMIN)
     await create(connection, means.rules.reset_code_lifetime, wanted, SYSTEM, password_hash=hashed)
     return generated
 
 
 def show_once(username: str, password: str) -> None:
-    """On stderr, which is for the person who started the service; not in the log, which is kept."""
+    """To the person who started the service."""
     sys.stderr.write(
         f"artstore admin: the first administrator is {username!r} with the password {password}\n"
         "artstore admin: it is shown this once; log in and change it\n"

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, update
 
 from artstore.admin.administrators.tables import ADMINISTRATORS, REFRESH_TOKENS, SESSIONS
+from artstore.admin.revocations.repository import end_tokens_of_sessions
 from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.wire.scopes import AdministratorRole
 
@@ -101,7 +102,10 @@ async def end(
     session_id: UUID | None = None,
     except_id: UUID | None = None,
 ) -> list[tuple[UUID, UUID]]:
-    """Ends the live sessions of a person, or one, but for ``except_id``; returns id and owner of each."""
+    """Ends the live sessions of a person, or one, but for ``except_id``; returns id and owner of each.
+
+    Their access tokens end with them, everywhere: see ``admin.revocations``.
+    """
     conditions: list[ColumnElement[bool]] = [_LIVE]
     if administrator_id is not None:
         conditions.append(SESSIONS.c.administrator_id == administrator_id)
@@ -116,7 +120,9 @@ async def end(
         .values(ended_at=func.now(), ended_because=reason)
         .returning(SESSIONS.c.id, SESSIONS.c.administrator_id)
     )
-    return [(row.id, row.administrator_id) for row in rows]
+    ended = [(row.id, row.administrator_id) for row in rows]
+    await end_tokens_of_sessions(connection, ended)
+    return ended
 
 
 async def live_of(connection: ReadConnection, administrator_id: UUID) -> list[StoredSession]:

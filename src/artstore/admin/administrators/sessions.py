@@ -139,7 +139,7 @@ async def end_sessions(
 async def require_session(connection: ReadConnection, principal: Principal) -> tuple[UUID, UUID]:
     """Administrator and session of a token whose session goes on. Raises Problem SESSION_ENDED.
 
-    An access token is good for minutes after its session: not for changing what logins are made of.
+    An access token may be taken for some seconds after its session: not for changing what logins are made of.
     """
     try:
         administrator_id, session_id = UUID(principal.account_id), UUID(principal.session_id or "")

@@ -1,5 +1,6 @@
 """Queries on revocations."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -12,6 +13,7 @@ from artstore.admin.service_accounts.tables import SERVICE_ACCOUNTS
 from artstore.kernel.access.tokens import LEEWAY_SECONDS
 from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.wire.accounts import MAX_TOKEN_SECONDS
+from artstore.wire.administrators import MAX_LOGIN_TOKEN_SECONDS
 from artstore.wire.revocations import Revocation
 
 _LOCK: Final = 0x7265766F6B65  # "revoke"
@@ -62,6 +64,21 @@ async def end_token(connection: WriteConnection, account_id: UUID, jti: str, exp
     return added is not None
 
 
+async def end_tokens_of_sessions(connection: WriteConnection, sessions: Iterable[tuple[UUID, UUID]]) -> None:
+    """The tokens of sessions, given by id and person, are void once this is committed.
+
+    The caller holds the locks on the sessions' rows, and takes none on others afterwards.
+    """
+    until = datetime.now(UTC) + timedelta(seconds=MAX_LOGIN_TOKEN_SECONDS + LEEWAY_SECONDS)
+    ended = [
+        {"session_id": session_id, "account_id": person_id, "until": until}
+        for session_id, person_id in sessions
+    ]
+    if ended:
+        await _hold_lock(connection)
+        await connection.execute(insert(REVOCATIONS), ended)
+
+
 async def is_revoked(connection: ReadConnection, jti: str) -> bool:
     """Whether that one token is listed; those of an account are judged by its epoch."""
     return await connection.scalar(select(_revoked.position).where(_revoked.jti == jti)) is not None
@@ -98,5 +115,6 @@ def _revocation(row: Row[tuple[object, ...]]) -> Revocation:
         account_id=row.account_id,
         epoch=row.epoch or 0,
         jti=row.jti,
+        session_id=row.session_id,
         until=row.until.timestamp(),
     )

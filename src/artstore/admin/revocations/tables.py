@@ -19,6 +19,7 @@ REVOCATIONS: Final = Table(
     Column("account_id", Uuid, nullable=False, index=True),
     Column("epoch", Integer, comment="the account's tokens of a lower one are void"),
     Column("jti", Text, unique=True, comment="or this one token is"),
+    Column("session_id", Uuid, comment="or those of this session of a person"),
     Column("until", DateTime(timezone=True), nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )

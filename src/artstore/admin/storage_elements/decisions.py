@@ -106,25 +106,42 @@ class Decisions:
 
     async def retire(self, element_id: str, actor: audit.Actor, *, confirmed: bool) -> RegisteredElement:
         """It is to be switched off. Raises Problem NOT_FOUND, CONFLICT while it may have documents."""
+        now = None if confirmed else await self._as_it_is_now(element_id)
         async with self._database.write() as connection:
             known = await _to_change(connection, element_id)
             if known.registration.state is not ElementState.RETIRED and not confirmed:
-                _refuse_if_in_use(known)
+                _refuse_if_in_use(known, now)
             element = await _decide(connection, known, _with_state(known, ElementState.RETIRED), actor)
         self._published()
         return element
 
+    async def _as_it_is_now(self, element_id: str) -> ElementAnnouncement | None:
+        """What the element itself says, for what it announced last may be older than its last document.
 
-def _refuse_if_in_use(element: RegisteredElement) -> None:
-    if element.registration.state is ElementState.ACTIVE:
+        None: it is unknown or away, or another one is at its address.
+        """
+        async with self._database.read() as connection:
+            known = await repository.element_by_id(connection, element_id)
+        if known is None:
+            return None
+        try:
+            told = await self._discovery.ask(known.url)
+        except Problem:
+            return None
+        return told if told.element_id == element_id else None
+
+
+def _refuse_if_in_use(known: RegisteredElement, now: ElementAnnouncement | None) -> None:
+    if known.registration.state is ElementState.ACTIVE:
         raise Problem(ProblemType.CONFLICT, "The element takes documents; drain it first, or confirm.")
-    if element.documents:
+    documents = known.documents if now is None else now.documents
+    if documents:
         raise Problem(
             ProblemType.CONFLICT,
-            f"The element has {element.documents} documents; move them first, or confirm.",
-            documents=element.documents,
+            f"The element has {documents} documents; move them first, or confirm.",
+            documents=documents,
         )
-    if element.health is ElementHealth.AWAY:
+    if now is None:
         raise Problem(
             ProblemType.CONFLICT,
             "The element is away, so that nobody knows what is in it; confirm to retire it.",

@@ -17,6 +17,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from pydantic import AwareDatetime, Field, ValidationError
 
+from artstore.kernel.bodies import BodyTooLong, whole_body
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import ElementAnnouncement, ElementId
 from artstore.wire.problems import ProblemType
@@ -64,7 +65,9 @@ class Discovery:
             ):
                 if answer.status != 200:
                     raise _no_element()
-                body = await answer.content.read(_MAX_BYTES)
+                body = await whole_body(answer, _MAX_BYTES)
+        except BodyTooLong as error:
+            raise _no_element() from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Problem(
                 ProblemType.ELEMENT_UNAVAILABLE, "Nobody answers at this address; try again when it is up."

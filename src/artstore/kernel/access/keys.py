@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from artstore.kernel.bodies import whole_body
 from artstore.kernel.logging import get_logger
 
 _log = get_logger(__name__)
@@ -123,7 +124,7 @@ class JwksClient:
         try:
             async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self._url) as answer:
                 answer.raise_for_status()
-                body = await answer.content.read(_MAX_BYTES)
+                body = await whole_body(answer, _MAX_BYTES)
         except aiohttp.ClientError as error:
             raise OSError(str(error) or type(error).__name__) from error
         return read_key_set(body)

@@ -22,13 +22,14 @@ class RevocationList:
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._tokens: dict[str, float] = {}
+        self._sessions: dict[str | None, float] = {}
         self._accounts: dict[str, tuple[int, float]] = {}
         self.position = 0
         """Every revocation up to this one is in the list."""
 
     def covers(self, principal: Principal) -> bool:
         """Whether the token of this principal has been revoked."""
-        if principal.jti in self._tokens:
+        if principal.jti in self._tokens or principal.session_id in self._sessions:
             return True
         account = self._accounts.get(principal.account_id)
         return account is not None and principal.epoch < account[0]
@@ -37,6 +38,8 @@ class RevocationList:
         for revocation in revocations:
             if revocation.jti is not None:
                 self._tokens[revocation.jti] = revocation.until
+            elif revocation.session_id is not None:
+                self._sessions[str(revocation.session_id)] = revocation.until
             elif revocation.account_id is not None:
                 account_id = str(revocation.account_id)
                 known = self._accounts.get(account_id, (0, 0.0))
@@ -47,8 +50,9 @@ class RevocationList:
         """Drops what can end no token any more."""
         now = self._now()
         self._tokens = {jti: until for jti, until in self._tokens.items() if until > now}
+        self._sessions = {session: until for session, until in self._sessions.items() if until > now}
         self._accounts = {account: entry for account, entry in self._accounts.items() if entry[1] > now}
         _ENTRIES.set(len(self))
 
     def __len__(self) -> int:
-        return len(self._tokens) + len(self._accounts)
+        return len(self._tokens) + len(self._sessions) + len(self._accounts)
