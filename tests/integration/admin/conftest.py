@@ -24,6 +24,7 @@ ACCOUNTS_PATH = "/api/v1/service-accounts"
 AUDIT_PATH = "/api/v1/audit"
 ELEMENTS_PATH = "/api/v1/storage-elements"
 PASSPHRASE = "correct horse battery staple"
+INITIAL_RATE_LIMIT = 1_000_000
 FIRST_ADMINISTRATOR = "first"
 FIRST_PASSWORD = "quiet-otter-lends-ladders"
 
@@ -190,7 +191,8 @@ def _starter(folder: Path) -> Iterator[StartAdmin]:
         service.start()
         with psycopg.connect(libpq(backends.database_url)) as connection:
             connection.execute(
-                "UPDATE admin.service_accounts SET rate_limit = 1000000 WHERE is_system AND role = 'ADMIN'"
+                "UPDATE admin.service_accounts SET rate_limit = %s WHERE is_system AND role = 'ADMIN'",
+                (INITIAL_RATE_LIMIT,),
             )
         return running
 

@@ -13,7 +13,16 @@ from joserfc.jwk import KeySet
 from artstore.kernel.access import JwksClient, TokenVerifier
 from artstore.wire.scopes import ROLE_SCOPES, SERVICES_SCOPES, Role
 
-from .conftest import ACCOUNTS_PATH, TOKEN_PATH, Admin, Backends, StartAdmin, same_accounts, some_name
+from .conftest import (
+    ACCOUNTS_PATH,
+    INITIAL_RATE_LIMIT,
+    TOKEN_PATH,
+    Admin,
+    Backends,
+    StartAdmin,
+    same_accounts,
+    some_name,
+)
 
 
 def assert_refused(answer: httpx.Response, error: str) -> None:
@@ -59,7 +68,7 @@ class TestIssue:
         claims = token.claims
         assert (claims["iss"], claims["aud"], claims["client_id"]) == (admin.url, "artstore", "initial")
         assert (claims["role"], claims["username"]) == ("ADMIN", "administrator")
-        assert (claims["scope"], claims["rate_limit"]) == ("accounts:read files:read", 100)
+        assert (claims["scope"], claims["rate_limit"]) == ("accounts:read files:read", INITIAL_RATE_LIMIT)
         assert before <= claims["iat"] == claims["nbf"] == claims["exp"] - 3600 <= time.time()
         assert str(UUID(claims["sub"])) == claims["sub"]
 
