@@ -7,11 +7,12 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import attributes, audit, element, rebuild, recovery, tokens, way
+from benchmarks import attributes, audit, element, limits, rebuild, recovery, tokens, way
 
 MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
     "attributes": (attributes.measure, "attributes validated, migrated and written, in microseconds"),
     "tokens": (tokens.measure, "tokens issued and verified"),
+    "limits": (limits.measure, "what a rate limit adds to a request, with Redis and without"),
     "audit": (audit.measure, "the audit trail: appends, and proofs about a million entries"),
     "element": (element.measure, "uploads and downloads straight at an element, beside bare loops"),
     "recovery": (

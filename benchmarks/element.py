@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks import bare, load
+from benchmarks.nginx import nginx, put_seconds
 from benchmarks.running import Measured, cpu_seconds, measured
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -83,6 +84,14 @@ def _gigabyte(system: Measured) -> None:
     print(f"  cat into a pipe, bare        {read:6.2f} s")
     seconds = curl_seconds(f"{url}/{file_id}/download", headers)
     print(f"  down (curl)                  {seconds:6.2f} s  {seconds / read:5.2f} times bare")
+    with nginx(system.folder / "nginx") as address:
+        if address is None:
+            print("  nginx is not installed: no comparison with it")
+        else:
+            up = put_seconds(f"{address}/gigabyte", source)
+            print(f"  up, nginx (no checksum, no flush) {up:.2f} s")
+            down = curl_seconds(f"{address}/gigabyte", {})
+            print(f"  down, nginx (curl)           {down:6.2f} s  ours {seconds / down:.2f} times nginx")
     source.unlink()
 
 

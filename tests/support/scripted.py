@@ -46,7 +46,7 @@ Script = Callable[[Request], Reply | Awaitable[Reply]]
 
 
 class ScriptedServer:
-    """Keeps every request it got. Gives tokens by itself, unless the script wants to."""
+    """Keeps every request it got. Gives tokens by itself, after it has refused some."""
 
     def __init__(self, script: Script) -> None:
         self.requests: list[Request] = []
@@ -54,6 +54,8 @@ class ScriptedServer:
         self.token_given = asyncio.Event()
         self.url = ""
         self._script = script
+        self.refuse_tokens: list[Reply] = []
+        """Answered to the first requests for a token."""
         self.refuse_early: Reply | None = None
         """Answered as soon as the head of a POST to the upload address has come."""
 
@@ -81,6 +83,8 @@ class ScriptedServer:
         if request.path == "/api/v1/auth/token":
             self.tokens += 1
             self.token_given.set()
+            if self.refuse_tokens:
+                return self.refuse_tokens.pop(0)
             return Reply.of(
                 {"access_token": f"t{self.tokens}", "token_type": "Bearer", "expires_in": 3600, "scope": ""}
             )

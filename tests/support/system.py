@@ -46,6 +46,12 @@ class RunningSystem:
 
     def launch(self) -> None:
         self._system.start()
+        if "admin" in self._system.parts:
+            # The initial account makes those of all tests.
+            with self.database() as connection:
+                connection.execute(
+                    "UPDATE admin.service_accounts SET rate_limit = 1000000 WHERE role = 'ADMIN'"
+                )
 
     def shut_down(self) -> None:
         self._system.stop()
@@ -163,11 +169,11 @@ class RunningSystem:
     def initial_admin_password(self) -> str:
         return secret(self._system.folder.initial_admin_password)
 
-    async def create_account(self, role: str = "USER") -> "Account":
+    async def create_account(self, role: str = "USER", **settings: Any) -> "Account":
         administrator = await self.administrator()
         name = f"test-{uuid.uuid4().hex[:12]}"
         answer = await administrator.http.post(
-            f"{self.admin_url}/api/v1/service-accounts", json={"name": name, "role": role}
+            f"{self.admin_url}/api/v1/service-accounts", json={"name": name, "role": role, **settings}
         )
         assert answer.status_code == 201, answer.text
         created = answer.json()

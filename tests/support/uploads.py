@@ -1,7 +1,8 @@
 """A client's upload as the server passes it on, for tests that hold a service's parts in their hands."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from starlette.requests import Request
@@ -26,21 +27,22 @@ class Upload:
         announced: int | None = None,
         content_type: str = f"multipart/form-data; boundary={BOUNDARY}",
         query: str = "",
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.pieces_read = 0
         self.read_all = asyncio.Event()
         self._messages = self._send(list(pieces))
-        headers = {"content-type": content_type}
+        sent = {"content-type": content_type, **headers}
         if announced is not None:
-            headers["content-length"] = str(announced)
+            sent["content-length"] = str(announced)
         else:
-            headers["transfer-encoding"] = "chunked"
+            sent["transfer-encoding"] = "chunked"
         scope: dict[str, Any] = {
             "type": "http",
             "method": "POST",
             "path": "/api/v1/files/upload",
             "query_string": query.encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
             "server": ("127.0.0.1", 80),
             "scheme": "http",
         }

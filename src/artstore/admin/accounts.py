@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from artstore.admin import audit
+from artstore.admin.auth.client_limits import ClientLimits
 from artstore.admin.auth.clients import ClientAuthentication
 from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
 from artstore.admin.auth.server_metadata import audiences, metadata_routes
@@ -37,13 +38,17 @@ from artstore.admin.settings import AdminSettings
 from artstore.kernel.access import RevocationList
 from artstore.kernel.app import hot_route
 from artstore.kernel.background import Background
+from artstore.kernel.client_address import networks
 from artstore.kernel.database import Database, WriteConnection
+from artstore.kernel.limits import Limiter
 
 
 class Accounts:
     """Made once for each process; between ``start`` and ``close`` it works."""
 
-    def __init__(self, settings: AdminSettings, database: Database, redis: Redis, keys: KeyRing) -> None:
+    def __init__(
+        self, settings: AdminSettings, database: Database, redis: Redis, keys: KeyRing, limiter: Limiter
+    ) -> None:
         self._settings = settings
         self._database = database
         self._redis = redis
@@ -52,7 +57,13 @@ class Accounts:
         self._feed = RevocationFeed(database)
         self._last_use = LastUse(database)
         names = audiences(issuer=settings.issuer, public_url=settings.public_url)
-        self._clients = ClientAuthentication(database, self._hasher, self._last_use, names)
+        limits = ClientLimits(
+            limiter,
+            failures=settings.auth_failures,
+            address_failures=settings.auth_address_failures,
+            trusted=networks(settings.trusted_proxies),
+        )
+        self._clients = ClientAuthentication(database, self._hasher, self._last_use, limits, names)
 
     @property
     def revocations(self) -> RevocationList:

@@ -44,6 +44,7 @@ from artstore.kernel.access import TokenVerifier
 from artstore.kernel.background import Background
 from artstore.kernel.client_address import client_address, networks
 from artstore.kernel.database import Database
+from artstore.kernel.limits import request_limits
 from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import ElementDirectory, RefusalReporter
 from artstore.kernel.redis import RedisDependency, connect
@@ -68,7 +69,8 @@ def create_app() -> FastAPI:
     rotation = KeyRotation(database, keys, passphrase, settings.key_times())
     means = Means(database, PasswordHasher(), Seal(passphrase), settings.rules())
     directory = ElementDirectory(redis)
-    accounts = Accounts(settings, database, redis, keys)
+    limits = request_limits("admin", settings)
+    accounts = Accounts(settings, database, redis, keys, limits.limiter)
     thresholds = settings.element_thresholds()
     publisher = RegistryPublisher(database, redis, thresholds)
     discovery = Discovery(partial(_token_for_an_element, database, keys, settings.issuer))
@@ -105,6 +107,7 @@ def create_app() -> FastAPI:
         title="ArtStore Admin",
         version=__version__,
         verifier=TokenVerifier(keys, settings.issuer, accounts.revocations),
+        limits=limits,
         dependencies=[database.dependency(), RedisDependency(redis), sealer],
         lifespan=lifespan,
     )

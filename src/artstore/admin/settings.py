@@ -37,7 +37,6 @@ from artstore.admin.service_accounts.configured import ConfiguredAccount
 from artstore.admin.service_accounts.rotation import SecretPolicy
 from artstore.admin.storage_elements.noticing import Thresholds
 from artstore.kernel.access.tokens import LEEWAY_SECONDS
-from artstore.kernel.client_address import networks
 from artstore.kernel.settings import ServiceSettings
 from artstore.wire.accounts import MAX_OVERLAP_SECONDS, MAX_TOKEN_SECONDS
 from artstore.wire.administrators import MAX_LOGIN_TOKEN_SECONDS, Username
@@ -138,8 +137,11 @@ class AdminSettings(ServiceSettings):
     """How long the first lock lasts. Each further one without a success between lasts twice as long."""
     lockout_longest_seconds: int = Field(default=3600, ge=1, le=24 * 3600)
     """The longest lock. Bounded, since strangers can lock a name."""
-    trusted_proxies: str = ""
-    """Addresses and networks of proxies whose ``X-Forwarded-For`` is believed, with commas between."""
+    auth_failures: int = Field(default=10, ge=0, le=1_000_000)
+    """Failed authentications of one client at one address within a minute; further ones are not looked at.
+    0 sets no limit. Other addresses of the client are not concerned."""
+    auth_address_failures: int = Field(default=100, ge=0, le=1_000_000)
+    """Those of one address, whatever clients it names. 0 sets no limit."""
     service_client_id: _ClientId
     service_client_secret: _ClientSecret
     """At least 20 characters. Known to all services, and to nobody else."""
@@ -150,10 +152,6 @@ class AdminSettings(ServiceSettings):
             secret: SecretStr | None = getattr(self, name)
             if secret is not None and not _SECRET_CHARACTERS.issuperset(secret.get_secret_value()):
                 raise ValueError(f"{name} may have letters, digits and . _ ~ - only")
-        try:
-            networks(self.trusted_proxies)
-        except ValueError:
-            raise ValueError("trusted_proxies must be addresses and networks with commas between") from None
         if self.initial_client_id == self.service_client_id:
             raise ValueError("initial_client_id and service_client_id must differ")
         if self.initial_account_name == SERVICES_ACCOUNT_NAME:

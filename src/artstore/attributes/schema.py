@@ -123,6 +123,8 @@ class FileAttributes(BaseModel):
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    __slots__ = ("__encoded__",)
+    """``json_members``, once made. No private attribute of pydantic's: those count in comparisons."""
 
     schema_version: Literal["2.0"] = "2.0"
     file_id: UUID
@@ -190,6 +192,14 @@ class FileAttributes(BaseModel):
         """The same with some members replaced, validated. Raises AttributesInvalid."""
         return self.of({**dict(self), **fields})
 
+    def json_members(self) -> Mapping[str, str]:
+        """The members as JSON texts, in the order of the file, unused ones left out. Made once."""
+        encoded: Mapping[str, str] | None = getattr(self, "__encoded__", None)
+        if encoded is None:
+            encoded = {name: _encode_member(value) for name, value in self.to_json_object().items()}
+            object.__setattr__(self, "__encoded__", encoded)
+        return encoded
+
     def to_json_object(self) -> dict[str, Any]:
         """The members as JSON values, in the order of the file, unused ones left out.
 
@@ -207,10 +217,7 @@ class FileAttributes(BaseModel):
 
         Equal attributes give equal bytes.
         """
-        lines = (
-            f"{encode_basestring(name)}: {_encode_member(value)}"
-            for name, value in self.to_json_object().items()
-        )
+        lines = (f"{encode_basestring(name)}: {text}" for name, text in self.json_members().items())
         written = sealed(("{\n" + ",\n".join(lines) + ",\n").encode())
         if len(written) > MAX_BYTES:
             raise AttributesTooLarge(len(written))
@@ -233,6 +240,8 @@ FileAttributes.optional = frozenset(
 
 
 def _to_json(value: Any) -> Any:
+    if type(value) is str:  # most are
+        return value
     match value:
         case RetentionPolicy():
             return value.value

@@ -194,7 +194,7 @@ def print_account(account: "ServiceAccount") -> None:
     _line("status", account.status)
     _line("role", account.role + (" (of the system)" if account.is_system else ""))
     _line("scopes", " ".join(account.scopes))
-    _line("rate_limit", f"{account.rate_limit} a minute")
+    _line("rate_limit", f"{account.rate_limit} a minute" if account.rate_limit else "none")
     if account.description is not None:
         _line("description", clean(account.description))
     if account.expires_at is not None:

@@ -16,6 +16,7 @@ from artstore.engine.documents import Locate
 from artstore.engine.draft import Draft
 from artstore.engine.engine import Engine
 from artstore.engine.errors import (
+    ChecksumMismatch,
     Closed,
     Damaged,
     DiskFull,
@@ -48,6 +49,7 @@ __all__ = [
     "Change",
     "ChangeKind",
     "ChangesGone",
+    "ChecksumMismatch",
     "Closed",
     "Damaged",
     "DiskFull",

@@ -8,7 +8,7 @@ from artstore.engine.effects import from_microseconds
 from artstore.engine.errors import EngineError
 from artstore.engine.layout import Mode
 from artstore.engine.log.log import Log
-from artstore.engine.log.record import BodyInvalid, Delete, Kind, Lsn, ModeChange, Record
+from artstore.engine.log.record import BodyInvalid, Delete, Entry, Kind, Lsn, ModeChange, Record, kind_of
 from artstore.engine.log.segment import Released
 
 _AT_ONCE_BYTES = 1 << 20
@@ -39,20 +39,27 @@ class Change:
     mode: Mode | None = None
 
 
+def change_by(lsn: Lsn, entry: Entry, attributes: FileAttributes | None = None) -> Change:
+    """What ``entry`` changes; ``attributes`` are those in it, where they are at hand.
+
+    Raises AttributesError, ValueError, BodyInvalid for an entry that makes no sense.
+    """
+    kind = kind_of(entry)
+    match entry:
+        case Delete(file_id, _, at_us, path):
+            return Change(lsn, kind, from_microseconds(at_us), FileId(file_id), storage_path=path)
+        case ModeChange(mode, at_us):
+            return Change(lsn, kind, from_microseconds(at_us), mode=Mode(mode))
+        case _:
+            found = attributes or parse(bytes(entry.attributes))
+            return Change(lsn, kind, found.updated_at, FileId(found.file_id), found, found.storage_path)
+
+
 def change_of(record: Record) -> Change:
     """Raises BodyInvalid for a record that makes no sense, which recovery tells of."""
     entry = record.entry()
     try:
-        match entry:
-            case Delete(file_id, _, at_us, path):
-                at = from_microseconds(at_us)
-                return Change(record.lsn, record.kind, at, FileId(file_id), storage_path=path)
-            case ModeChange(mode, at_us):
-                return Change(record.lsn, record.kind, from_microseconds(at_us), mode=Mode(mode))
-            case _:
-                found = parse(bytes(entry.attributes))
-                at, file_id, path = found.updated_at, FileId(found.file_id), found.storage_path
-                return Change(record.lsn, record.kind, at, file_id, found, path)
+        return change_by(record.lsn, entry)
     except (AttributesError, ValueError) as error:
         raise BodyInvalid(f"record {record.lsn} makes no sense: {error}") from error
 

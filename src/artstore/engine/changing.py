@@ -8,7 +8,7 @@ from artstore.attributes import FileAttributes, FileId
 from artstore.engine.capacity import Room
 from artstore.engine.damage import KnownDamage
 from artstore.engine.documents import Documents
-from artstore.engine.effects import Effect, effect_of, effect_on, microseconds
+from artstore.engine.effects import microseconds
 from artstore.engine.errors import RevisionMismatch
 from artstore.engine.layout import Mode
 from artstore.engine.locks import DocumentLocks
@@ -20,8 +20,8 @@ _FIXED = ("file_id", "original_filename", "storage_filename", "storage_path", "f
           "stored_checksum")  # fmt: skip
 """Members that an update cannot change: they describe the bytes, which never change."""
 
-Submit = Callable[[Entry, Effect | None, Callable[[], None], Callable[[], None]], Awaitable[Lsn]]
-"""Makes a record durable; calls the first function when it is, the second when it is refused."""
+Submit = Callable[[Entry, FileAttributes | None, Callable[[], None], Callable[[], None]], Awaitable[Lsn]]
+"""Makes a record with these attributes durable; calls the first function then, the second when it cannot."""
 
 
 class Changing:
@@ -57,7 +57,7 @@ class Changing:
             update = Update(changed.to_bytes(), len(written))
             self._modes.demand("update attributes", Mode.EDIT, Mode.RW)
             promised = self._room.promise(len(update.attributes) - len(written))
-            await self._submit(update, effect_on(update, changed), promised, promised)
+            await self._submit(update, changed, promised, promised)
             return changed
 
     async def delete(self, file_id: FileId, check: Callable[[FileAttributes], None]) -> None:
@@ -69,7 +69,7 @@ class Changing:
             freed = found.size_on_disk + len(written)
             delete = Delete(file_id, freed, microseconds(datetime.now(UTC)), found.storage_path)
             self._modes.demand("delete documents", Mode.EDIT)
-            await self._submit(delete, effect_of(delete), _nothing, _nothing)
+            await self._submit(delete, None, _nothing, _nothing)
             self._damage.forget(file_id)
 
 

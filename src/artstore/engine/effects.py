@@ -44,8 +44,10 @@ def effect_of(entry: Entry) -> Effect | None:
     return _of_attributes(entry, file_id, path, document_bytes)
 
 
-def effect_on(entry: Put | Update, attributes: FileAttributes) -> Effect:
-    """The same as ``effect_of``, where the attributes are at hand."""
+def effect_by(entry: Entry, attributes: FileAttributes | None) -> Effect | None:
+    """The same as ``effect_of``, where the attributes of a put or an update are at hand."""
+    if attributes is None or not isinstance(entry, Put | Update):
+        return effect_of(entry)
     return _of_attributes(entry, FileId(attributes.file_id), attributes.storage_path, attributes.size_on_disk)
 
 

@@ -19,12 +19,12 @@ from artstore.attributes import FileAttributes, FileId
 from artstore.engine.blobs import Blobs, LocalBlobs
 from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Capacity, Reservation, Room
-from artstore.engine.changes import Change, read_changes
+from artstore.engine.changes import Change, change_by, read_changes
 from artstore.engine.changing import Changing
 from artstore.engine.checkpointing import Checkpointing
 from artstore.engine.damage import KnownDamage
 from artstore.engine.documents import Documents, Locate
-from artstore.engine.effects import Effect, effect_on
+from artstore.engine.effects import effect_by
 from artstore.engine.errors import Closed, Damaged, ModeForbids
 from artstore.engine.failpoints import hit
 from artstore.engine.followers import FilesFollower
@@ -36,6 +36,7 @@ from artstore.engine.modes import Modes
 from artstore.engine.opening import OpenedElement, RecoveryReport, open_element
 from artstore.engine.options import EngineOptions
 from artstore.engine.reading import OpenDocument
+from artstore.engine.recent import Recent
 from artstore.engine.scanning import Scan
 from artstore.engine.scrub import DEFAULT_BYTES_PER_SECOND, IndexRows, RepairSource, Scrub, ScrubFinding
 from artstore.engine.scrub.parts import Parts
@@ -91,7 +92,8 @@ class Engine:
         self._submitting = Submitting(
             self._log, self._loop, options.max_backlog_bytes, opened.followers, self._files
         )
-        self._modes = Modes(opened.description, partial(self._submit, effect=None))
+        self._recent = Recent()
+        self._modes = Modes(opened.description, partial(self._submit, attributes=None))
         self._changing = Changing(
             self._modes, self._documents, self._locks, self.damage, self._room, self._submit
         )
@@ -256,6 +258,9 @@ class Engine:
         Raises ChangesGone where the log does not reach back so far.
         """
         self._modes.demand("read changes", *Mode)
+        recent = self._recent.after(after, limit) if after + 1 >= self._log.first_lsn else None
+        if recent is not None:
+            return recent
         return await asyncio.wrap_future(self._threads.submit(read_changes, self._log, after, limit))
 
     async def wait_for(self, lsn: Lsn) -> None:
@@ -347,21 +352,24 @@ class Engine:
         except (ModeForbids, Closed):
             upload.refused()
             raise
-        await self._submit(put, effect_on(put, attributes), upload.committed, upload.refused)
+        await self._submit(put, attributes, upload.committed, upload.refused)
 
     async def _submit(
         self,
         entry: Entry,
-        effect: Effect | None,
+        attributes: FileAttributes | None,
         taken: Callable[[], None] = lambda: None,
         refused: Callable[[], None] = lambda: None,
     ) -> Lsn:
-        return await self._submitting.submit(entry, partial(self._apply, effect, taken), refused)
+        return await self._submitting.submit(entry, partial(self._apply, entry, attributes, taken), refused)
 
-    def _apply(self, effect: Effect | None, taken: Callable[[], None], lsn: Lsn) -> None:
+    def _apply(
+        self, entry: Entry, attributes: FileAttributes | None, taken: Callable[[], None], lsn: Lsn
+    ) -> None:
         """A record is durable: from here on it can be read."""
         taken()
-        if effect is not None:
+        self._recent.add(change_by(lsn, entry, attributes))
+        if (effect := effect_by(entry, attributes)) is not None:
             self._overlay.apply(lsn, effect)
             self._room.count(effect.used_bytes, effect.documents)
 

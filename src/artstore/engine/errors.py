@@ -6,6 +6,7 @@ EngineError                    (catch this for all of them)
 ├── ModeForbids                the element's mode does not allow the operation
 ├── NoRoom                     the element has no room for the document
 │   └── DiskFull               the disk under the element has none, whatever the element's own limit
+├── ChecksumMismatch           what arrived is not what was announced
 ├── TooLarge                   the document exceeds what one document may have
 ├── LogFull                    too much is accepted and not yet followed; transient
 ├── StoreUnavailable           the object store that holds the documents cannot be used now; transient
@@ -73,6 +74,15 @@ class DiskFull(NoRoom):
         super().__init__(None, 0)
         self.args = (f"the disk under the element is full: cannot {operation}; free or add space",)
         self.operation = operation
+
+
+class ChecksumMismatch(EngineError):
+    """Both are SHA-256 in hexadecimal."""
+
+    def __init__(self, announced: str, found: str) -> None:
+        super().__init__(f"the document that arrived has the SHA-256 {found}, not {announced}; send it again")
+        self.announced = announced
+        self.found = found
 
 
 class TooLarge(EngineError):

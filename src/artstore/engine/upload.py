@@ -11,7 +11,7 @@ from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Reservation
 from artstore.engine.content_type import HEAD_BYTES
 from artstore.engine.draft import Draft
-from artstore.engine.errors import TooLarge
+from artstore.engine.errors import ChecksumMismatch, TooLarge
 from artstore.engine.log.record import Put
 from artstore.engine.options import EngineOptions
 from artstore.engine.staging import StagingFile
@@ -77,11 +77,13 @@ class Upload:
             return
         await self._stage(data)
 
-    async def commit(self, draft: Draft) -> FileAttributes:
+    async def commit(self, draft: Draft, *, announced_checksum: str | None = None) -> FileAttributes:
         """Stores the document. When it returns, bytes and attributes are durable and can be read.
 
-        Raises AttributesError where the draft cannot be stored (commit again with another one, or abort),
-        LogFull, ModeForbids, DiskFull, LogFailed. When cancelled the document is stored or not, as a whole.
+        ``announced_checksum`` is the SHA-256 in hexadecimal that the bytes must have. Raises ChecksumMismatch
+        where they have not, AttributesError where the draft cannot be stored (commit again with another one,
+        or abort), LogFull, ModeForbids, DiskFull, LogFailed. When cancelled the document is stored or not, as
+        a whole.
         """
         self._demand(_State.OPEN)
         if self.size == 0:
@@ -89,6 +91,8 @@ class Upload:
         content = b"".join(self._chunks)
         self._chunks = [content]
         checksum = await self._finished_checksum(content)
+        if announced_checksum not in (None, checksum):
+            raise ChecksumMismatch(announced_checksum, checksum)
         attributes = draft.attributes(self._head, self.size, checksum)
         written = attributes.to_bytes()
         if self._file is None:

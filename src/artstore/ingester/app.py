@@ -8,7 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.ingester.settings import IngesterSettings
-from artstore.ingester.uploads.endpoint import OPERATION, PATH
+from artstore.ingester.uploads import endpoint
+from artstore.ingester.uploads.body import UploadBody
+from artstore.ingester.uploads.form import FormBody
+from artstore.ingester.uploads.raw import RawBody
 from artstore.ingester.uploads.service import Uploads
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import (
@@ -19,6 +22,8 @@ from artstore.kernel.access import (
     TokenVerifier,
 )
 from artstore.kernel.background import Background
+from artstore.kernel.hot import HotEndpoint
+from artstore.kernel.limits import request_limits
 from artstore.kernel.peers import (
     AdminAudit,
     AdminKeysDependency,
@@ -77,13 +82,23 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         title="ArtStore Ingester",
         version=__version__,
         verifier=TokenVerifier(keys, settings.issuer, revocations),
+        limits=request_limits("ingester", settings),
         dependencies=[RedisDependency(redis), AdminKeysDependency(keys), directory.dependency(), following],
         lifespan=lifespan,
     )
-    kernel_app.hot_route(app, PATH, _upload, methods=["POST"], scope=Scope.FILES_WRITE, operation=OPERATION)
+    for path, form, operation in (
+        (endpoint.FORM_PATH, FormBody, endpoint.FORM),
+        (endpoint.RAW_PATH, RawBody, endpoint.RAW),
+    ):
+        kernel_app.hot_route(
+            app, path, _upload(form), methods=["POST"], scope=Scope.FILES_WRITE, operation=operation
+        )
     return app
 
 
-async def _upload(request: Request, principal: Principal) -> Response:
-    uploads: Uploads = request.app.state.uploads
-    return await uploads.take(request, principal)
+def _upload(form: type[UploadBody]) -> HotEndpoint:
+    async def take(request: Request, principal: Principal) -> Response:
+        uploads: Uploads = request.app.state.uploads
+        return await uploads.take(request, principal, form)
+
+    return take

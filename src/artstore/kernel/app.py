@@ -13,6 +13,7 @@ from artstore.kernel.access.tokens import TokenVerifier
 from artstore.kernel.dependencies import Dependency, DependencyDown
 from artstore.kernel.health import Health
 from artstore.kernel.hot import HotPath, hot_route
+from artstore.kernel.limits import RequestLimits
 from artstore.kernel.logging import get_logger, tell_cannot_start
 from artstore.kernel.middleware import RequestMiddleware, RouteNames
 from artstore.kernel.refusals import Refusals
@@ -29,6 +30,7 @@ def create_app(
     title: str,
     version: str,
     verifier: TokenVerifier | None,
+    limits: RequestLimits | None = None,
     dependencies: Sequence[Dependency] = (),
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
@@ -36,13 +38,14 @@ def create_app(
 
     ``lifespan(app)`` is entered before the first request and left after the last one. The application refuses
     to start while a route says nothing about access: see ``access.undeclared_routes``.
-    ``verifier`` is None only where no route needs a principal. What the application refuses is counted in
-    ``app.state.refusals``, from where the service has it reported (``peers.RefusalReporter``).
+    ``verifier`` is None only where no route needs a principal; without ``limits`` nobody is limited. What the
+    application refuses is counted in ``app.state.refusals``, from where the service has it reported
+    (``peers.RefusalReporter``).
     """
     app = _ServiceApp(
         title=title,
         version=version,
-        lifespan=_guarded(service, lifespan, verifier),
+        lifespan=_guarded(service, lifespan, verifier, limits),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -50,13 +53,14 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.verifier = verifier
+    app.state.limits = limits
     app.state.hot_operations = []
     problems.install(app)
     app.state.refusals = refusals = Refusals(service)
     app.state.around = partial(RequestMiddleware, service=service, routes=RouteNames(app), refusals=refusals)
     app.add_middleware(app.state.around)
     metrics.describe_build(service, version)
-    health = Health(dependencies)
+    health = Health([*dependencies, *([limits.limiter.dependency] if limits is not None else [])])
     hot_routes = {
         "/health/live": (health.live, "Whether the process runs"),
         "/health/ready": (
@@ -81,7 +85,9 @@ class _ServiceApp(openapi.DescribedApp):
         return HotPath(self, super().build_middleware_stack(), self.state.around)
 
 
-def _guarded(service: str, lifespan: Lifespan | None, verifier: TokenVerifier | None) -> Lifespan:
+def _guarded(
+    service: str, lifespan: Lifespan | None, verifier: TokenVerifier | None, limits: RequestLimits | None
+) -> Lifespan:
     """The service's lifespan; a failure to start is one line on stderr, and a traceback in the log."""
 
     @asynccontextmanager
@@ -102,6 +108,8 @@ def _guarded(service: str, lifespan: Lifespan | None, verifier: TokenVerifier | 
                 tell_cannot_start(service, error)
             raise
         finally:
+            if limits is not None:
+                await limits.limiter.close()
             if verifier is not None:
                 await verifier.close()
 

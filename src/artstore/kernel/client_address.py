@@ -1,7 +1,7 @@
 """Whose request it is, where a proxy stands between: the address that proxies of ours tell."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.types import Scope
 
@@ -29,6 +29,17 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
         except ValueError:
             break
     return address
+
+
+def customer(address: str) -> str:
+    """Whom an address counts for: of IPv6 its network of 64 bits, which is what one customer has."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped or IPv6Network((parsed, 64), strict=False))
+    return str(parsed)
 
 
 def _forwarded(scope: Scope) -> list[str]:

@@ -46,6 +46,14 @@ def parse_disposition(value: bytes) -> Disposition:
     return Disposition(_text(_unescape_form(parameters[b"name"]), "name"), _filename(parameters))
 
 
+def parse_filename(value: bytes) -> str:
+    """The file name in the ``Content-Disposition`` of a message (RFC 6266), whatever its type."""
+    name = _filename(_split(value)[1])
+    if name is None:
+        raise UnreadableHeader("it has no filename")
+    return name
+
+
 def parse_media_type(value: str) -> tuple[str, dict[str, str]]:
     """The type in lower case and its parameters, their names in lower case."""
     try:

@@ -11,6 +11,8 @@ from artstore.kernel import tracing
 
 BODY_LIMIT_KEY: Final = "artstore.body_limit"
 """In the ASGI scope: the most bytes that the body may have, or None. A hot route sets its own."""
+HEADERS_KEY: Final = "artstore.headers"
+"""In the ASGI scope: what the answer says beside its own headers, whoever gives it."""
 DEFAULT_BODY_LIMIT: Final = 1 << 20
 LINGER_BYTES: Final = 32 << 20
 LINGER_SECONDS: Final = 10.0
@@ -106,7 +108,7 @@ class Exchange:
             self.status = message["status"]
             headers = message.get("headers", ())
             self._announced_answer = _content_length(headers)
-            message["headers"] = [*headers, *self._extra_headers]
+            message["headers"] = [*headers, *self._extra_headers, *self._scope.get(HEADERS_KEY, ())]
             if self.body_waits:
                 # The server will close this connection; a client that was not told uses it again and fails.
                 message["headers"].append((b"connection", b"close"))

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from artstore.kernel.access.principal import Principal
-from artstore.kernel.access.requirements import authenticate, verifier_of
+from artstore.kernel.access.requirements import authenticate, limits_of, verifier_of
 from artstore.kernel.exchange import BODY_LIMIT_KEY
 from artstore.kernel.problems import REFUSED_KEY, Problem, problem_response
 from artstore.wire.scopes import Scope
@@ -109,7 +109,8 @@ class _Hot:
     async def _answer(self, request: Request) -> Response:
         if self._scope is None:
             return await self._endpoint(request)
-        principal = await authenticate(request.scope, verifier_of(request.app), self._scope)
+        app = request.app
+        principal = await authenticate(request.scope, verifier_of(app), limits_of(app), self._scope)
         return await self._endpoint(request, principal)
 
 

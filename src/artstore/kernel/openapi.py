@@ -10,6 +10,18 @@ from artstore.kernel.access.requirements import SECURITY_SCHEME
 from artstore.wire.problems import PROBLEM_JSON, ProblemBody
 
 _PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
+RETRY_AFTER: dict[str, Any] = {
+    "Retry-After": {"description": "Seconds until it is worth asking again", "schema": {"type": "integer"}}
+}
+RATE_LIMIT: dict[str, Any] = {
+    "RateLimit-Limit": {"description": "Requests in a minute", "schema": {"type": "integer"}},
+    "RateLimit-Remaining": {"description": "How many of them are left", "schema": {"type": "integer"}},
+    "RateLimit-Reset": {
+        "description": "Seconds until the oldest of them are over a minute ago, and no longer count",
+        "schema": {"type": "integer"},
+    },
+}
+"""Headers of every answer to an account that has a limit."""
 _METHODS = frozenset({"get", "head", "post", "put", "patch", "delete", "options"})
 
 
@@ -46,6 +58,10 @@ def _describe_problems(schema: dict[str, Any]) -> None:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     problem = {"description": "Refused", "content": {PROBLEM_JSON: {"schema": _PROBLEM_REF}}}
+    components["responses"] = {
+        "TooManyRequests": problem
+        | {"description": "Too many requests", "headers": {**RETRY_AFTER, **RATE_LIMIT}}
+    }
     for path in schema["paths"].values():
         for method, operation in path.items():
             if method not in _METHODS:
@@ -55,6 +71,7 @@ def _describe_problems(schema: dict[str, Any]) -> None:
             if operation.get("security"):
                 responses.setdefault("401", problem | {"description": "No valid access token"})
                 responses.setdefault("403", problem | {"description": "The token lacks the scope"})
+                responses.setdefault("429", {"$ref": "#/components/responses/TooManyRequests"})
             responses.setdefault("default", problem)
 
 

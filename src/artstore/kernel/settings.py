@@ -8,6 +8,8 @@ from typing import Literal, NoReturn, Self, TypeVar
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from artstore.kernel.client_address import networks
+
 SECRETS_DIR = "ARTSTORE_SECRETS_DIR"
 """Names a folder of files, each called like a variable in lower case and holding its value."""
 
@@ -37,6 +39,16 @@ class ServiceSettings(BaseSettings):
     """Where Admin is reached: the key set is read there."""
     issuer: str = ""
     """The ``iss`` that access tokens must carry. Default: ``admin_url``."""
+    trusted_proxies: str = ""
+    """Addresses and networks of proxies whose ``X-Forwarded-For`` is believed, with commas between."""
+    rate_limit_factor: int = Field(default=600, ge=0, le=1_000_000)
+    """How often an account may ask this service in a minute, as a multiple of its own rate limit. 0: as often
+    as it likes."""
+    rate_limit_failures: int = Field(default=600, ge=0, le=1_000_000)
+    """Requests without a good token that an address may make in a minute. 0: as many as it likes."""
+    rate_limit_wait_seconds: float = Field(default=0.1, ge=0.005, le=5)
+    """How long a request waits for Redis to count it. A later answer is as good as none: then the process
+    limits by what it counts alone."""
     shutdown_seconds: int = Field(default=10, ge=1, le=3600)
     """Seconds that requests under way may take to end after a stop signal; then they are cut off."""
 
@@ -45,6 +57,14 @@ class ServiceSettings(BaseSettings):
     def _without_empty_values(cls, values: dict[str, object]) -> dict[str, object]:
         # A deployment file that leaves a variable empty means "the default", not "the empty string".
         return {name: value for name, value in values.items() if value != ""}
+
+    @model_validator(mode="after")
+    def _check_proxies(self) -> Self:
+        try:
+            networks(self.trusted_proxies)
+        except ValueError:
+            raise ValueError("trusted_proxies must be addresses and networks with commas between") from None
+        return self
 
     @model_validator(mode="after")
     def _with_addresses(self) -> Self:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import JwksClient, TokenVerifier
 from artstore.kernel.app import hot_route
+from artstore.kernel.limits import request_limits
 from artstore.kernel.settings import load
 from artstore.query.files.endpoints import (
     DOCUMENT_OPERATION,
@@ -45,6 +46,7 @@ def compose(settings: QuerySettings) -> FastAPI:
         title="ArtStore Query",
         version=__version__,
         verifier=TokenVerifier(keys, settings.issuer, query.revocations),
+        limits=request_limits("query", settings),
         dependencies=query.dependencies(),
         lifespan=lifespan,
     )

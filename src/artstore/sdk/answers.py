@@ -58,7 +58,7 @@ async def error_of(response: httpx.Response) -> ArtStoreError:
         if len(body) > _MAX_ERROR_BYTES:
             break
     return error_of_answer(
-        response.status_code, _json(body), url=str(response.url), retry_after=_retry_after(response)
+        response.status_code, _json(body), url=str(response.url), retry_after=retry_after(response)
     )
 
 
@@ -69,7 +69,8 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds; the form with a date (RFC 9110 §10.2.3) is not used by ArtStore and not read here."""
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds after which to ask again. The form with a date (RFC 9110 §10.2.3) is not used by ArtStore and
+    not read here."""
     value = response.headers.get("Retry-After", "")
     return float(value) if value.isdecimal() else None

@@ -96,7 +96,7 @@ class Unavailable(ArtStoreError):
 
 
 class TooManyRequests(Unavailable):
-    """This account asks more often than it may."""
+    """This account asks more often than it may: ``retry_after`` says when it is worth asking again."""
 
 
 class Damaged(ArtStoreError):
@@ -145,6 +145,7 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.ELEMENT_UNAVAILABLE: Unavailable,
     ProblemType.LOG_FULL: Unavailable,
     ProblemType.DEPENDENCY_UNAVAILABLE: Unavailable,
+    ProblemType.RATE_LIMITED: TooManyRequests,
     ProblemType.TOO_MANY_REQUESTS: TooManyRequests,
     ProblemType.INTERNAL: ServiceFailed,
 }

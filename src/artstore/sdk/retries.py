@@ -13,7 +13,8 @@ class Retries:
     """How often and how patiently. The defaults bridge the restart of a service, not a night's outage.
 
     Tried again are requests that change nothing, after a failed connection, a broken answer or a 503; and any
-    request whose connection was refused, for then no byte of it was sent. Never a body that was begun.
+    request whose connection was refused, for then no byte of it was sent, or that was one of too many (429),
+    for then nothing was done. Never another body that was begun.
     """
 
     attempts: int = 5

@@ -1,13 +1,14 @@
 """Access tokens of one account: fetched when needed, kept until shortly before they expire."""
 
 import time
+from http import HTTPStatus
 
 import anyio
 import httpx
 from pydantic import ValidationError
 
-from artstore.sdk.answers import error_of, translated
-from artstore.sdk.errors import ServiceFailed, Unauthenticated, Unavailable
+from artstore.sdk.answers import error_of, retry_after, translated
+from artstore.sdk.errors import ServiceFailed, TooManyRequests, Unauthenticated, Unavailable
 from artstore.sdk.profile import Profile
 from artstore.sdk.retries import Retries
 from artstore.wire.accounts import TokenAnswer, TokenError
@@ -69,9 +70,12 @@ def _answer(response: httpx.Response) -> TokenAnswer:
         raise ServiceFailed(f"{response.url} answered something that is no token") from error
 
 
-def _refusal(response: httpx.Response) -> Unauthenticated | None:
+def _refusal(response: httpx.Response) -> Unauthenticated | TooManyRequests | None:
     """A refusal in the form of OAuth (RFC 6749 §5.2), None when the answer has another form."""
     try:
-        return Unauthenticated(TokenError.model_validate_json(response.content).error_description)
+        reason = TokenError.model_validate_json(response.content).error_description
     except ValidationError:
         return None
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        return TooManyRequests(reason, retry_after=retry_after(response))
+    return Unauthenticated(reason)

@@ -8,7 +8,7 @@ import httpx
 from pydantic import BaseModel
 
 from artstore.sdk.answers import error_of, is_problem, read_answer, translated
-from artstore.sdk.errors import Unauthenticated, Unavailable
+from artstore.sdk.errors import TooManyRequests, Unauthenticated, Unavailable
 from artstore.sdk.retries import Retries
 from artstore.sdk.tokens import Tokens
 
@@ -145,7 +145,10 @@ class Transport:
                 renewed = True
                 self._tokens.forget(token)
             except Unavailable as error:
-                if method not in ("GET", "HEAD") and not isinstance(error.__cause__, _NEVER_SENT):
+                changes_nothing = method in ("GET", "HEAD")
+                never_sent = isinstance(error.__cause__, _NEVER_SENT)
+                refused_before = isinstance(error, TooManyRequests) and replayable
+                if not (changes_nothing or never_sent or refused_before):
                     raise
                 await self.retries.wait_after(attempt, error)
 

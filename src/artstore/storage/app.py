@@ -14,6 +14,7 @@ from artstore.kernel.app import create_app as create_service
 from artstore.kernel.app import hot_route
 from artstore.kernel.background import Background
 from artstore.kernel.database import Database
+from artstore.kernel.limits import request_limits
 from artstore.kernel.peers import AdminAudit, KeyFollower, RefusalReporter, ServiceToken, http_session
 from artstore.kernel.problems import problem_response
 from artstore.kernel.redis import RedisDependency, connect
@@ -88,6 +89,7 @@ def compose(settings: StorageSettings) -> FastAPI:
         title=f"ArtStore Storage Element {settings.element_id}",
         version=__version__,
         verifier=TokenVerifier(keys, settings.issuer, revocations),
+        limits=request_limits(SERVICE, settings),
         dependencies=[
             *([store] if make_blobs is not None else []),
             LogDependency(lambda: element.engine),

@@ -1,6 +1,8 @@
 """Attributes and changes as they leave the element: without stored names and paths (``wire.documents``)."""
 
 import json
+from collections.abc import Iterable
+from json.encoder import encode_basestring
 from typing import Any
 
 from artstore.attributes import FileAttributes
@@ -12,12 +14,18 @@ INTERNAL_FIELDS = frozenset({"storage_filename", "storage_path"})
 
 def document_json(attributes: FileAttributes) -> str:
     """The JSON of a ``wire.documents.Document``."""
-    return attributes.model_dump_json(exclude={*INTERNAL_FIELDS, *unused_members(attributes)})
+    return _json_object(
+        (name, text) for name, text in attributes.json_members().items() if name not in INTERNAL_FIELDS
+    )
 
 
-def unused_members(attributes: FileAttributes) -> set[str]:
-    """Known members that are absent when unused. Unknown ones stay, also where they are null."""
-    return {name for name in attributes.optional if getattr(attributes, name) is None}
+def whole_json(attributes: FileAttributes) -> str:
+    """The JSON of all members, for the element's own index."""
+    return _json_object(attributes.json_members().items())
+
+
+def _json_object(members: Iterable[tuple[str, str]]) -> str:
+    return "{" + ",".join(f"{encode_basestring(name)}:{text}" for name, text in members) + "}"
 
 
 def public_fields(members: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ REFUSALS: dict[type[Exception], ProblemType] = {
     engine.ModeForbids: ProblemType.MODE_FORBIDS,
     engine.NoRoom: ProblemType.INSUFFICIENT_STORAGE,
     engine.DiskFull: ProblemType.INSUFFICIENT_STORAGE,
+    engine.ChecksumMismatch: ProblemType.DIGEST_MISMATCH,
     engine.TooLarge: ProblemType.FILE_TOO_LARGE,
     engine.LogFull: ProblemType.LOG_FULL,
     engine.StoreUnavailable: ProblemType.DEPENDENCY_UNAVAILABLE,

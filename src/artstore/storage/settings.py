@@ -70,6 +70,8 @@ class StorageSettings(ObjectStoreSettings):
     has before it reads on, and small ones cost a flush of their own. 0 gathers nothing: slow."""
     idle_seconds: Annotated[float, Field(gt=0)] = 30.0
     """An upload that sends nothing for so long is cut off with 408, and its room is given back."""
+    rate_limit_factor: int = Field(default=0, ge=0, le=1_000_000)
+    """As everywhere, but with no limit: whoever comes through Ingester and Query is limited there."""
     scrub_enabled: bool = True
     """Whether the element reads and checks everything that it keeps by itself, again and again. Switched off,
     it does so only when asked, and does not go on by itself with what a restart interrupted."""

@@ -129,6 +129,7 @@ class ServiceAccount(BaseModel):
     status: AccountStatus = AccountStatus.ACTIVE
     description: str | None = None
     rate_limit: int = 100
+    """Requests for each minute. 0: no limit, which only the account of the services has."""
     expires_at: datetime | None = None
     created_at: datetime
     updated_at: datetime | None = None

@@ -45,6 +45,7 @@ class ProblemType(Enum):
     FILE_MISSING = ("file-missing", 400, "The form has no file in a part named 'file'")
     FILE_EMPTY = ("file-empty", 400, "The file has no bytes")
     FILE_TOO_LARGE = ("file-too-large", 413, "The file is larger than this system accepts")
+    DIGEST_MISMATCH = ("digest-mismatch", 422, "The bytes that arrived are not those of the announced digest")
     INVALID_FILENAME = ("invalid-filename", 422, "The file name cannot be accepted")
     INVALID_ATTRIBUTES = ("invalid-attributes", 422, "The attributes cannot be accepted")
     ATTRIBUTES_TOO_LARGE = ("attributes-too-large", 422, "The attributes exceed 4096 bytes as written")
@@ -63,6 +64,7 @@ class ProblemType(Enum):
     ELEMENT_UNAVAILABLE = ("element-unavailable", 503, "The storage element of the document is away")
     LOG_FULL = ("log-full", 503, "The element must first catch up with what it has accepted")
     DEPENDENCY_UNAVAILABLE = ("dependency-unavailable", 503, "A part that this request needs is away")
+    RATE_LIMITED = ("rate-limited", 429, "Requests come more often than they may")
     TOO_MANY_REQUESTS = ("too-many-requests", 429, "Too many requests")
     INTERNAL = ("internal", 500, "The service made a mistake")
 

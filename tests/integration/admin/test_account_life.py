@@ -265,6 +265,24 @@ class TestAccountsOfTheSystem:
         assert answer.json()["type"] == "urn:artstore:problem:protected-account"
         assert admin.change("GET", initial["id"]).headers["ETag"] == tag
 
+    def test_may_get_a_higher_limit(self, admin: Admin) -> None:
+        listed = admin.http.get(ACCOUNTS_PATH, params={"q": "initial"}, headers=admin.headers())
+        (initial,) = [one for one in listed.json()["items"] if one["is_system"]]
+        higher = min(initial["rate_limit"] + 1, 1_000_000)
+        tag = admin.change("GET", initial["id"]).headers["ETag"]
+        answer = admin.change("PATCH", initial["id"], body={"rate_limit": higher}, headers={"If-Match": tag})
+        assert (answer.status_code, answer.json()["rate_limit"]) == (200, higher)
+
+    def test_services_have_no_limit(self, admin: Admin) -> None:
+        listed = admin.http.get(ACCOUNTS_PATH, params={"q": "artstore-services"}, headers=admin.headers())
+        (services,) = [one for one in listed.json()["items"] if one["is_system"]]
+        assert services["rate_limit"] == 0
+        tag = admin.change("GET", services["id"]).headers["ETag"]
+        answer = admin.change(
+            "PATCH", services["id"], body={"rate_limit": 1_000_000}, headers={"If-Match": tag}
+        )
+        assert answer.json()["type"] == "urn:artstore:problem:protected-account"
+
 
 def found(admin: Admin, **parameters: str) -> list[str]:
     answer = admin.http.get(ACCOUNTS_PATH, params=parameters, headers=admin.headers())

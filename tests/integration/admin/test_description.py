@@ -57,7 +57,7 @@ def test_every_endpoint_is_described(admin: Admin) -> None:
 
 def test_refusals_of_the_token_endpoint_are_described_in_their_own_form(admin: Admin) -> None:
     responses = admin.http.get("/openapi.json").json()["paths"][TOKEN_PATH]["post"]["responses"]
-    for status in ("400", "401"):
+    for status in ("400", "401", "429"):
         schema = responses[status]["content"]["application/json"]["schema"]
         assert schema["required"] == ["error", "error_description"]
 
@@ -66,7 +66,7 @@ def test_health_names_what_admin_needs(admin: Admin) -> None:
     health = admin.http.get("/health/ready").json()
     assert health == {
         "status": "ready",
-        "dependencies": {name: {"status": "up"} for name in ("database", "redis", "audit")},
+        "dependencies": {name: {"status": "up"} for name in ("database", "redis", "audit", "rate_limits")},
     }
 
 

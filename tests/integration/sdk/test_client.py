@@ -20,6 +20,7 @@ from artstore.sdk.errors import (
     NotFound,
     ServiceFailed,
     TooLarge,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -92,6 +93,29 @@ class TestTokens:
         assert server.tokens == 2
         assert len(server.requests) == 2
 
+    async def test_one_too_many_is_asked_for_again(self) -> None:
+        async with scripted(lambda request: Reply.of(attributes())) as server, client_of(server) as client:
+            server.refuse_tokens = [too_many(after=0)]
+            assert str((await info(client)).file_id) == FILE_ID
+            assert server.tokens == 2
+
+    async def test_one_too_many_for_long_is_an_error(self) -> None:
+        async with scripted(lambda request: Reply.of(attributes())) as server, client_of(server) as client:
+            server.refuse_tokens = [too_many(after=60)]
+            with pytest.raises(TooManyRequests, match="made its 100 requests") as raised:
+                await info(client)
+            assert raised.value.retry_after == 60
+            assert server.tokens == 1
+
+
+def too_many(*, after: int) -> Reply:
+    """As Admin refuses a client that asks too often: an error of OAuth."""
+    body = {
+        "error": "temporarily_unavailable",
+        "error_description": "The account has made its 100 requests of the last minute.",
+    }
+    return Reply.of(body, 429, **{"Retry-After": str(after)})
+
 
 class TestRetries:
     @pytest.mark.parametrize("first", [Reply.problem("dependency-unavailable", 503), BROKEN])
@@ -123,6 +147,35 @@ class TestRetries:
         assert len(server.requests) == 1
         error, server = await ask(lambda request: reply, lambda client: client.upload(b"x", filename="x"))
         assert isinstance(error, Unavailable)
+        assert len(server.requests) == 1
+
+    async def test_what_was_one_too_many_is_repeated_since_nothing_was_done(self) -> None:
+        replies = [
+            Reply.problem("rate-limited", 429, **{"Retry-After": "0"}),
+            Reply.of(attributes(b"x"), 201),
+        ]
+        document, server = await ask(
+            lambda request: replies.pop(0), lambda client: client.upload(b"x", filename="x")
+        )
+        assert str(document.file_id) == FILE_ID
+        assert len(server.requests) == 2
+        assert server.requests[0].body == server.requests[1].body
+
+    async def test_what_was_one_too_many_is_not_waited_for_long(self) -> None:
+        reply = Reply.problem("rate-limited", 429, **{"Retry-After": "30"})
+        error, server = await ask(lambda request: reply, info)
+        assert isinstance(error, TooManyRequests)
+        assert error.retry_after == 30
+        assert len(server.requests) == 1
+
+    async def test_what_cannot_be_sent_again_is_not_repeated(self) -> None:
+        reading, writing = os.pipe()
+        os.write(writing, b"once")
+        os.close(writing)
+        reply = Reply.problem("rate-limited", 429, **{"Retry-After": "0"})
+        with os.fdopen(reading, "rb") as pipe:
+            error, server = await ask(lambda request: reply, lambda client: client.upload(pipe, filename="x"))
+        assert isinstance(error, TooManyRequests)
         assert len(server.requests) == 1
 
     async def test_other_errors_are_not_repeated(self) -> None:

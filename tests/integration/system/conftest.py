@@ -8,6 +8,7 @@ from artstore.launcher.settings import SystemSettings
 from tests.support.system import Account, RunningSystem
 
 MIB = 1 << 20
+RATE_LIMIT_FACTOR = 50
 
 
 def _running(
@@ -25,8 +26,13 @@ def _running(
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    """Shared by all tests that leave the processes alone. New keys sign soon, so that some may follow another."""
-    yield from _running(tmp_path_factory, "system", {"ARTSTORE_ADMIN_KEY_LEAD_SECONDS": "2"})
+    """Shared by all tests that leave the processes alone. New keys sign soon, so that some may follow another;
+    an account may ask each service 50 times as often as it may ask for tokens.
+    """
+    environment = {"ARTSTORE_ADMIN_KEY_LEAD_SECONDS": "2"}
+    for service in ("ADMIN", "INGESTER", "QUERY", "STORAGE"):
+        environment[f"ARTSTORE_{service}_RATE_LIMIT_FACTOR"] = str(RATE_LIMIT_FACTOR)
+    yield from _running(tmp_path_factory, "system", environment)
 
 
 @pytest.fixture(scope="module")

@@ -204,6 +204,64 @@ class TestForm:
         await self.refused(account, url, body, 400, "broken-multipart")
 
 
+class TestDigest:
+    """A digest that the client announced is compared, whichever way the document takes."""
+
+    @pytest.fixture(params=["ingester", "raw", "element"])
+    def url(self, request: pytest.FixtureRequest, system: RunningSystem) -> str:
+        if request.param == "raw":
+            return f"{system.ingester_url}/api/v1/files?filename=a.txt"
+        base = system.ingester_url if request.param == "ingester" else system.element_urls["rw-01"]
+        return f"{base}/api/v1/files/upload"
+
+    async def refused(self, account: Account, url: str, content: bytes, digest: str) -> str:
+        files = {"files": {"file": ("a.txt", content)}} if url.endswith("upload") else {"content": content}
+        answer = await account.http.post(url, headers={"Repr-Digest": digest}, **files)
+        assert answer.status_code == 422, answer.text
+        return problem_of(answer)
+
+    @pytest.mark.parametrize("size", [10, 300_000])
+    async def test_another_one(self, account: Account, url: str, size: int) -> None:
+        of_nothing = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
+        assert await self.refused(account, url, b"x" * size, of_nothing) == "digest-mismatch"
+
+    @pytest.mark.parametrize("digest", ["sha-256=:AAAA:", "sha-512=:AAAA:", "e3b0c44298fc1c14"])
+    async def test_unreadable(self, account: Account, url: str, digest: str) -> None:
+        assert await self.refused(account, url, b"x", digest) == "invalid-parameter"
+
+
+class TestRaw:
+    """What the Ingester refuses of a document that is the body itself, and what only the element can."""
+
+    @pytest.mark.parametrize(
+        ("query", "headers", "problem"),
+        [
+            ("", {}, "file-missing"),
+            ("?filename=..%2Fx", {}, "invalid-filename"),
+            ("?filename=a%00b", {}, "invalid-filename"),
+            (f"?filename={'x' * 5000}", {}, "invalid-filename"),
+            ("?filename=a&author=b", {}, "invalid-parameter"),
+            ("?filename=%FF", {}, "invalid-parameter"),
+            ("?filename=a&custom_attributes=nonsense", {}, "invalid-attributes"),
+            (f"?filename=a&description={'x' * 5000}", {}, "attributes-too-large"),
+            ("?filename=a&retention_policy=forever", {}, "invalid-parameter"),
+            ("?filename=a", {"Content-Type": "nonsense"}, "invalid-parameter"),
+            ("?filename=a", {"Content-Type": "multipart/form-data; boundary=x"}, "unsupported-media-type"),
+            ("?filename=a", {"Content-Encoding": "gzip"}, "unsupported-media-type"),
+        ],
+    )
+    async def test_refused(self, account: Account, query: str, headers: dict[str, str], problem: str) -> None:
+        url = f"{account.system.ingester_url}/api/v1/files{query}"
+        answer = await account.http.post(url, content=b"content", headers=headers)
+        assert problem_of(answer) == problem
+
+    async def test_empty(self, account: Account) -> None:
+        answer = await account.http.post(
+            f"{account.system.ingester_url}/api/v1/files?filename=a", content=b""
+        )
+        assert problem_of(answer) == "file-empty"
+
+
 class TestSize:
     async def test_announced_too_large(self, system: RunningSystem, account: Account) -> None:
         """Refused by Content-Length before a byte of the file was sent."""

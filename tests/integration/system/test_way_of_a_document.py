@@ -1,7 +1,9 @@
 """The whole way over HTTP: token, upload, search, download, with every sample."""
 
+import base64
 import hashlib
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -42,6 +44,56 @@ async def test_sample(account: Account, sample: Path) -> None:
     assert download.status_code == 200
     assert download.content == content
     assert download.headers["content-type"].split(";")[0] == stored["content_type"]
+
+
+class TestRaw:
+    """The document is the body of the request."""
+
+    async def store(self, account: Account, content: bytes, query: str, **headers: str) -> dict[str, object]:
+        url = f"{account.system.ingester_url}/api/v1/files{query}"
+        answer = await account.http.post(url, content=content, headers=headers)
+        assert answer.status_code == 201, answer.text
+        stored: dict[str, object] = answer.json()
+        assert stored["checksum"] == hashlib.sha256(content).hexdigest()
+        assert (await account.download(str(stored["file_id"]))).content == content
+        return stored
+
+    async def test_with_all_attributes(self, account: Account) -> None:
+        query = (
+            "?filename=%D1%81%D1%87%D1%91%D1%82.txt&description=two%20words&tags=a,b&tags=c"
+            "&custom_attributes=%7B%22year%22%3A2026%7D&retention_policy=temporary"
+        )
+        stored = await self.store(account, b"content", query, **{"Content-Type": "text/plain"})
+        assert stored["original_filename"] == "счёт.txt"
+        assert stored["content_type"] == "text/plain"
+        assert (stored["description"], stored["tags"]) == ("two words", ["a", "b", "c"])
+        assert (stored["custom_attributes"], stored["retention_policy"]) == ({"year": 2026}, "temporary")
+
+    async def test_as_curl_sends_it(self, account: Account) -> None:
+        stored = await self.store(
+            account,
+            b"%PDF-1.7\n%",
+            "",
+            **{
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Content-Disposition": 'attachment; filename="a.pdf"',
+            },
+        )
+        assert (stored["original_filename"], stored["content_type"]) == ("a.pdf", "application/pdf")
+
+    async def test_what_looks_like_the_end_of_a_form(self, account: Account) -> None:
+        content = b"\r\n--boundary--\r\n" * 20_000
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        await self.store(account, content, "?filename=a", **{"Repr-Digest": f"sha-256=:{digest}:"})
+
+    async def test_without_a_length(self, account: Account) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(10):
+                yield b"x" * 50_000
+
+        url = f"{account.system.ingester_url}/api/v1/files?filename=a"
+        answer = await account.http.post(url, content=pieces())
+        assert answer.json()["checksum"] == hashlib.sha256(b"x" * 500_000).hexdigest()
 
 
 class TestUpload:

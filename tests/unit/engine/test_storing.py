@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from artstore.attributes import AttributesTooLarge, FileId, FilenameInvalid, new_file_id, parse
-from artstore.engine import Closed, Locked, NotFound, TooLarge
+from artstore.engine import ChecksumMismatch, Closed, Locked, NotFound, TooLarge
 from tests.support.engines import draft_of, fetch, store
 from tests.unit.engine.conftest import OpenElement
 
@@ -114,6 +114,22 @@ class TestRefused:
 
         assert list((root / "staging").iterdir()) == []
         assert engine.capacity().reserved_bytes == 0
+
+    @pytest.mark.parametrize("content", [b"small", LARGE[: 1 << 20]], ids=["small", "large"])
+    async def test_another_checksum_than_announced(
+        self, open_element: OpenElement, root: Path, content: bytes
+    ) -> None:
+        engine = await open_element()
+        upload = engine.begin()
+        await upload.write(content)
+
+        with pytest.raises(ChecksumMismatch) as refused:
+            await upload.commit(draft_of(), announced_checksum="0" * 64)
+        await upload.abort()
+
+        assert refused.value.found == hashlib.sha256(content).hexdigest()
+        assert (engine.last_lsn, engine.capacity().documents, engine.capacity().reserved_bytes) == (0, 0, 0)
+        assert list((root / "staging").iterdir()) == []
 
     async def test_attributes_that_do_not_fit_can_be_corrected(self, open_element: OpenElement) -> None:
         engine = await open_element(inline_limit=1)

@@ -1,10 +1,12 @@
 """The head of a form: read as far as needed, kept unchanged."""
 
+from urllib.parse import urlencode
+
 import pytest
 
 from artstore.ingester.placement import Wanted
-from artstore.ingester.uploads.body import FORM_OVERHEAD_BYTES, UploadBody
-from artstore.ingester.uploads.head import Head, read_head
+from artstore.ingester.uploads.body import Head
+from artstore.ingester.uploads.form import FORM_OVERHEAD_BYTES, FormBody
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import Mode
 from artstore.wire.problems import ProblemType
@@ -15,15 +17,22 @@ GIB = 1 << 30
 FILE = part("file", b"content", "note.txt")
 
 
-async def head_of(upload: Upload, *policies: str, seconds: float = 10) -> tuple[Head, UploadBody]:
-    body = UploadBody(upload.request, max_file_bytes=GIB, silence_seconds=10)
-    return await read_head(body, list(policies), seconds=seconds), body
+async def head_of(upload: Upload, *, seconds: float = 10) -> tuple[Head, FormBody]:
+    body = FormBody(upload.request, max_file_bytes=GIB, silence_seconds=10)
+    return await body.head(seconds=seconds), body
 
 
-async def refusal(upload: Upload, *policies: str) -> Problem:
+async def refusal(upload: Upload) -> Problem:
     with pytest.raises(Problem) as refused:
-        await head_of(upload, *policies)
+        await head_of(upload)
     return refused.value
+
+
+def asking(parts: list[bytes], policies: list[str]) -> Upload:
+    """With policies in the form and in the query."""
+    return Upload.whole(
+        form(*parts, FILE), query=urlencode([("retention_policy", each) for each in policies])
+    )
 
 
 class TestPolicy:
@@ -40,7 +49,7 @@ class TestPolicy:
         ],
     )
     async def test_decides_the_mode(self, parts: list[bytes], policies: list[str], mode: Mode) -> None:
-        head, _ = await head_of(Upload.whole(form(*parts, FILE)), *policies)
+        head, _ = await head_of(asking(parts, policies))
         assert head.wanted.mode is mode
 
     @pytest.mark.parametrize(
@@ -54,7 +63,7 @@ class TestPolicy:
         ],
     )
     async def test_refused(self, parts: list[bytes], policies: list[str]) -> None:
-        problem = await refusal(Upload.whole(form(*parts, FILE)), *policies)
+        problem = await refusal(asking(parts, policies))
         assert problem.kind is ProblemType.INVALID_PARAMETER
         assert problem.field == "retention_policy"
 

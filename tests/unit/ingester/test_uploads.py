@@ -13,6 +13,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from artstore.ingester.settings import IngesterSettings
+from artstore.ingester.uploads.body import UploadBody
+from artstore.ingester.uploads.form import FormBody
 from artstore.ingester.uploads.service import Uploads
 from artstore.kernel.access import Principal
 from artstore.kernel.peers import http_session
@@ -134,12 +136,12 @@ class World:
         self.announced.append(element.announcement(f"e{len(self.elements)}", **changes))
         return element
 
-    def take(self, upload: Upload) -> "asyncio.Task[Response]":
-        return asyncio.create_task(self.uploads.take(upload.request, PRINCIPAL))
+    def take(self, upload: Upload, form: type[UploadBody] = FormBody) -> "asyncio.Task[Response]":
+        return asyncio.create_task(self.uploads.take(upload.request, PRINCIPAL, form))
 
-    async def refusal(self, upload: Upload) -> Problem:
+    async def refusal(self, upload: Upload, form: type[UploadBody] = FormBody) -> Problem:
         with pytest.raises(Problem) as refused:
-            await self.take(upload)
+            await self.take(upload, form)
         return refused.value
 
 

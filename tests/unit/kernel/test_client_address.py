@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artstore.kernel.client_address import client_address, networks
+from artstore.kernel.client_address import client_address, customer, networks
 
 TRUSTED = networks("10.0.0.0/8, ::1")
 
@@ -47,3 +47,16 @@ def test_nothing_that_is_told_does_harm(forwarded: list[str]) -> None:
 def test_what_is_no_network(text: str) -> None:
     with pytest.raises(ValueError, match=r"does not appear|has host bits"):
         networks(text)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_whom_an_address_counts_for(address: str, expected: str) -> None:
+    assert customer(address) == expected

@@ -26,6 +26,7 @@ ERRORS: list[tuple[Exception, ProblemType]] = [
     (engine.ModeForbids("ro", "create"), ProblemType.MODE_FORBIDS),
     (engine.NoRoom(10, 5), ProblemType.INSUFFICIENT_STORAGE),
     (engine.DiskFull("write the log"), ProblemType.INSUFFICIENT_STORAGE),
+    (engine.ChecksumMismatch("0" * 64, "1" * 64), ProblemType.DIGEST_MISMATCH),
     (engine.TooLarge(10), ProblemType.FILE_TOO_LARGE),
     (engine.LogFull(10, 5), ProblemType.LOG_FULL),
     (engine.StoreUnavailable("it cannot be reached"), ProblemType.DEPENDENCY_UNAVAILABLE),

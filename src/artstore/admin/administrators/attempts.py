@@ -6,12 +6,12 @@ A name is counted whether or not it is somebody's, with the same work, so that n
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from artstore.admin.administrators import attempt_repository as repository
 from artstore.admin.administrators import metrics
 from artstore.admin.administrators.lockout import Attempts, begin, give_back
 from artstore.admin.administrators.means import Rules
+from artstore.kernel.client_address import customer
 from artstore.kernel.database import WriteConnection
 
 
@@ -74,12 +74,4 @@ def key_of_name(username: str) -> bytes:
 
 
 def key_of_address(address: str) -> bytes:
-    """Of an IPv6 address its network of 64 bits, which is what one customer has."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return hashlib.sha256(b"address\0" + address.encode("utf-8", "replace")).digest()
-    if isinstance(parsed, IPv6Address):
-        mapped = parsed.ipv4_mapped
-        address = str(mapped or IPv6Network((parsed, 64), strict=False))
-    return hashlib.sha256(b"address\0" + address.encode("ascii")).digest()
+    return hashlib.sha256(b"address\0" + customer(address).encode("utf-8", "replace")).digest()

@@ -1,16 +1,24 @@
 """Who asks: the account behind the credentials of a request."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from joserfc.jwk import ECKey, OKPKey, RSAKey
+from starlette.requests import Request
 
 from artstore.admin.auth import repository as used
 from artstore.admin.auth.assertions import AssertionRefused, check_claims, is_signed, peek
-from artstore.admin.auth.client_request import AssertionCredentials, Credentials, SecretCredentials
+from artstore.admin.auth.client_limits import ClientLimits
+from artstore.admin.auth.client_request import (
+    AssertionCredentials,
+    Credentials,
+    SecretCredentials,
+    read_credentials,
+)
 from artstore.admin.auth.refusals import ErrorCode, RequestRefused
 from artstore.admin.service_accounts import repository
 from artstore.admin.service_accounts.account import Account, StoredSecret
@@ -35,16 +43,37 @@ class ClientAuthentication:
     """
 
     def __init__(
-        self, database: Database, hasher: SecretHasher, last_use: LastUse, audiences: Collection[str]
+        self,
+        database: Database,
+        hasher: SecretHasher,
+        last_use: LastUse,
+        limits: ClientLimits,
+        audiences: Collection[str],
     ) -> None:
         self._database = database
         self._hasher = hasher
         self._last_use = last_use
+        self._limits = limits
         self._audiences = frozenset(audiences)
         self._nobodys_keys = _nobodys_keys()
 
-    async def authenticate(self, credentials: Credentials) -> Account:
-        """The account, active. Raises RequestRefused ``invalid_client``, Problem TOO_MANY_REQUESTS."""
+    async def authenticate(self, request: Request, parameters: dict[str, str]) -> Account:
+        """The account, active. Raises RequestRefused, Problem TOO_MANY_REQUESTS, RATE_LIMITED."""
+        client_id = None
+        try:
+            credentials = read_credentials(request.headers.getlist("authorization"), parameters)
+            client_id = _claimed(credentials)
+            proof = _digest(credentials)
+            await self._limits.demand_room(request.scope, client_id, proof)
+            account = await self._proved(credentials)
+        except RequestRefused as refused:
+            if refused.code is ErrorCode.INVALID_CLIENT:
+                await self._limits.failed(request.scope, client_id)
+            raise
+        await self._limits.asked(request.scope, account, proof)
+        return account
+
+    async def _proved(self, credentials: Credentials) -> Account:
         if isinstance(credentials, SecretCredentials):
             account, secret_id = await self._by_secret(credentials)
         else:
@@ -99,6 +128,23 @@ class ClientAuthentication:
     async def _find(self, client_id: str) -> Account | None:
         async with self._database.read() as connection:
             return await repository.account_by_client_id(connection, client_id)
+
+
+def _claimed(credentials: Credentials) -> str | None:
+    """Who the client says it is."""
+    if isinstance(credentials, SecretCredentials):
+        return credentials.client_id
+    try:
+        return peek(credentials.assertion).client_id
+    except AssertionRefused:
+        return None
+
+
+def _digest(credentials: Credentials) -> bytes | None:
+    """Of client and secret; None for an assertion, which is another one each time."""
+    if not isinstance(credentials, SecretCredentials):
+        return None
+    return hashlib.sha256(f"{credentials.client_id}\0{credentials.client_secret}".encode()).digest()
 
 
 def _meant(account: Account | None, secret: str) -> StoredSecret | None:

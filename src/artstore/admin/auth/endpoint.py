@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.admin.auth import exchange
-from artstore.admin.auth.client_request import read_credentials
 from artstore.admin.auth.clients import ClientAuthentication
 from artstore.admin.auth.token_request import wanted_scopes
 from artstore.admin.auth.tokens import TokenIssuer, grant_scopes
@@ -30,8 +29,7 @@ class TokenEndpoint:
 
     async def _issue(self, request: Request, parameters: dict[str, str]) -> Response:
         wanted = wanted_scopes(parameters)
-        credentials = read_credentials(request.headers.getlist("authorization"), parameters)
-        account = await self._clients.authenticate(credentials)
+        account = await self._clients.authenticate(request, parameters)
         scopes = grant_scopes(account, wanted)
         # The epoch was read before the secret was hashed: a token of an account that was suspended meanwhile,
         # or lost a grant, is void from the beginning.

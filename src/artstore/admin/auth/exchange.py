@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -9,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.admin.auth.client_request import MAX_BODY_BYTES, read_parameters
-from artstore.admin.auth.refusals import NO_STORE, RequestRefused, refusal_response
-from artstore.kernel.problems import Problem
+from artstore.admin.auth.refusals import NO_STORE, RequestRefused, refusal_response, too_many_response
+from artstore.kernel.openapi import RATE_LIMIT, RETRY_AFTER
+from artstore.kernel.problems import REFUSED_KEY, Problem
 from artstore.wire.accounts import TokenError
 from artstore.wire.problems import ProblemType
 
@@ -30,6 +32,12 @@ async def answer(request: Request, handle: Handler) -> Response:
         return await handle(request, parameters)
     except RequestRefused as refused:
         return refusal_response(refused)
+    except Problem as problem:
+        if problem.status != HTTPStatus.TOO_MANY_REQUESTS:
+            raise
+        if problem.is_refusal:
+            request.scope[REFUSED_KEY] = True
+        return too_many_response(problem)
 
 
 def json_answer(model: BaseModel) -> Response:
@@ -84,15 +92,22 @@ def operation(
         "requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in kinds}},
         "responses": {
             "200": success,
-            "400": described("The request is refused (RFC 6749 §5.2)", TokenError),
-            "401": described("The client is unknown or not authenticated (invalid_client)", TokenError),
+            "400": described("The request is refused (RFC 6749 §5.2)", TokenError, {}),
+            "401": described("The client is unknown or not authenticated (invalid_client)", TokenError, {}),
+            "429": described(
+                "The client asks, or fails, too often (temporarily_unavailable)",
+                TokenError,
+                RETRY_AFTER | RATE_LIMIT,
+            ),
         },
     }
 
 
-def described(description: str, model: type[BaseModel]) -> dict[str, Any]:
+def described(
+    description: str, model: type[BaseModel], headers: Mapping[str, Any] = RATE_LIMIT
+) -> dict[str, Any]:
     return {
         "description": description,
         "content": {"application/json": {"schema": model.model_json_schema()}},
-        "headers": {"Cache-Control": {"schema": {"type": "string", "const": "no-store"}}},
+        "headers": {"Cache-Control": {"schema": {"type": "string", "const": "no-store"}}, **headers},
     }

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from starlette.responses import Response
 
+from artstore.kernel.problems import Problem
 from artstore.wire.accounts import TokenError
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -19,6 +20,8 @@ class ErrorCode(StrEnum):
     UNAUTHORIZED_CLIENT = "unauthorized_client"
     INVALID_SCOPE = "invalid_scope"
     UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
+    """Of §4.1.2.1, the one registered code for what may be tried again; client libraries know it."""
 
 
 class RequestRefused(Exception):
@@ -37,5 +40,16 @@ def refusal_response(refused: RequestRefused) -> Response:
         TokenError(error=refused.code, error_description=refused.description).model_dump_json(),
         status_code=401 if unauthenticated else 400,
         headers=NO_STORE | ({"WWW-Authenticate": _CHALLENGE} if unauthenticated else {}),
+        media_type="application/json",
+    )
+
+
+def too_many_response(problem: Problem) -> Response:
+    """The same answer for a client that comes too often. ``problem``: one of status 429."""
+    error = TokenError(error=ErrorCode.TEMPORARILY_UNAVAILABLE, error_description=problem.detail)
+    return Response(
+        error.model_dump_json(),
+        status_code=problem.status,
+        headers=NO_STORE | problem.headers,
         media_type="application/json",
     )

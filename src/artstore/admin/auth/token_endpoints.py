@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from artstore.admin import audit
 from artstore.admin.auth import exchange
-from artstore.admin.auth.client_request import read_credentials
 from artstore.admin.auth.clients import ClientAuthentication
 from artstore.admin.auth.refusals import NO_STORE, ErrorCode, RequestRefused
 from artstore.admin.auth.token_truth import KnownToken, TokenTruth
@@ -40,8 +39,7 @@ class RevokeEndpoint:
 
     async def _revoke(self, request: Request, parameters: dict[str, str]) -> Response:
         text = _token(parameters)
-        credentials = read_credentials(request.headers.getlist("authorization"), parameters)
-        account = await self._clients.authenticate(credentials)
+        account = await self._clients.authenticate(request, parameters)
         token = await self._truth.read(text)
         if token is not None:
             if token.account_id != account.id and Scope.ACCOUNTS_WRITE not in account.scopes:
@@ -90,8 +88,7 @@ class IntrospectEndpoint:
 
     async def _introspect(self, request: Request, parameters: dict[str, str]) -> Response:
         text = _token(parameters)
-        credentials = read_credentials(request.headers.getlist("authorization"), parameters)
-        account = await self._clients.authenticate(credentials)
+        account = await self._clients.authenticate(request, parameters)
         token = await self._truth.read(text)
         if token is None or not _may_ask(account, token) or not await self._truth.is_active(token):
             return exchange.json_answer(Introspection(active=False))

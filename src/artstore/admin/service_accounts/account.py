@@ -70,12 +70,19 @@ class Account:
 
     @property
     def scopes(self) -> list[Scope]:
-        """Of the two accounts that come from the configuration, the OPERATOR is the services'."""
-        of_services = SERVICES_SCOPES if self.is_system and self.role is Role.OPERATOR else ()
+        of_services = SERVICES_SCOPES if self.is_of_services else ()
         return sorted({*effective_scopes(self.role, self.chosen_scopes), *of_services})
 
     @property
+    def is_of_services(self) -> bool:
+        """Of the two accounts that come from the configuration, the OPERATOR is the services'."""
+        return self.is_system and self.role is Role.OPERATOR
+
+    @property
     def rate_limit(self) -> int:
+        """Requests for each minute; 0: no limit. The services' own work must not stand still for one."""
+        if self.is_of_services:
+            return 0
         return self.chosen_rate_limit or USUAL_RATE_LIMIT
 
     def has_expired(self, now: datetime) -> bool:

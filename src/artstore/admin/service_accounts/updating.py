@@ -40,7 +40,10 @@ async def update_account(
 
 def _values(change: AccountChange, wanted: ServiceAccountChange) -> dict[str, Any]:
     given = wanted.model_fields_set
-    if lowering := given.intersection(_LOWERING):
+    lowering = given.intersection(_LOWERING)
+    if wanted.rate_limit is not None and wanted.rate_limit >= change.account.rate_limit > 0:
+        lowering = lowering - {"rate_limit"}
+    if lowering:
         change.demand_not_of_system(f"given another {', '.join(sorted(lowering))}")
     values: dict[str, Any] = {name: getattr(wanted, name) for name in given}
     if "keys" in values:

@@ -1,80 +1,69 @@
-"""The body of an upload as it arrives: within the limits of size and time, and checked to be a form."""
+"""The body of an upload as it comes from the client: within the limits of size and time."""
 
 import asyncio
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
 
 from starlette.requests import Request
 
-from artstore.kernel.multipart import (
-    BrokenForm,
-    Field,
-    FieldTooLarge,
-    FileData,
-    FileEnd,
-    FileStart,
-    FormEvent,
-    FormParser,
-    NotAForm,
-)
+from artstore.ingester.placement import Wanted
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
 
-FORM_OVERHEAD_BYTES = 4 * 1024 * 1024
-"""More than a form that `FormParser` takes can hold beside its file (32 parts, 64 KiB and 16 KiB each)."""
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The pieces of the form up to the first bytes of the file, and what they tell of the document."""
+
+    pieces: list[bytes]
+    wanted: Wanted
 
 
-class UploadBody:
-    """Reads the pieces of a form from a client, in order and once.
+class UploadBody(ABC):
+    """Gives, in order and once, the pieces of the form that an element takes, whatever the client sends."""
 
-    Every piece goes through the parser, so that a form that breaks off or a file that grows over the limit is
-    refused here, while it passes, and never reaches the element as a whole.
-    """
+    content_type: str
+    """Of the form."""
+    overhead_bytes: ClassVar[int] = 0
+    """The most that the body has beside the file."""
+    element_query: str
+    """The query of the request to the element."""
 
     def __init__(self, request: Request, *, max_file_bytes: int, silence_seconds: float) -> None:
-        """Refuses at once what the head of the request condemns: UNSUPPORTED_MEDIA_TYPE, FILE_TOO_LARGE."""
+        """Raises Problem for a request whose head condemns it already, FILE_TOO_LARGE among others."""
         self.announced = _content_length(request)
         """Content-Length; None for a chunked body."""
         self.ended = False
         self.received = 0
-        self.file_bytes = 0
-        self._file_ended = False
-        self._files = 0
+        """Bytes of the body."""
+        self.max_file_bytes = max_file_bytes
         self._stream = request.stream()
-        self._max_file_bytes = max_file_bytes
         self._silence_seconds = silence_seconds
-        self._parser = _parser(request)
-        if self.announced is not None and self.announced > max_file_bytes + FORM_OVERHEAD_BYTES:
+        if self.announced is not None and self.announced > max_file_bytes + self.overhead_bytes:
             raise too_large(max_file_bytes)
 
-    async def read(self) -> tuple[bytes, list[FormEvent]]:
-        """The next piece and the events in it; an empty piece at the end.
+    @property
+    @abstractmethod
+    def form_bytes(self) -> int | None:
+        """Of the whole form; None where the client did not tell."""
 
-        Raises ClientDisconnect, and Problem: BROKEN_MULTIPART, ATTRIBUTES_TOO_LARGE, FILE_MISSING,
-        FILE_TOO_LARGE, REQUEST_TIMEOUT.
+    @abstractmethod
+    async def head(self, *, seconds: float) -> Head:
+        """What decides where the document goes. Raises what ``read`` does, INVALID_PARAMETER for a bad
+        retention policy, REQUEST_TIMEOUT after ``seconds``.
         """
-        piece = b"" if self.ended else await self._receive()
-        try:
-            events = self._parser.feed(piece) if piece else []
-            if self.ended:
-                events += self._parser.close()
-        except FieldTooLarge as error:
-            raise Problem(ProblemType.ATTRIBUTES_TOO_LARGE, error.detail, field=error.name) from error
-        except BrokenForm as error:
-            raise Problem(ProblemType.BROKEN_MULTIPART, error.detail) from error
-        for event in events:
-            self._judge(event)
-        return piece, events
 
-    def bounds(self) -> tuple[int, int | None]:
-        """The least and the most bytes that the file can have, as far as known; asked once its data began."""
-        if self._file_ended:
-            return self.file_bytes, self.file_bytes
-        if self.announced is None:
-            return max(1, self.file_bytes), None
-        to_come = self._parser.withheld_bytes + self.announced - self.received
-        most = max(1, self.file_bytes + to_come - self._parser.closing_bytes)
-        return max(1, self.file_bytes, most - FORM_OVERHEAD_BYTES), most
+    @abstractmethod
+    async def read(self) -> bytes:
+        """The next piece; an empty one at the end.
+
+        Raises ClientDisconnect, and Problem for what cannot be stored or comes too slowly.
+        """
 
     async def _receive(self) -> bytes:
+        if self.ended:
+            return b""
         try:
             async with asyncio.timeout(self._silence_seconds):
                 piece = await anext(self._stream, b"")
@@ -88,47 +77,19 @@ class UploadBody:
         self.ended = not piece or self.received == self.announced
         return piece
 
-    def _judge(self, event: FormEvent) -> None:
-        match event:
-            case FileStart(name=name):
-                self._files += 1
-                if name != "file":
-                    raise file_missing(f"The part with the file must be named 'file', not '{name[:100]}'.")
-                if self._files > 1:
-                    detail = "The form has two files; send one form for each."
-                    raise Problem(ProblemType.INVALID_PARAMETER, detail, field="file")
-            case FileData(data=data):
-                self.file_bytes += len(data)
-                if self.file_bytes > self._max_file_bytes:
-                    raise too_large(self._max_file_bytes)
-            case FileEnd():
-                self._file_ended = True
-                if self.file_bytes == 0:
-                    raise Problem(ProblemType.FILE_EMPTY, "The file has no bytes.", field="file")
-            case Field(name="file"):
-                raise file_missing(
-                    "The part 'file' has no file name; send it as a file (curl: -F file=@NAME)."
-                )
-            case Field():
-                pass
-
-
-def file_missing(detail: str) -> Problem:
-    return Problem(ProblemType.FILE_MISSING, detail, field="file")
-
 
 def too_large(limit: int) -> Problem:
     detail = f"The largest file that is taken has {limit} bytes."
     return Problem(ProblemType.FILE_TOO_LARGE, detail, field="file", max_file_bytes=limit)
 
 
-def _parser(request: Request) -> FormParser:
-    try:
-        return FormParser(request.headers.get("content-type", ""))
-    except NotAForm as error:
-        raise Problem(ProblemType.UNSUPPORTED_MEDIA_TYPE, error.detail) from error
-    except BrokenForm as error:
-        raise Problem(ProblemType.BROKEN_MULTIPART, error.detail) from error
+def file_empty() -> Problem:
+    return Problem(ProblemType.FILE_EMPTY, "The file has no bytes.", field="file")
+
+
+def head_too_slow(seconds: float) -> Problem:
+    detail = f"The document itself did not begin within {seconds:g} seconds; send it again."
+    return Problem(ProblemType.REQUEST_TIMEOUT, detail)
 
 
 def _content_length(request: Request) -> int | None:

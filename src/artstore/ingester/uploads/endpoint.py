@@ -1,12 +1,15 @@
-"""``POST /api/v1/files/upload``, as OpenAPI tells of it."""
+"""The two ways of an upload in one request, as OpenAPI tells of them."""
 
 from typing import Any
 
+from artstore.kernel.digests import REPR_DIGEST_PARAMETER
 from artstore.wire.documents import Document
 
-PATH = "/api/v1/files/upload"
+FORM_PATH = "/api/v1/files/upload"
+RAW_PATH = "/api/v1/files"
 
 _POLICY = {"type": "string", "enum": ["temporary", "permanent"], "default": "permanent"}
+_TAGS = {"type": "array", "items": {"type": "string"}}
 _FORM = {
     "type": "object",
     "required": ["file"],
@@ -18,8 +21,7 @@ _FORM = {
         "description": {"type": "string"},
         "custom_attributes": {"type": "string", "description": "A JSON object."},
         "tags": {
-            "type": "array",
-            "items": {"type": "string"},
+            **_TAGS,
             "description": "Repeated, or one JSON array, or separated by commas.",
         },
         "file": {"type": "string", "format": "binary", "description": "The document, with its file name."},
@@ -32,35 +34,61 @@ def _refusal(description: str) -> dict[str, Any]:
     return {"description": description, "content": {"application/problem+json": {"schema": reference}}}
 
 
-OPERATION: dict[str, Any] = {
-    "operationId": "upload",
-    "summary": "Store a document",
-    "description": (
-        "Answers 201 once the document is durable. The body is streamed through. A refusal means that nothing"
-        " is stored; where the answer is lost, or the element broke off, the document may have been."
-    ),
-    "tags": ["files"],
-    "parameters": [
-        {
-            "name": "retention_policy",
-            "in": "query",
-            "required": False,
-            "schema": _POLICY,
-            "description": "Instead of the field of that name.",
-        }
-    ],
-    "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}},
-    "responses": {
+_DURABLE = (
+    "Answers 201 once the document is durable. The body is streamed through. A refusal means that nothing"
+    " is stored; where the answer is lost, or the element broke off, the document may have been."
+)
+
+
+def _query(name: str, description: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    schema = schema or {"type": "string"}
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+
+
+def _responses(malformed: str, media_type: str) -> dict[str, Any]:
+    return {
         "201": {
             "description": "Stored; the attributes of the document",
             "content": {"application/json": {"schema": Document.model_json_schema(mode="serialization")}},
         },
-        "400": _refusal("The form cannot be read, or has no file"),
-        "408": _refusal("The form did not arrive in time"),
+        "400": _refusal(malformed),
+        "408": _refusal("The document did not arrive in time"),
         "413": _refusal("The file is larger than is taken"),
-        "415": _refusal("The body is not multipart/form-data"),
-        "422": _refusal("The file name or the attributes cannot be accepted"),
+        "415": _refusal(media_type),
+        "422": _refusal("The file name, the attributes or the digest cannot be accepted"),
         "503": _refusal("No storage element can take it now; Retry-After says when to try again"),
         "507": _refusal("No storage element has room for it"),
-    },
+    }
+
+
+FORM: dict[str, Any] = {
+    "operationId": "upload",
+    "summary": "Store a document",
+    "description": _DURABLE,
+    "tags": ["files"],
+    "parameters": [
+        _query("retention_policy", "Instead of the field of that name.", _POLICY),
+        REPR_DIGEST_PARAMETER,
+    ],
+    "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}},
+    "responses": _responses("The form cannot be read, or has no file", "The body is not multipart/form-data"),
+}
+
+RAW: dict[str, Any] = {
+    "operationId": "uploadRaw",
+    "summary": "Store a document that is the body itself",
+    "description": _DURABLE,
+    "tags": ["files"],
+    "parameters": [
+        _query("filename", "The file name; or send it as `Content-Disposition`, as a mail does."),
+        _query("retention_policy", "Decides where the document is kept.", _POLICY),
+        _query("description", "Text."),
+        _query("custom_attributes", "A JSON object."),
+        _query("tags", "Repeated, or one JSON array, or separated by commas.", _TAGS),
+        REPR_DIGEST_PARAMETER,
+    ],
+    "requestBody": {"required": True, "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
+    "responses": _responses(
+        "The document is empty, has no name, or is only a part", "The body is a form, or coded"
+    ),
 }

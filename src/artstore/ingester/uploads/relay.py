@@ -114,7 +114,7 @@ class Relay:
         while not self._body.ended:
             timer.reschedule(None)
             try:
-                piece, _ = await self._body.read()
+                piece = await self._body.read()
             except (ClientDisconnect, Problem) as failure:
                 # aiohttp wraps what is raised here; the caller wants it as it was.
                 self._failure = failure

@@ -12,14 +12,14 @@ from artstore.ingester.metrics import PLACEMENTS, UPLOADS
 from artstore.ingester.placement import CannotPlace, Obstacle, Wanted, place
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
-from artstore.ingester.uploads.head import read_head
 from artstore.ingester.uploads.relay import ElementAnswer, ElementLost, NothingSent, Patience, Relay
 from artstore.kernel.access import Principal
+from artstore.kernel.digests import announced_sha256
 from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import forwarded_headers
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import RegisteredElement
-from artstore.wire.headers import EXPECTED_SIZE
+from artstore.wire.headers import EXPECTED_SIZE, REPR_DIGEST
 from artstore.wire.problems import ProblemType
 
 _log = get_logger(__name__)
@@ -42,10 +42,13 @@ class Uploads:
     _unreachable: dict[str, datetime] = field(default_factory=dict, init=False)
     """By element: which announcement stood when it could not be reached. Until the next it is tried last."""
 
-    async def take(self, request: Request, principal: Principal) -> Response:
-        """The element's answer to the upload in ``request``. Raises Problem, and ClientDisconnect."""
+    async def take(self, request: Request, principal: Principal, form: type[UploadBody]) -> Response:
+        """The element's answer to the upload in ``request``, of which ``form`` makes what the element takes.
+
+        Raises Problem, and ClientDisconnect.
+        """
         try:
-            body = UploadBody(
+            body = form(
                 request,
                 max_file_bytes=self.settings.max_file_bytes,
                 silence_seconds=self.settings.client_silence_seconds,
@@ -62,18 +65,15 @@ class Uploads:
         return Response(answer.content, answer.status, headers)
 
     async def _relay(self, request: Request, principal: Principal, body: UploadBody) -> ElementAnswer:
-        head = await read_head(
-            body,
-            request.query_params.getlist("retention_policy"),
-            seconds=self.settings.head_seconds,
-        )
+        announced_sha256(request.headers)  # refused before the body is read; the element compares
+        head = await body.head(seconds=self.settings.head_seconds)
         relay = Relay(self.session, body, head.pieces)
         headers = _headers(request, principal, body, head.wanted)
         patience = Patience(self.settings.element_silence_seconds, self.settings.element_answer_seconds)
         refusal: ElementAnswer | None = None
         for element in self._candidates(head.wanted):
             try:
-                answer = await relay.send(element, request.url.query, headers, patience)
+                answer = await relay.send(element, body.element_query, headers, patience)
             except NothingSent as error:
                 _note("unreachable", element, head.wanted, reason=str(error))
                 self._unreachable[element.element_id] = element.announced_at
@@ -107,9 +107,11 @@ class Uploads:
 
 def _headers(request: Request, principal: Principal, body: UploadBody, wanted: Wanted) -> dict[str, str]:
     headers = forwarded_headers(request, principal)
-    headers["Content-Type"] = request.headers["content-type"]
-    if body.announced is not None:
-        headers["Content-Length"] = str(body.announced)
+    headers["Content-Type"] = body.content_type
+    if body.form_bytes is not None:
+        headers["Content-Length"] = str(body.form_bytes)
+    if digests := request.headers.getlist(REPR_DIGEST):
+        headers[REPR_DIGEST] = ", ".join(digests)
     if wanted.at_most is not None:
         headers[EXPECTED_SIZE] = str(wanted.at_most)
     return headers

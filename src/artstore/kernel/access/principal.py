@@ -28,7 +28,7 @@ class Principal:
     epoch: int = 0
     """Generation of the account's tokens; those of a lower one than the last may have been revoked."""
     rate_limit: int = 100
-    """Requests for each minute."""
+    """Requests for each minute, of which each service allows a multiple; 0: no limit."""
     readable_owners: frozenset[str] = frozenset()
     """Other accounts whose documents this one was granted to read."""
     changeable_owners: frozenset[str] = frozenset()

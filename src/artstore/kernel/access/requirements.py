@@ -13,6 +13,7 @@ from starlette.types import Scope as AsgiScope
 
 from artstore.kernel.access.principal import Principal
 from artstore.kernel.access.tokens import TokenVerifier, invalid_token
+from artstore.kernel.limits import RequestLimits
 from artstore.kernel.middleware import PRINCIPAL_KEY
 from artstore.kernel.problems import CHALLENGE, Problem
 from artstore.wire.problems import ProblemType
@@ -25,14 +26,24 @@ _CREDENTIALS = re.compile(rb"bearer +([A-Za-z0-9\-._~+/]+=*) *", re.IGNORECASE)
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
-async def authenticate(asgi_scope: AsgiScope, verifier: TokenVerifier, *needed: Scope) -> Principal:
+async def authenticate(
+    asgi_scope: AsgiScope, verifier: TokenVerifier, limits: RequestLimits | None, *needed: Scope
+) -> Principal:
     """The principal of a request, with every scope in ``needed``.
 
     Raises Problem UNAUTHENTICATED without a good token, INSUFFICIENT_SCOPE where it lacks a scope
-    (RFC 6750 §3.1), DEPENDENCY_UNAVAILABLE where tokens cannot be verified now.
+    (RFC 6750 §3.1), DEPENDENCY_UNAVAILABLE where tokens cannot be verified now, RATE_LIMITED where the
+    account asks more often than it may, or its address fails too often.
     """
-    principal = await verifier.verify(_token(asgi_scope))
+    try:
+        principal = await verifier.verify(_token(asgi_scope))
+    except Problem as problem:
+        if limits is not None and problem.kind is ProblemType.UNAUTHENTICATED:
+            await limits.failed(asgi_scope)
+        raise
     asgi_scope[PRINCIPAL_KEY] = principal
+    if limits is not None:
+        await limits.asked(asgi_scope, principal)
     for scope in needed:
         if scope not in principal.scopes:
             raise _insufficient(scope)
@@ -78,7 +89,9 @@ class _Requirement(SecurityBase):
         self._scopes = scopes
 
     async def __call__(self, request: Request) -> Principal:
-        return await authenticate(request.scope, verifier_of(request.app), *self._scopes)
+        return await authenticate(
+            request.scope, verifier_of(request.app), limits_of(request.app), *self._scopes
+        )
 
 
 def verifier_of(app: FastAPI) -> TokenVerifier:
@@ -86,6 +99,11 @@ def verifier_of(app: FastAPI) -> TokenVerifier:
     if verifier is None:
         raise RuntimeError("a route needs a principal, but the application was made without a verifier")
     return verifier
+
+
+def limits_of(app: FastAPI) -> RequestLimits | None:
+    limits: RequestLimits | None = app.state.limits
+    return limits
 
 
 def public(endpoint: Endpoint) -> Endpoint:

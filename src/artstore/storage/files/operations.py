@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from artstore.kernel.digests import REPR_DIGEST_PARAMETER
 from artstore.storage.problem_answers import problems
 from artstore.wire.documents import Document
 from artstore.wire.problems import ProblemType
@@ -41,6 +42,7 @@ UPLOAD: dict[str, Any] = {
             "description": "An upper bound of the file's bytes, for a body that does not tell its length",
             "schema": {"type": "integer", "minimum": 0},
         },
+        REPR_DIGEST_PARAMETER,
     ],
     "requestBody": {
         "required": True,
@@ -81,6 +83,7 @@ UPLOAD: dict[str, Any] = {
             ProblemType.FILE_TOO_LARGE,
             ProblemType.UNSUPPORTED_MEDIA_TYPE,
             ProblemType.INVALID_PARAMETER,
+            ProblemType.DIGEST_MISMATCH,
             ProblemType.INVALID_FILENAME,
             ProblemType.INVALID_ATTRIBUTES,
             ProblemType.ATTRIBUTES_TOO_LARGE,

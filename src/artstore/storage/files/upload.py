@@ -9,6 +9,7 @@ from starlette.responses import Response
 from artstore.attributes import FileAttributes
 from artstore.engine import Draft, Upload
 from artstore.kernel.access import Principal
+from artstore.kernel.digests import announced_sha256
 from artstore.kernel.multipart import Field, FileData, FileEnd, FileStart, FormEvent, FormParser
 from artstore.kernel.problems import Problem
 from artstore.storage import metrics
@@ -52,6 +53,7 @@ class Uploads:
 
     async def _receive(self, request: Request, principal: Principal) -> FileAttributes:
         """The steps of an upload, in order. Whatever ends it before the commit leaves nothing behind."""
+        announced = announced_sha256(request.headers)
         form = UploadForm(request.query_params.get("retention_policy"))
         parser = FormParser(request.headers.get("content-type", ""))
         upload = self._element.engine.begin(expected_bytes=self._expected_bytes(request))
@@ -63,7 +65,7 @@ class Uploads:
         except BaseException:
             await upload.abort()
             raise
-        return await self._commit(upload, draft)
+        return await self._commit(upload, draft, announced)
 
     async def _read(self, request: Request, parser: FormParser, form: UploadForm, upload: Upload) -> None:
         """Raises ClientDisconnect, and Problem REQUEST_TIMEOUT where nothing comes for long."""
@@ -81,9 +83,9 @@ class Uploads:
             raise
         parser.close()
 
-    async def _commit(self, upload: Upload, draft: Draft) -> FileAttributes:
+    async def _commit(self, upload: Upload, draft: Draft, announced: str | None) -> FileAttributes:
         """Commits even when the request is cancelled meanwhile, so that the outcome is never unknown here."""
-        commit = asyncio.create_task(_commit_or_abort(upload, draft), name="commit")
+        commit = asyncio.create_task(_commit_or_abort(upload, draft, announced), name="commit")
         self._commits.add(commit)
         commit.add_done_callback(self._commits.discard)
         return await asyncio.shield(commit)
@@ -115,9 +117,9 @@ class Uploads:
         )
 
 
-async def _commit_or_abort(upload: Upload, draft: Draft) -> FileAttributes:
+async def _commit_or_abort(upload: Upload, draft: Draft, announced: str | None) -> FileAttributes:
     try:
-        return await upload.commit(draft)
+        return await upload.commit(draft, announced_checksum=announced)
     except BaseException:
         await upload.abort()
         raise

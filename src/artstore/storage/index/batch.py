@@ -8,7 +8,7 @@ from uuid import UUID
 
 from artstore.attributes import FileAttributes, FileId, created_at_of
 from artstore.engine import Change, ChangeKind
-from artstore.storage.documents import unused_members
+from artstore.storage.documents import whole_json
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _row(attributes: FileAttributes, lsn: int) -> Row:
         storage_path=attributes.storage_path,
         created_at=attributes.created_at,
         created_by_id=attributes.created_by_id,
-        attributes=attributes.model_dump_json(exclude=unused_members(attributes)),
+        attributes=whole_json(attributes),
     )
 
 

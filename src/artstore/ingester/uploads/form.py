@@ -1,0 +1,138 @@
+"""An upload that is a form, passed on unchanged and checked to be one while it passes."""
+
+import asyncio
+
+from starlette.requests import Request
+
+from artstore.ingester.placement import Wanted, mode_for
+from artstore.ingester.uploads.body import Head, UploadBody, file_empty, head_too_slow, too_large
+from artstore.ingester.uploads.policy import retention_policy
+from artstore.kernel.multipart import (
+    BrokenForm,
+    Field,
+    FieldTooLarge,
+    FileData,
+    FileEnd,
+    FileStart,
+    FormEvent,
+    FormParser,
+    NotAForm,
+)
+from artstore.kernel.problems import Problem
+from artstore.wire.problems import ProblemType
+
+FORM_OVERHEAD_BYTES = 4 * 1024 * 1024
+"""More than a form that `FormParser` takes can hold beside its file (32 parts, 64 KiB and 16 KiB each)."""
+
+
+class FormBody(UploadBody):
+    """Every piece goes through the parser, so that a form that breaks off or a file that grows over the limit
+    is refused here, while it passes, and never reaches the element as a whole.
+    """
+
+    overhead_bytes = FORM_OVERHEAD_BYTES
+
+    def __init__(self, request: Request, *, max_file_bytes: int, silence_seconds: float) -> None:
+        """Refuses at once what the head of the request condemns: UNSUPPORTED_MEDIA_TYPE, FILE_TOO_LARGE."""
+        self.content_type = request.headers.get("content-type", "")
+        self.element_query = request.url.query
+        self._parser = _parser(self.content_type)
+        self._policies = set(request.query_params.getlist("retention_policy"))
+        self._file_bytes = 0
+        self._file_ended = False
+        self._files = 0
+        super().__init__(request, max_file_bytes=max_file_bytes, silence_seconds=silence_seconds)
+
+    @property
+    def form_bytes(self) -> int | None:
+        return self.announced
+
+    async def head(self, *, seconds: float) -> Head:
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._head()
+        except TimeoutError as error:
+            raise head_too_slow(seconds) from error
+
+    async def read(self) -> bytes:
+        """Raises Problem: BROKEN_MULTIPART, ATTRIBUTES_TOO_LARGE, FILE_MISSING, FILE_EMPTY, FILE_TOO_LARGE,
+        INVALID_PARAMETER, REQUEST_TIMEOUT.
+        """
+        return (await self._read_events())[0]
+
+    async def _head(self) -> Head:
+        policies = self._policies
+        pieces: list[bytes] = []
+        while True:
+            piece, events = await self._read_events()
+            pieces.append(piece)
+            for event in events:
+                if isinstance(event, Field) and event.name == "retention_policy":
+                    policies.add(event.value.decode("utf-8", "replace").strip())
+                if isinstance(event, FileStart):
+                    least, most = self._bounds()
+                    return Head(pieces, Wanted(mode_for(retention_policy(policies)), least, most))
+            if self.ended:
+                raise _file_missing("The form has no part named 'file' with a file name.")
+
+    async def _read_events(self) -> tuple[bytes, list[FormEvent]]:
+        """The next piece and the events in it; an empty piece at the end."""
+        piece = await self._receive()
+        try:
+            events = self._parser.feed(piece) if piece else []
+            if self.ended:
+                events += self._parser.close()
+        except FieldTooLarge as error:
+            raise Problem(ProblemType.ATTRIBUTES_TOO_LARGE, error.detail, field=error.name) from error
+        except BrokenForm as error:
+            raise Problem(ProblemType.BROKEN_MULTIPART, error.detail) from error
+        for event in events:
+            self._judge(event)
+        return piece, events
+
+    def _bounds(self) -> tuple[int, int | None]:
+        """The least and the most bytes that the file can have, as far as known; for when its data began."""
+        if self._file_ended:
+            return self._file_bytes, self._file_bytes
+        if self.announced is None:
+            return max(1, self._file_bytes), None
+        to_come = self._parser.withheld_bytes + self.announced - self.received
+        most = max(1, self._file_bytes + to_come - self._parser.closing_bytes)
+        return max(1, self._file_bytes, most - FORM_OVERHEAD_BYTES), most
+
+    def _judge(self, event: FormEvent) -> None:
+        match event:
+            case FileStart(name=name):
+                self._files += 1
+                if name != "file":
+                    raise _file_missing(f"The part with the file must be named 'file', not '{name[:100]}'.")
+                if self._files > 1:
+                    detail = "The form has two files; send one form for each."
+                    raise Problem(ProblemType.INVALID_PARAMETER, detail, field="file")
+            case FileData(data=data):
+                self._file_bytes += len(data)
+                if self._file_bytes > self.max_file_bytes:
+                    raise too_large(self.max_file_bytes)
+            case FileEnd():
+                self._file_ended = True
+                if self._file_bytes == 0:
+                    raise file_empty()
+            case Field(name="file"):
+                raise _file_missing(
+                    "The part 'file' has no file name; send it as a file (curl: -F file=@NAME)."
+                )
+            case Field():
+                pass
+
+
+def _file_missing(detail: str) -> Problem:
+    return Problem(ProblemType.FILE_MISSING, detail, field="file")
+
+
+def _parser(content_type: str) -> FormParser:
+    try:
+        return FormParser(content_type)
+    except NotAForm as error:
+        raise Problem(ProblemType.UNSUPPORTED_MEDIA_TYPE, error.detail) from error
+    except BrokenForm as error:
+        raise Problem(ProblemType.BROKEN_MULTIPART, error.detail) from error
