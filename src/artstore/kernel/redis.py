@@ -31,14 +31,15 @@ def connect(
     url: str | SecretStr,
     *,
     client_name: str | None = None,
-    answer_seconds: float = ANSWER_SECONDS,
+    answer_seconds: float | None = ANSWER_SECONDS,
     retries: int = 2,
 ) -> Redis:
     """A client with its own pool; it connects when first used, and again after the server was away.
 
     Answers are bytes. A command raises `redis.exceptions.RedisError` (ConnectionError, TimeoutError when
     the server is away) after ``retries`` further tries. A command may have been carried out more than
-    once, so send only what may be repeated. Close it with ``aclose()``.
+    once, so send only what may be repeated. With ``answer_seconds=None`` whoever asks bounds the time.
+    Close it with ``aclose()``.
     """
     address = url.get_secret_value() if isinstance(url, SecretStr) else url
     # A connection over a Unix socket does not know the option.
@@ -48,7 +49,7 @@ def connect(
         client_name=client_name,
         decode_responses=False,
         protocol=2,  # answers of one shape, whatever the version of the server
-        socket_connect_timeout=min(CONNECT_SECONDS, answer_seconds),
+        socket_connect_timeout=CONNECT_SECONDS,
         socket_timeout=answer_seconds,
         health_check_interval=15,
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=retries),

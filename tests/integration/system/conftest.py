@@ -27,11 +27,17 @@ def _running(
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """Shared by all tests that leave the processes alone. New keys sign soon, so that some may follow another;
-    an account may ask each service 50 times as often as it may ask for tokens.
+    an account may ask each service 50 times as often as it may ask for tokens. All that fails on purpose comes
+    from one address, which may.
     """
-    environment = {"ARTSTORE_ADMIN_KEY_LEAD_SECONDS": "2"}
+    environment = {
+        "ARTSTORE_ADMIN_KEY_LEAD_SECONDS": "2",
+        "ARTSTORE_ADMIN_AUTH_FAILURES": "0",
+        "ARTSTORE_ADMIN_AUTH_ADDRESS_FAILURES": "0",
+    }
     for service in ("ADMIN", "INGESTER", "QUERY", "STORAGE"):
         environment[f"ARTSTORE_{service}_RATE_LIMIT_FACTOR"] = str(RATE_LIMIT_FACTOR)
+        environment[f"ARTSTORE_{service}_RATE_LIMIT_FAILURES"] = "0"
     yield from _running(tmp_path_factory, "system", environment)
 
 
