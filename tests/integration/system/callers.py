@@ -80,14 +80,12 @@ def eventually(holds: Callable[[], bool], otherwise: str) -> None:
         time.sleep(0.05)
 
 
-class World:
-    """The callers, whose documents they ask for, and what is done to others for the sake of a test.
-
-    Whoever has a role that stores nothing had another one when it stored its document.
-    """
+class Setup:
+    """A system and its first administrator, who makes what a test needs."""
 
     def __init__(self, system: RunningSystem) -> None:
         self._anybody = client()
+        self._secrets = system.folder / "secrets"
         self.admin = system.admin_url
         self.ingester = system.ingester_url
         self.query = system.query_url
@@ -95,47 +93,20 @@ class World:
         """The element with the documents, which can be deleted there."""
         self.element = system.element_urls["rw-01"]
         """The element that everything else is done to."""
-        secrets_of = system.folder / "secrets"
-        self.root = self._first_administrator((secrets_of / "initial-admin-password").read_text().strip())
-        self.owners = {whose: self._account(whose, "USER") for whose in (OTHERS, GRANTED_READ, GRANTED_WRITE)}
-        services = self._caller(SERVICES)
-        services.credentials = (
-            "artstore-services",
-            (secrets_of / "service-client-secret").read_text().strip(),
-        )
-        accounts = [self._account(name, role) for name, role in ACCOUNTS.items()]
-        for account in (*accounts, services):
-            self._grant(account)
-        persons = [self._person(name, role) for name, role in PERSONS.items()]
-        self.nobody = self._caller(NOBODY)
-        self.forger = self._caller(NOBODY)
-        """Nobody, with a token that is signed by nobody."""
-        self.forger.token = f"{self.root.token[:-16]}{secrets.token_urlsafe(12)}"
-        self.callers = {one.name: one for one in (self.nobody, *accounts, services, *persons)}
         self.every_service = [self.admin, self.ingester, self.query, *system.element_urls.values()]
-        self._storing = storing()
-        self._logged_in_at = time.monotonic()
-        self._everything_is_known()
+        self.root = self._caller("first")
+        self.root.username, self.root.password = "admin", self._secret("initial-admin-password")
+        self._begin(self.root)
 
     def close(self) -> None:
-        self._anybody.close()
-        for caller in (*self.callers.values(), *self.owners.values(), self.root, self.forger):
-            caller.http.close()
+        for one in (self._anybody, self.root.http):
+            one.close()
 
-    def owner(self, caller: Caller, whose: str) -> Caller:
-        return caller if whose == OWN else self.owners[whose]
-
-    def document(self, caller: Caller, whose: str) -> str:
-        """One that stays. Nobody and whoever has none ask for another's."""
-        return self.owner(caller, whose).document or self.owners[OTHERS].document
-
-    def store(self, owner: Caller) -> str:
-        answer = owner.http.post(
-            f"{self.documents}/api/v1/files/upload",
-            data={"retention_policy": "temporary"},
-            files={"file": (f"{WORD}.txt", b"content")},
-        )
-        return str(succeeded(answer)["file_id"])
+    def services(self) -> Caller:
+        """The account of the services, without a token yet."""
+        services = self._caller(SERVICES)
+        services.credentials = "artstore-services", self._secret("service-client-secret")
+        return services
 
     def at_admin(self, method: str, path: str, body: object = None, **headers: str) -> dict[str, Any]:
         """What the first administrator has done."""
@@ -157,7 +128,7 @@ class World:
     def new_person(self, role: str = "READONLY") -> Caller:
         """Somebody with a password, not logged in."""
         created = self.invite(role)
-        person = Caller("", client(), created["id"], created["username"])
+        person = Caller("", self._anybody, created["id"], created["username"])
         person.password = self.set_password(person.username, created["reset_code"])
         return person
 
@@ -177,6 +148,60 @@ class World:
         answer = self._anybody.post(self.admin + TOKEN, data=data, auth=account.credentials)
         return str(succeeded(answer)["access_token"])
 
+    def store(self, owner: Caller) -> str:
+        answer = owner.http.post(
+            f"{self.documents}/api/v1/files/upload",
+            data={"retention_policy": "temporary"},
+            files={"file": (f"{WORD}.txt", b"content")},
+        )
+        return str(succeeded(answer)["file_id"])
+
+    def _caller(self, name: str) -> Caller:
+        return Caller(name, client())
+
+    def _begin(self, person: Caller) -> None:
+        login = self.log_in(person)
+        person.token, person.session_id = login["access_token"], login["session_id"]
+
+    def _secret(self, name: str) -> str:
+        return (self._secrets / name).read_text(encoding="utf-8").strip()
+
+
+class World(Setup):
+    """The callers, whose documents they ask for, and what is done to others for the sake of a test.
+
+    Whoever has a role that stores nothing had another one when it stored its document.
+    """
+
+    def __init__(self, system: RunningSystem) -> None:
+        super().__init__(system)
+        self.owners = {whose: self._account(whose, "USER") for whose in (OTHERS, GRANTED_READ, GRANTED_WRITE)}
+        services = self.services()
+        accounts = [self._account(name, role) for name, role in ACCOUNTS.items()]
+        for account in (*accounts, services):
+            self._grant(account)
+        persons = [self._person(name, role) for name, role in PERSONS.items()]
+        self.nobody = self._caller(NOBODY)
+        self.forger = self._caller(NOBODY)
+        """Nobody, with a token that is signed by nobody."""
+        self.forger.token = f"{self.root.token[:-16]}{secrets.token_urlsafe(12)}"
+        self.callers = {one.name: one for one in (self.nobody, *accounts, services, *persons)}
+        self._storing = storing()
+        self._logged_in_at = time.monotonic()
+        self._everything_is_known()
+
+    def close(self) -> None:
+        super().close()
+        for caller in (*self.callers.values(), *self.owners.values(), self.forger):
+            caller.http.close()
+
+    def owner(self, caller: Caller, whose: str) -> Caller:
+        return caller if whose == OWN else self.owners[whose]
+
+    def document(self, caller: Caller, whose: str) -> str:
+        """One that stays. Nobody and whoever has none ask for another's."""
+        return self.owner(caller, whose).document or self.owners[OTHERS].document
+
     def stores(self, owner: Caller) -> bool:
         """Whether the owner can store, as the table has it."""
         return owner in self.owners.values() or owner.name in self._storing
@@ -187,19 +212,6 @@ class World:
             for person in (self.root, *(self.callers[name] for name in PERSONS)):
                 self._begin(person)
             self._logged_in_at = time.monotonic()
-
-    def _caller(self, name: str) -> Caller:
-        return Caller(name, client())
-
-    def _begin(self, person: Caller) -> None:
-        login = self.log_in(person)
-        person.token, person.session_id = login["access_token"], login["session_id"]
-
-    def _first_administrator(self, password: str) -> Caller:
-        root = self._caller("first")
-        root.username, root.password = "admin", password
-        self._begin(root)
-        return root
 
     def _account(self, name: str, role: str) -> Caller:
         created = self.new_account()
@@ -226,7 +238,7 @@ class World:
 
     def _person(self, name: str, role: str) -> Caller:
         person = self.new_person("ADMIN")
-        person.name = name
+        person.name, person.http = name, client()
         self._begin(person)
         person.document = self.store(person)
         if role != "ADMIN":
