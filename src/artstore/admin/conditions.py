@@ -1,9 +1,9 @@
 """Conditions on the revision of what is changed (``If-Match``, RFC 9110 §13.1.1)."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
@@ -34,7 +34,25 @@ def tag_of(revision: int) -> str:
     return f'"{revision}"'
 
 
-def _optional(request: Request) -> RevisionCondition:
+_WHAT = "The revisions that the caller knows: the ETag of what was read"
+REQUIRED_IF_MATCH: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "If-Match",
+            "in": "header",
+            "required": True,
+            "description": _WHAT,
+            "schema": {"type": "string"},
+        }
+    ]
+}
+"""``openapi_extra`` beside ``RequiredIfMatch``: were it a parameter, FastAPI would ask for it with 422."""
+
+
+def _optional(
+    request: Request, if_match: Annotated[str | None, Header(description=_WHAT)] = None
+) -> RevisionCondition:
+    # The parameter describes the header; of several headers it has one.
     header = _if_match(request)
     return RevisionCondition(None if header in (None, "*") else _tags(header or ""))
 

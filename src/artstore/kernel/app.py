@@ -62,17 +62,20 @@ def create_app(
     metrics.describe_build(service, version)
     health = Health([*dependencies, *([limits.limiter.dependency] if limits is not None else [])])
     hot_routes = {
-        "/health/live": (health.live, "Whether the process runs"),
+        "/health/live": (health.live, "application/json", "Whether the process runs"),
         "/health/ready": (
             health.ready,
+            "application/json",
             "Whether the service can do its work, and the state of what it needs",
         ),
-        "/metrics": (metrics.scrape, "Metrics in the Prometheus text format"),
-        "/openapi.json": (openapi.description, "This description"),
-        "/docs": (openapi.documentation, "This description as a page"),
+        "/metrics": (metrics.scrape, "text/plain", "Metrics in the Prometheus text format"),
+        "/openapi.json": (openapi.description, "application/json", "This description"),
+        "/docs": (openapi.documentation, "text/html", "This description as a page"),
     }
-    for path, (endpoint, summary) in hot_routes.items():
-        answers = {"200": {"description": summary}}
+    for path, (endpoint, content_type, summary) in hot_routes.items():
+        answers = {"200": {"description": summary, "content": {content_type: {}}}}
+        if endpoint == health.ready:
+            answers["503"] = answers["200"] | {"description": "It cannot: what it needs is away"}
         operation = {"summary": summary, "tags": ["service"], "responses": answers}
         hot_route(app, path, endpoint, methods=["GET"], scope=None, operation=operation, max_body_bytes=0)
     return app

@@ -7,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from artstore.kernel.access.requirements import SECURITY_SCHEME
-from artstore.wire.problems import PROBLEM_JSON, ProblemBody
+from artstore.wire.problems import PROBLEM_JSON, ProblemBody, ProblemType
 
 _PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
+_PROBLEM = {PROBLEM_JSON: {"schema": _PROBLEM_REF}}
 RETRY_AFTER: dict[str, Any] = {
     "Retry-After": {"description": "Seconds until it is worth asking again", "schema": {"type": "integer"}}
 }
@@ -57,7 +58,7 @@ def _describe_problems(schema: dict[str, Any]) -> None:
     schemas["Problem"] = ProblemBody.model_json_schema()
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    problem = {"description": "Refused", "content": {PROBLEM_JSON: {"schema": _PROBLEM_REF}}}
+    problem = {"description": "Refused", "content": _PROBLEM}
     components["responses"] = {
         "TooManyRequests": problem
         | {"description": "Too many requests", "headers": {**RETRY_AFTER, **RATE_LIMIT}}
@@ -73,6 +74,17 @@ def _describe_problems(schema: dict[str, Any]) -> None:
                 responses.setdefault("403", problem | {"description": "The token lacks the scope"})
                 responses.setdefault("429", {"$ref": "#/components/responses/TooManyRequests"})
             responses.setdefault("default", problem)
+
+
+def problem_answers(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
+    """The refusals of an operation by status, each with the slugs of its types: a part of ``responses``."""
+    by_status: dict[int | str, list[str]] = {}
+    for kind in kinds:
+        by_status.setdefault(str(kind.status), []).append(kind.slug)
+    return {
+        status: {"description": "Refused: " + ", ".join(slugs), "content": _PROBLEM}
+        for status, slugs in by_status.items()
+    }
 
 
 async def description(request: Request) -> Response:

@@ -5,8 +5,9 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from artstore.attributes.schema import Time
 from artstore.wire.scopes import Role, Scope
 
 AUDIENCE = "artstore"
@@ -86,7 +87,7 @@ class NewServiceAccount(BaseModel):
     """A part of the role's. None: all that the role has, also later."""
     rate_limit: RateLimit | None = None
     """Requests for each minute. None: what Admin gives everybody."""
-    expires_at: AwareDatetime | None = None
+    expires_at: Time | None = None
     """From then on the account gets no tokens, and those it has end."""
     keys: PublicKeys | None = None
     """For authentication by ``private_key_jwt`` (RFC 7523)."""
@@ -101,7 +102,7 @@ class ServiceAccountChange(BaseModel):
     role: Role = Role.USER
     scopes: Scopes | None = None
     rate_limit: RateLimit | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Time | None = None
     keys: PublicKeys | None = None
 
 

@@ -4,7 +4,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
+
+from artstore.attributes.schema import Time
 
 
 class Action(StrEnum):
@@ -158,5 +160,5 @@ class RefusalReport(BaseModel):
 
     service: _Short
     instance: Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9._-]+$")]
-    minute: AwareDatetime
+    minute: Time
     refusals: Annotated[list[RefusalCount], Field(min_length=1, max_length=1000)]

@@ -4,7 +4,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from artstore.attributes.schema import Time
 
 ELEMENTS_KEY = "artstore:elements"
 """A Redis set of the ids of all elements that ever announced themselves."""
@@ -147,7 +149,7 @@ class RegistrationChange(BaseModel):
     priority: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     limit_bytes: _Bytes | None = None
     limit_file_bytes: Annotated[int, Field(ge=1, le=_MOST_BYTES)] | None = None
-    retention_until: AwareDatetime | None = None
+    retention_until: Time | None = None
     labels: Annotated[dict[_Label, _LabelValue], Field(max_length=_LABELS)] | None = None
 
 

@@ -202,6 +202,7 @@ class TestChange:
             ({"description": "x" * 501}, "description"),
             ({"name": "another"}, "name"),
             ({"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}, "keys"),
+            ({"expires_at": 2030}, "expires_at"),
         ],
     )
     def test_bad_value(self, admin: Admin, change: dict[str, Any], field: str) -> None:

@@ -208,6 +208,7 @@ class TestSearch:
         [
             {"since": "yesterday"},
             {"since": "2026-01-01T00:00:00"},
+            {"since": "2025"},
             {"actor_id": "a\0b"},
             {"outcome": "perhaps"},
             {"order": "random"},

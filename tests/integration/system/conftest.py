@@ -58,7 +58,13 @@ def small_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSy
     yield from _running(tmp_path_factory, "small-system", limits)
 
 
-_SYSTEMS = ("system", "own_system", "small_system")
+@pytest.fixture(scope="module")
+def patient_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """For thousands of requests to every part of it: who is logged in stays so for an hour."""
+    yield from _running(tmp_path_factory, "patient-system", {"ARTSTORE_ADMIN_LOGIN_TOKEN_SECONDS": "3600"})
+
+
+_SYSTEMS = ("system", "own_system", "small_system", "patient_system")
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ import base64
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AwareDatetime
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from artstore.admin import paging
@@ -14,6 +13,7 @@ from artstore.admin.audit.repository import StoredEntry, Wanted
 from artstore.admin.audit.stored_tree import HashesMissing
 from artstore.admin.audit.tree import Range, consistency_ranges, inclusion_ranges
 from artstore.admin.problem_answers import problem_answer
+from artstore.attributes.schema import Time
 from artstore.kernel.access import Principal, Requires, public
 from artstore.kernel.database import Database, ReadConnection
 from artstore.kernel.problems import Problem
@@ -40,8 +40,8 @@ _Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 
 
 def _wanted(
-    since: Annotated[AwareDatetime | None, Query(description="At or after this time")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this time")] = None,
+    since: Annotated[Time | None, Query(description="At or after this time")] = None,
+    until: Annotated[Time | None, Query(description="Before this time")] = None,
     action: _Text = None,
     actor_id: _Text = None,
     actor_name: _Text = None,

@@ -81,15 +81,20 @@ def operation(
     success: dict[str, Any],
 ) -> dict[str, Any]:
     """The OpenAPI operation of an endpoint whose clients authenticate themselves in the request."""
-    schema = {"type": "object", "required": required, "properties": {**parameters, **_CREDENTIALS}}
-    kinds = ("application/x-www-form-urlencoded", "application/json")
+    properties = {**parameters, **_CREDENTIALS}
+    form = {"type": "object", "required": required, "properties": properties}
+    nullable = {name: one if name in required else _nullable(one) for name, one in properties.items()}
+    body = {"application/x-www-form-urlencoded": form, "application/json": form | {"properties": nullable}}
     return {
         "summary": summary,
         "description": "The client authenticates by HTTP Basic, by client_id and client_secret in the body, "
         "or with an assertion (private_key_jwt).",
         "operationId": operation_id,
         "tags": ["auth"],
-        "requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in kinds}},
+        "requestBody": {
+            "required": True,
+            "content": {kind: {"schema": schema} for kind, schema in body.items()},
+        },
         "responses": {
             "200": success,
             "400": described("The request is refused (RFC 6749 §5.2)", TokenError, {}),
@@ -101,6 +106,11 @@ def operation(
             ),
         },
     }
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter without a value counts as one that is not there (RFC 6749 §3.1): in JSON, null."""
+    return schema | {"type": [schema["type"], "null"]}
 
 
 def described(

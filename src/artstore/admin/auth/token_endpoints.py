@@ -108,7 +108,7 @@ def _may_ask(account: Account, token: KnownToken) -> bool:
 
 
 _TOKEN: Final[dict[str, Any]] = {
-    "token": {"type": "string"},
+    "token": {"type": "string", "minLength": 1},
     "token_type_hint": {
         "type": "string",
         "description": "access_token; not looked at, for there is no other",

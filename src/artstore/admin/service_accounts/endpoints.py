@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from artstore.admin import audit, paging
-from artstore.admin.conditions import IfMatch, RequiredIfMatch, tag_of
+from artstore.admin.conditions import REQUIRED_IF_MATCH, IfMatch, RequiredIfMatch, tag_of
 from artstore.admin.problem_answers import problem_answer
 from artstore.admin.service_accounts import repository
 from artstore.admin.service_accounts.account import Account
@@ -110,6 +110,7 @@ def service_account_routes(
     @router.patch(
         "/{account_id}",
         responses=CHANGE_ANSWERS | problem_answer(428, "If-Match is missing"),
+        openapi_extra=REQUIRED_IF_MATCH,
     )
     async def change_service_account(
         account_id: UUID,

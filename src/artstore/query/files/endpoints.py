@@ -9,11 +9,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from artstore.kernel.access import Principal
+from artstore.kernel.openapi import problem_answers
 from artstore.kernel.peers import ElementDirectory, forwarded_headers
 from artstore.query.catalog.rows import hit
 from artstore.query.files.elements import ElementFiles, ElementSilent
 from artstore.query.files.locate import Copies, Locator, not_found, unavailable
 from artstore.query.files.relay import RelayedResponse
+from artstore.wire.problems import ProblemType
 
 DOCUMENT_PATH = "/api/v1/files/{file_id}"
 DOWNLOAD_PATH = "/api/v1/files/{file_id}/download"
@@ -43,6 +45,7 @@ DOCUMENT_OPERATION: dict[str, Any] = {
             "description": "The document, with the element that keeps it",
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/SearchHit"}}},
         },
+        **problem_answers(ProblemType.NOT_FOUND, ProblemType.ELEMENT_UNAVAILABLE),
     },
 }
 DOWNLOAD_OPERATION: dict[str, Any] = {
@@ -59,6 +62,13 @@ DOWNLOAD_OPERATION: dict[str, Any] = {
         "200": {"description": "The whole document", "content": {"*/*": {}}},
         "206": {"description": "The range that was asked for", "content": {"*/*": {}}},
         "304": {"description": "The client has these bytes already"},
+        **problem_answers(
+            ProblemType.DOCUMENT_OFFLINE,
+            ProblemType.NOT_FOUND,
+            ProblemType.RANGE_NOT_SATISFIABLE,
+            ProblemType.DOCUMENT_DAMAGED,
+            ProblemType.ELEMENT_UNAVAILABLE,
+        ),
     },
 }
 

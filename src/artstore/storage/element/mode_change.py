@@ -10,11 +10,11 @@ from artstore.engine import Engine
 from artstore.engine import Mode as EngineMode
 from artstore.kernel.access import Principal, Requires
 from artstore.kernel.logging import get_logger
+from artstore.kernel.openapi import problem_answers
 from artstore.storage import metrics
 from artstore.storage.element.modes import ALLOWED
 from artstore.storage.element.schemas import ModeReport, WantedMode
 from artstore.storage.outcomes import counted
-from artstore.storage.problem_answers import problems
 from artstore.storage.running import RunningElement
 from artstore.wire.elements import Mode
 from artstore.wire.problems import ProblemType
@@ -34,7 +34,7 @@ def mode_router(element: RunningElement) -> APIRouter:
         """What the element allows, and which modes a request can give it."""
         return _report(element.engine)
 
-    @router.put("/mode", summary="Change the mode", responses=problems(ProblemType.MODE_FORBIDS))
+    @router.put("/mode", summary="Change the mode", responses=problem_answers(ProblemType.MODE_FORBIDS))
     async def change_mode(
         wanted: WantedMode, principal: Annotated[Principal, Requires(Scope.ELEMENTS_WRITE)]
     ) -> ModeReport:

@@ -8,12 +8,12 @@ from fastapi.responses import JSONResponse
 
 from artstore.attributes.schema import Time
 from artstore.kernel.access import Principal, Requires
+from artstore.kernel.openapi import problem_answers
 from artstore.storage.documents import public_fields
 from artstore.storage.files.cursors import ChangeCursor, TimeCursor, decode_cursor, invalid_cursor
 from artstore.storage.files.merging import merged_page
 from artstore.storage.files.schemas import DocumentPage
 from artstore.storage.index.filters import Filters
-from artstore.storage.problem_answers import problems
 from artstore.storage.running import RunningElement
 from artstore.wire.documents import DocumentState, ElementDocumentPage
 from artstore.wire.problems import ProblemType
@@ -74,7 +74,7 @@ def listing_router(listing: Listing) -> APIRouter:
         "/api/v1/files",
         response_model=ElementDocumentPage | DocumentPage,
         summary="List documents",
-        responses=problems(ProblemType.INVALID_CURSOR, ProblemType.DEPENDENCY_UNAVAILABLE),
+        responses=problem_answers(ProblemType.INVALID_CURSOR, ProblemType.DEPENDENCY_UNAVAILABLE),
     )
     async def list_files(
         principal: Annotated[Principal, Requires(Scope.FILES_READ)],

@@ -3,13 +3,18 @@
 from typing import Any
 
 from artstore.kernel.digests import REPR_DIGEST_PARAMETER
-from artstore.storage.problem_answers import problems
+from artstore.kernel.openapi import problem_answers
 from artstore.wire.documents import Document
 from artstore.wire.problems import ProblemType
 
 
 def _header(description: str) -> dict[str, Any]:
     return {"description": description, "schema": {"type": "string"}}
+
+
+def _condition(name: str, description: str) -> dict[str, Any]:
+    schema = {"type": "string"}
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
 
 
 _DOCUMENT = {"application/json": {"schema": Document.model_json_schema()}}
@@ -74,7 +79,7 @@ UPLOAD: dict[str, Any] = {
             },
             "content": _DOCUMENT,
         },
-        **problems(
+        **problem_answers(
             ProblemType.BROKEN_MULTIPART,
             ProblemType.FILE_MISSING,
             ProblemType.FILE_EMPTY,
@@ -98,7 +103,7 @@ UPLOAD: dict[str, Any] = {
 DOCUMENT: dict[str, Any] = {
     "summary": "The attributes of a document",
     "tags": ["files"],
-    "parameters": [_FILE_ID],
+    "parameters": [_FILE_ID, _condition("If-None-Match", "The revision that the caller has")],
     "responses": {
         "200": {
             "description": "The attributes",
@@ -106,7 +111,7 @@ DOCUMENT: dict[str, Any] = {
             "content": _DOCUMENT,
         },
         "304": {"description": "Not changed since the revision in If-None-Match"},
-        **problems(ProblemType.NOT_FOUND),
+        **problem_answers(ProblemType.NOT_FOUND),
     },
 }
 
@@ -144,7 +149,7 @@ UPDATE: dict[str, Any] = {
             "headers": {"ETag": _header("The new revision of the attributes")},
             "content": _DOCUMENT,
         },
-        **problems(
+        **problem_answers(
             ProblemType.INVALID_REQUEST,
             ProblemType.NOT_FOUND,
             ProblemType.MODE_FORBIDS,
@@ -170,7 +175,7 @@ DELETE: dict[str, Any] = {
     "parameters": [_FILE_ID, _IF_MATCH | {"required": False}],
     "responses": {
         "204": {"description": "The document is gone"},
-        **problems(
+        **problem_answers(
             ProblemType.NOT_FOUND,
             ProblemType.MODE_FORBIDS,
             ProblemType.PRECONDITION_FAILED,
@@ -201,6 +206,9 @@ DOWNLOAD: dict[str, Any] = {
             "required": False,
             "schema": {"type": "string", "examples": ["bytes=0-99"]},
         },
+        _condition("If-Range", "A range only of these bytes, by ETag or date; else the whole document"),
+        _condition("If-None-Match", "The ETag of bytes that the caller has"),
+        _condition("If-Modified-Since", "When the caller got the bytes that it has"),
     ],
     "responses": {
         "200": {"description": "The whole document", "headers": _DOWNLOAD_HEADERS, "content": _BYTES},
@@ -210,7 +218,7 @@ DOWNLOAD: dict[str, Any] = {
             "content": _BYTES,
         },
         "304": {"description": "The client has the bytes already"},
-        **problems(
+        **problem_answers(
             ProblemType.DOCUMENT_OFFLINE,
             ProblemType.NOT_FOUND,
             ProblemType.RANGE_NOT_SATISFIABLE,

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Response
 
 from artstore.kernel.access import Principal, Requires
 from artstore.kernel.logging import get_logger
+from artstore.kernel.openapi import problem_answers
 from artstore.storage.index.reader import IndexUnavailable
 from artstore.storage.index.rebuild import Progress
 from artstore.storage.index.repository import PositionMoved, TablesMissing, translated_absence
 from artstore.storage.index.writer import RebuildOver
-from artstore.storage.problem_answers import problems
 from artstore.storage.running import RunningElement
 from artstore.wire.index import IndexReport, IndexStatus, RebuildReport
 from artstore.wire.problems import ProblemType
@@ -32,7 +32,7 @@ def index_router(element: RunningElement) -> APIRouter:
         f"{_INDEX}/rebuild",
         status_code=202,
         summary="Rebuild the index",
-        responses=problems(ProblemType.DEPENDENCY_UNAVAILABLE),
+        responses=problem_answers(ProblemType.DEPENDENCY_UNAVAILABLE),
     )
     async def rebuild(
         principal: Annotated[Principal, Requires(Scope.ELEMENTS_WRITE)], response: Response

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from artstore.kernel.access import Principal, Requires
 from artstore.kernel.logging import get_logger
+from artstore.kernel.openapi import problem_answers
 from artstore.storage.files.document import document_id, visible_attributes
-from artstore.storage.problem_answers import problems
 from artstore.storage.running import RunningElement
 from artstore.storage.scrub.reports import findings_page, report
 from artstore.wire.problems import ProblemType
@@ -16,7 +16,7 @@ from artstore.wire.scrub import ScrubFindingPage, ScrubReport, Verification
 
 MAX_LIMIT = 1000
 _SCRUB = "/api/v1/scrub"
-_NOT_NOW = problems(ProblemType.DEPENDENCY_UNAVAILABLE)
+_NOT_NOW = problem_answers(ProblemType.DEPENDENCY_UNAVAILABLE)
 
 Reader = Annotated[Principal, Requires(Scope.ELEMENTS_READ)]
 Writer = Annotated[Principal, Requires(Scope.ELEMENTS_WRITE)]
@@ -66,7 +66,7 @@ def scrub_router(element: RunningElement) -> APIRouter:
     @router.get(
         f"{_SCRUB}/findings",
         summary="Findings of the scrub",
-        responses=problems(ProblemType.INVALID_CURSOR, ProblemType.DEPENDENCY_UNAVAILABLE),
+        responses=problem_answers(ProblemType.INVALID_CURSOR, ProblemType.DEPENDENCY_UNAVAILABLE),
     )
     async def findings(
         principal: Reader,
@@ -84,7 +84,7 @@ def scrub_router(element: RunningElement) -> APIRouter:
     @router.get(
         "/api/v1/files/{file_id}/verification",
         summary="When a document was verified",
-        responses=problems(
+        responses=problem_answers(
             ProblemType.NOT_FOUND, ProblemType.DOCUMENT_DAMAGED, ProblemType.DEPENDENCY_UNAVAILABLE
         ),
         tags=["files"],
