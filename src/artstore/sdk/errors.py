@@ -132,6 +132,7 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.FILE_MISSING: Rejected,
     ProblemType.FILE_EMPTY: Rejected,
     ProblemType.FILE_TOO_LARGE: TooLarge,
+    ProblemType.DIGEST_MISMATCH: Damaged,
     ProblemType.INVALID_FILENAME: Rejected,
     ProblemType.INVALID_ATTRIBUTES: Rejected,
     ProblemType.ATTRIBUTES_TOO_LARGE: Rejected,

@@ -281,6 +281,9 @@ ADMIN: dict[str, Request] = {
 }
 INGESTER: dict[str, Request] = {
     "POST /api/v1/files/upload": lambda ask: ask.send(ask.world.ingester, data=TEMPORARY, files=FILE),
+    "POST /api/v1/files": lambda ask: ask.send(
+        ask.world.ingester, params={"filename": "a.txt", **TEMPORARY}, content=b"content"
+    ),
 }
 QUERY: dict[str, Request] = {
     "GET /api/v1/search": lambda ask: ask.send(ask.world.query, params={"q": WORD, "limit": 1000}),
