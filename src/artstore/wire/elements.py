@@ -1,10 +1,11 @@
 """How an element announces itself, and how the registry lists it."""
 
+import json
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from artstore.attributes.schema import Time
 
@@ -131,13 +132,29 @@ class ElementPage(BaseModel):
     next_cursor: str | None = None
 
 
-_MOST_BYTES = 2**63 - 1
+_MOST_BYTES = 2**53 - 1
+"""Beyond it a number is another one to readers of JSON that know floating point only."""
 _Bytes = Annotated[int, Field(ge=0, le=_MOST_BYTES)]
 _LABELS = 32
+_LABELS_BYTES = 8 * 1024
 _Label = Annotated[
     str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$")
 ]
 _LabelValue = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
+
+
+def _check_labels(labels: dict[str, str]) -> dict[str, str]:
+    if len(json.dumps(labels, ensure_ascii=False).encode()) > _LABELS_BYTES:
+        raise ValueError(f"all labels together must be at most {_LABELS_BYTES} bytes as JSON")
+    return labels
+
+
+_Labels = Annotated[
+    dict[_Label, _LabelValue],
+    Field(max_length=_LABELS, description=f"At most {_LABELS_BYTES} bytes, all together as JSON"),
+    AfterValidator(_check_labels),
+]
+"""Bounded together, for an entry of the audit trail has to hold the old and the new."""
 ElementId = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
 
@@ -150,7 +167,7 @@ class RegistrationChange(BaseModel):
     limit_bytes: _Bytes | None = None
     limit_file_bytes: Annotated[int, Field(ge=1, le=_MOST_BYTES)] | None = None
     retention_until: Time | None = None
-    labels: Annotated[dict[_Label, _LabelValue], Field(max_length=_LABELS)] | None = None
+    labels: _Labels | None = None
 
 
 class NewElement(RegistrationChange):

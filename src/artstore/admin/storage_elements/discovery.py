@@ -28,7 +28,7 @@ _MAX_BYTES: Final = 64 * 1024
 _PATH: Final = "/api/v1/info"
 _METADATA_ADDRESSES: Final = frozenset({ipaddress.ip_address("fd00:ec2::254")})
 """Of clouds, beyond the link-local ones."""
-_Size = Annotated[int, Field(ge=0, le=2**63 - 1)]
+_Size = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
 
 class _Info(ElementAnnouncement):
