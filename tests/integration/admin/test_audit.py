@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,13 +19,17 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from pydantic import SecretStr
+from sqlalchemy import make_url, text
 
 from artstore.admin.audit.leaf import leaf
 from artstore.admin.audit.note import Checkpoint, VerifierKey, open_checkpoint
+from artstore.admin.audit.protection import is_protected
 from artstore.admin.audit.reading import DatabaseLog
 from artstore.admin.audit.tree import is_consistent, leaf_hash, root_of_inclusion
 from artstore.admin.audit.verifying import LogCheck, Sealed
-from artstore.launcher.postgres import EmbeddedPostgres
+from artstore.kernel.database import Database
+from artstore.launcher.postgres import SUPERUSER, EmbeddedPostgres
 from artstore.launcher.redis import EmbeddedRedis
 from tests.support.secrecy.observing import heard
 
@@ -334,6 +339,28 @@ class TestProtection:
             assert f"artstore_admin_audit_protected {protected}" in running.http.get("/metrics").text
             assert ("could change the audit trail" in running.log()) is (protected == "0.0")
 
+    async def test_who_owns_the_schema_can_drop_the_log(
+        self, audited: Protected, postgres: EmbeddedPostgres
+    ) -> None:
+        database = make_url(audited.owner_url).database
+        assert database is not None
+        password = postgres.folder / "superuser-password"
+        url = postgres.url(database, role=SUPERUSER, password_file=password)
+        superuser = Database(SecretStr(url), application_name="test", pool_size=1)
+        try:
+            for owns, protected in ((False, True), (True, False)):
+                with suppress(Undone):
+                    async with superuser.write() as connection:
+                        if owns:
+                            await connection.execute(text(f"ALTER SCHEMA admin OWNER TO {ROLE}"))
+                        await connection.execute(text(f"SET LOCAL ROLE {ROLE}"))
+                        assert await is_protected(connection) is protected
+                        if owns:
+                            await connection.execute(text("DROP TABLE admin.audit_subtrees"))
+                        raise Undone
+        finally:
+            await superuser.close()
+
     def test_migrated_by_the_command(
         self, start_admin: StartAdmin, postgres: EmbeddedPostgres, redis: EmbeddedRedis, tmp_path: Path
     ) -> None:
@@ -355,6 +382,10 @@ class TestProtection:
         running = start_admin(Backends(url, redis))
         running.new_account("works")
         assert "artstore_admin_audit_protected 1.0" in running.http.get("/metrics").text
+
+
+class Undone(Exception):
+    """Takes back what a test did to a database that others use."""
 
 
 def report(minute: datetime, *, instance: str = "query-0123456789", **changes: Any) -> dict[str, Any]:

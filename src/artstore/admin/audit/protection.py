@@ -52,12 +52,17 @@ async def current_role(connection: ReadConnection) -> str:
 
 
 async def is_protected(connection: ReadConnection) -> bool:
-    """Whether this connection's role can neither change rows of the log nor give itself the right to."""
+    """Whether this connection's role can neither change rows of the log nor give itself the right to.
+
+    Nor drop its tables, which in PostgreSQL the owner of their schema may too.
+    """
     can = await connection.scalar(
         text(
             "SELECT bool_or(pg_has_role(current_user, relowner, 'MEMBER')"
-            " OR has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE'))"
-            " FROM pg_class WHERE relnamespace = CAST(:schema AS regnamespace) AND relname = ANY(:tables)"
+            " OR pg_has_role(current_user, nspowner, 'MEMBER')"
+            " OR has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'))"
+            " FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
+            " WHERE nspname = :schema AND relname = ANY(:tables)"
         ),
         {"schema": SCHEMA, "tables": sorted(_APPEND_ONLY)},
     )
