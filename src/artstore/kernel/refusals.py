@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter
 
-from artstore.wire.audit import RefusalCount, RefusalReport
+from artstore.wire.audit import ActorKind, RefusalCount, RefusalReport
 
 if TYPE_CHECKING:
     from artstore.kernel.access.principal import Principal
@@ -36,6 +36,7 @@ class _Refused:
     method: str
     route: str
     status: int
+    is_person: bool = False
 
 
 class Refusals:
@@ -59,7 +60,8 @@ class Refusals:
         """Counts one. The address is kept only of those of whom nothing else is known."""
         self._close_minute()
         if principal is not None:
-            refused = _Refused(principal.account_id, principal.username, None, method, route, status)
+            account_id, is_person = principal.account_id, principal.session_id is not None
+            refused = _Refused(account_id, principal.username, None, method, route, status, is_person)
         else:
             refused = _Refused(None, None, address, method, route, status)
         if refused not in self._counts and len(self._counts) >= MOST_IN_A_MINUTE:
@@ -100,6 +102,7 @@ class Refusals:
                 RefusalCount(
                     account_id=_short(refused.account_id),
                     account_name=_short(refused.account_name),
+                    account_kind=ActorKind.ADMINISTRATOR if refused.is_person else ActorKind.SERVICE_ACCOUNT,
                     address=_short(refused.address),
                     method=refused.method,
                     route=refused.route,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -147,6 +147,8 @@ class RefusalCount(BaseModel):
 
     account_id: _Short | None
     account_name: _Short | None
+    account_kind: Literal[ActorKind.SERVICE_ACCOUNT, ActorKind.ADMINISTRATOR] = ActorKind.SERVICE_ACCOUNT
+    """Whose id and name they are. Without them it says nothing."""
     address: _Short | None
     method: _Short
     route: _Short

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from artstore.admin.audit.refusals import _entry
 from artstore.kernel.access import Principal
 from artstore.kernel.peers import RefusalReporter
 from artstore.kernel.peers.token import AdminAway
@@ -62,6 +63,20 @@ def test_summed_up_by_who_where_and_minute() -> None:
     assert report.minute.timestamp() == 1000 * 60
     refusals.reported(report)
     assert refusals.reports() == []
+
+
+def test_people_are_told_from_programs() -> None:
+    refusals, _ = counting()
+    person = Principal("8", "p_grace", "grace", "READONLY", frozenset(), "token", session_id="1")
+    for principal in (person, BILLING, None):
+        refusals.count(principal, "192.0.2.1", "GET", "/a", 403)
+    [report] = refusals.reports(at_end=True)
+    entries = [_entry(report, report.minute, one) for one in report.refusals]
+    assert [(entry.actor.kind, entry.actor.name) for entry in entries] == [
+        ("administrator", "grace"),
+        ("service_account", "billing"),
+        ("unknown", None),
+    ]
 
 
 def test_a_flood_from_everywhere_is_bounded_and_no_count_is_lost() -> None:

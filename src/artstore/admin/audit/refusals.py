@@ -37,7 +37,7 @@ def _entry(report: RefusalReport, minute: datetime, refused: RefusalCount) -> Au
     return AuditEntry(
         Action.ACCESS_REFUSED,
         Actor(
-            ActorKind.SERVICE_ACCOUNT if known else ActorKind.UNKNOWN,
+            refused.account_kind if known else ActorKind.UNKNOWN,
             id=refused.account_id,
             name=refused.account_name,
             address=refused.address,
