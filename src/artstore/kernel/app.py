@@ -38,9 +38,9 @@ def create_app(
 
     ``lifespan(app)`` is entered before the first request and left after the last one. The application refuses
     to start while a route says nothing about access: see ``access.undeclared_routes``.
-    ``verifier`` is None only where no route needs a principal; without ``limits`` nobody is limited. What the
-    application refuses is counted in ``app.state.refusals``, from where the service has it reported
-    (``peers.RefusalReporter``).
+    ``verifier`` is None only where no route needs a principal; without ``limits`` nobody is limited, and no
+    proxy trusted. What the application refuses is counted in ``app.state.refusals``, from where the service
+    has it reported (``peers.RefusalReporter``).
     """
     app = _ServiceApp(
         title=title,
@@ -54,6 +54,7 @@ def create_app(
     )
     app.state.verifier = verifier
     app.state.limits = limits
+    app.state.trusted_proxies = limits.trusted if limits is not None else ()
     app.state.hot_operations = []
     problems.install(app)
     app.state.refusals = refusals = Refusals(service)

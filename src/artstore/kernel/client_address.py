@@ -31,6 +31,11 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
     return address
 
 
+def address_of(scope: Scope) -> str | None:
+    """The same by the proxies that the service of the request trusts; None where there is no address."""
+    return client_address(scope, scope["app"].state.trusted_proxies) if scope.get("client") else None
+
+
 def customer(address: str) -> str:
     """Whom an address counts for: of IPv6 its network of 64 bits, which is what one customer has."""
     try:

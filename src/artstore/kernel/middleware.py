@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from artstore.kernel import metrics, tracing
+from artstore.kernel.client_address import address_of
 from artstore.kernel.exchange import Exchange
 from artstore.kernel.logging import get_logger
 from artstore.kernel.problems import REFUSED_KEY, Problem, problem_response
@@ -85,8 +86,7 @@ class RequestMiddleware:
         )
         principal = scope.get(PRINCIPAL_KEY)
         if status in _REFUSED or REFUSED_KEY in scope:
-            client = scope.get("client")
-            self._refusals.count(principal, client[0] if client else None, method, route, status)
+            self._refusals.count(principal, address_of(scope), method, route, status)
         (self._log.debug if route in _QUIET else self._log.info)(
             "request",
             method=method,

@@ -129,6 +129,22 @@ class TestEntries:
         assert {one["actor"]["kind"] for one in entries[:5]} == {"system"}
         assert entries[2]["subject"]["id"] == audited.get("/key").strip()
 
+    def test_behind_a_proxy_the_address_is_that_of_the_client(self, audited: Protected) -> None:
+        http, address = audited.admin.http, "198.51.100.7"
+        headers = audited.admin.headers() | {"X-Forwarded-For": address}
+        body = {"name": "behind", "role": "AUDITOR"}
+        made = http.post("/api/v1/service-accounts", json=body, headers=headers).json()
+        token = audited.admin.token((made["client_id"], made["client_secret"]))
+        ended = http.post(
+            "/api/v1/auth/revoke",
+            data={"token": token},
+            auth=audited.admin.initial,
+            headers={"X-Forwarded-For": address},
+        )
+        assert ended.status_code == 200
+        told = {one["action"]: one["actor"]["address"] for one in audited.all(subject_id=made["id"])}
+        assert told == {"account.created": address, "token.revoked": address}
+
     def test_a_new_account_is_told_with_who_made_it(self, audited: Protected) -> None:
         headers = audited.admin.headers() | {"X-Request-ID": "made-by-a-test"}
         body = {"name": "told", "role": "USER"}

@@ -126,11 +126,12 @@ class TestAddress:
     async def test_they_are_refused_accesses(self, open_client: Open) -> None:
         async with open_client(failures=1) as client:
             for _ in range(3):
-                await client.get("/hot")
+                await client.get("/hot", headers={"X-Forwarded-For": "192.0.2.1"})
             transport = client._transport
             assert isinstance(transport, httpx.ASGITransport)
             (report,) = transport.app.state.refusals.reports(at_end=True)  # type: ignore[attr-defined]
-        assert {one.status: one.count for one in report.refusals} == {401: 1, 429: 2}
+        told = {(one.status, one.address): one.count for one in report.refusals}
+        assert told == {(401, "192.0.2.1"): 1, (429, "192.0.2.1"): 2}
 
     async def test_none(self, open_client: Open) -> None:
         async with open_client(failures=0) as client:

@@ -8,6 +8,7 @@ from fastapi import Request
 
 from artstore.kernel import tracing
 from artstore.kernel.access import Principal
+from artstore.kernel.client_address import address_of
 from artstore.wire.audit import Action, ActorKind, Outcome
 
 Json = str | int | bool | None | list["Json"] | dict[str, "Json"]
@@ -37,7 +38,7 @@ def actor_of(request: Request, principal: Principal) -> Actor:
         ActorKind.ADMINISTRATOR if person else ActorKind.SERVICE_ACCOUNT,
         id=principal.account_id,
         name=principal.username,
-        address=request.client.host if request.client else None,
+        address=address_of(request.scope),
         request_id=tracing.current_request_id(),
     )
 

@@ -15,6 +15,7 @@ from artstore.admin.revocations.repository import end_token
 from artstore.admin.service_accounts.account import Account
 from artstore.admin.service_accounts.repository import lock_account
 from artstore.kernel import tracing
+from artstore.kernel.client_address import address_of
 from artstore.kernel.database import Database
 from artstore.wire.accounts import Introspection
 from artstore.wire.scopes import Scope
@@ -59,12 +60,11 @@ class RevokeEndpoint:
 
 
 def _entry(token: KnownToken, request: Request, by: Account) -> audit.AuditEntry:
-    address = request.client.host if request.client else None
     actor = audit.Actor(
         audit.ActorKind.SERVICE_ACCOUNT,
         id=str(by.id),
         name=by.name,
-        address=address,
+        address=address_of(request.scope),
         request_id=tracing.current_request_id(),
     )
     return audit.AuditEntry(

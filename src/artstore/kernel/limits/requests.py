@@ -40,7 +40,8 @@ class RequestLimits:
         self._service = service
         self._factor = factor
         self._failures = failures
-        self._trusted = trusted
+        self.trusted = trusted
+        """The proxies whose word on the address of a client is believed."""
 
     async def asked(self, scope: Scope, principal: "Principal") -> None:
         """Counts a request of an account. Raises Problem RATE_LIMITED."""
@@ -57,7 +58,7 @@ class RequestLimits:
         """Counts a request without a good token. Raises Problem RATE_LIMITED where there were too many."""
         if not self._failures:
             return
-        address = customer(client_address(scope, self._trusted))
+        address = customer(client_address(scope, self.trusted))
         standing = await self.limiter.take(f"failures:{address}", self._failures)
         if not standing.allowed:
             metrics.REFUSED.labels(self._service, "failures").inc()
