@@ -171,11 +171,14 @@ class RegistrationChange(BaseModel):
 
 
 class NewElement(RegistrationChange):
-    """An element to register: by its address alone, where it is asked for the rest; or all of it by hand."""
+    """An element to register: by its address alone, where it is asked for the rest; or all of it by hand.
+
+    It is listed as away until it announces itself.
+    """
 
     url: Annotated[str, Field(min_length=8, max_length=2000)]
     element_id: ElementId | None = None
-    """With it the element is not asked, and listed as away until it announces itself."""
+    """With it the element is not asked."""
     mode: Mode | None = None
     capacity_bytes: _Bytes | None = None
 

@@ -106,17 +106,33 @@ class TestRegistering:
         assert first.status_code == 201
         assert first.headers["Location"] == f"{ELEMENTS_PATH}/discovered"
         found = done(first)
-        assert (found.documents, found.capacity_bytes, found.health) == (5, 1000, "ok")
+        assert (found.documents, found.capacity_bytes, found.url) == (5, 1000, url)
         assert (found.registration.priority, found.registration.labels) == (7, {"site": "north"})
         again = ask(registry, "", url=url, priority=8)
         assert again.status_code == 200
         decided = read(registry, "discovered").registration
         assert (decided.priority, decided.labels) == (8, {"site": "north"})
 
+    def test_an_answer_alone_puts_nobody_among_those_who_get_tokens(
+        self, registry: Admin, answering: Callable[[dict[str, Any]], str]
+    ) -> None:
+        """Anybody can answer as an element. Services take the registry's word while Redis is away."""
+        url = answering(info("who-knows", health="ok"))
+        assert done(ask(registry, "", url=url)).health == "away"
+        assert read(registry, "who-knows").health == "away"
+
+    def test_answer_that_names_another_address(
+        self, registry: Admin, answering: Callable[[dict[str, Any]], str]
+    ) -> None:
+        answer = ask(registry, "", url=answering(info("elsewhere", url="http://169.254.169.254")))
+        assert refused(answer, "invalid-parameter")["field"] == "url"
+        headers = registry.headers()
+        assert registry.http.get(f"{ELEMENTS_PATH}/elsewhere", headers=headers).status_code == 404
+
     def test_answer_that_takes_the_place_of_another(
         self, registry: Admin, element: str, answering: Callable[[dict[str, Any]], str]
     ) -> None:
-        url = answering(info(element, url="http://127.0.0.1:9999"))
+        url = answering(info(element))
         refused(ask(registry, "", url=url), "conflict")
         assert read(registry, element).url == "http://127.0.0.1:8010"
 
@@ -316,7 +332,6 @@ def info(element_id: str, **changes: Any) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat()
     return {
         "element_id": element_id,
-        "url": "http://127.0.0.1:8017",
         "mode": "rw",
         "capacity_bytes": 1000,
         "used_bytes": 10,
@@ -333,7 +348,7 @@ def info(element_id: str, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def answering() -> Iterator[Callable[[dict[str, Any]], str]]:
-    """Starts a server that answers as an element would; gives its address."""
+    """Starts a server that answers as an element would; gives its address, which it says itself if not told."""
     servers: list[ThreadingHTTPServer] = []
 
     def start(body: dict[str, Any]) -> str:
@@ -351,7 +366,9 @@ def answering() -> Iterator[Callable[[dict[str, Any]], str]]:
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}"
+        url = f"http://127.0.0.1:{server.server_port}"
+        body.setdefault("url", url)
+        return url
 
     yield start
     for server in servers:

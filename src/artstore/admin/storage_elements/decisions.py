@@ -48,9 +48,7 @@ class Decisions:
                 field="element_id",
             )
         else:
-            found = await self._discovery.ask(wanted.url)
-            now = datetime.now(UTC)  # an announcement from the future would hide those that follow
-            found = found.model_copy(update={"announced_at": min(found.announced_at, now)})
+            found = _as_answered(await self._discovery.ask(wanted.url), checked_url(wanted.url))
         element = RegisteredElement(**dict(found), registration=_changed(Registration(), wanted))
         async with self._database.write() as connection:
             is_new = await repository.add(connection, element)
@@ -165,6 +163,23 @@ async def _decide(
     await repository.decide(connection, known.element_id, decided)
     await audit.append(connection, _entry(known, decided, actor))
     return known.model_copy(update={"registration": decided})
+
+
+def _as_answered(found: ElementAnnouncement, url: str) -> ElementAnnouncement:
+    """What is kept of the word of whoever answers at an address: anybody can say that he is an element.
+
+    He is away until he announces himself in Redis, where nobody from outside can. Services send their
+    clients' tokens to elements that are there, also while Redis is away and the registry all they know.
+    """
+    if found.url.rstrip("/") != url:
+        raise Problem(
+            ProblemType.INVALID_PARAMETER,
+            f"The element says that its address is {found.url}; register it with that one.",
+            field="url",
+        )
+    # An announcement from the future would hide those that follow.
+    announced_at = min(found.announced_at, datetime.now(UTC))
+    return found.model_copy(update={"url": url, "health": ElementHealth.AWAY, "announced_at": announced_at})
 
 
 def _by_hand(wanted: NewElement) -> ElementAnnouncement:
