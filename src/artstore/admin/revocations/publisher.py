@@ -5,7 +5,7 @@ import random
 import time
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, WatchError
 
 from artstore.admin.revocations.feed import RevocationFeed
 from artstore.kernel.logging import get_logger
@@ -53,7 +53,7 @@ class RevocationPublisher:
         held = int(await self._redis.hget(REVOCATIONS_KEY, POSITION_FIELD) or 0)
         due = time.monotonic() - self._rewritten_at > _REWRITE_SECONDS
         if due or held > self._feed.position:
-            await self._rewrite(held)
+            await self._rewrite()
         news = self._feed.after(min(held, self._feed.position))
         while True:
             await self._add(news)
@@ -61,15 +61,25 @@ class RevocationPublisher:
                 return
             news = self._feed.after(news.position)
 
-    async def _rewrite(self, held: int) -> None:
-        await self._feed.refresh()
-        if held > self._feed.position:
-            _log.warning("the revocations in Redis are those of another database", position=held)
-        entries = _fields(self._feed.everything())
+    async def _rewrite(self) -> None:
+        """Unless another process adds to the key meanwhile: what it added would be gone from there.
+
+        Then the next look tries again. What was added before is in the table, and so in what is written.
+        """
         async with self._redis.pipeline(transaction=True) as pipeline:
+            await pipeline.watch(REVOCATIONS_KEY)
+            held = int(await pipeline.hget(REVOCATIONS_KEY, POSITION_FIELD) or 0)
+            await self._feed.refresh()
+            if held > self._feed.position:
+                _log.warning("the revocations in Redis are those of another database", position=held)
+            entries = _fields(self._feed.everything())
+            pipeline.multi()
             pipeline.delete(REVOCATIONS_KEY)
             pipeline.hset(REVOCATIONS_KEY, mapping=entries | {POSITION_FIELD: self._feed.position})
-            await pipeline.execute()
+            try:
+                await pipeline.execute()
+            except WatchError:
+                return
         self._rewritten_at = time.monotonic()
 
     async def _add(self, news: RevocationNews) -> None:
