@@ -73,7 +73,7 @@ class RevocationPublisher:
             if held > self._feed.position:
                 _log.warning("the revocations in Redis are those of another database", position=held)
             entries = _fields(self._feed.everything())
-            pipeline.multi()
+            pipeline.multi()  # type: ignore[no-untyped-call]  # as the client of Redis leaves it
             pipeline.delete(REVOCATIONS_KEY)
             pipeline.hset(REVOCATIONS_KEY, mapping=entries | {POSITION_FIELD: self._feed.position})
             try:
