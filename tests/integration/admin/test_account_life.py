@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from joserfc.jwk import ECKey
 
 from artstore.wire.accounts import CreatedServiceAccount
 from artstore.wire.scopes import ROLE_SCOPES, Role
@@ -255,16 +256,22 @@ class TestAccountsOfTheSystem:
             ("PATCH", "", {"scopes": []}),
             ("PATCH", "", {"rate_limit": 1}),
             ("PATCH", "", {"expires_at": "2099-01-01T00:00:00Z"}),
+            ("PATCH", "", {"keys": [ECKey.generate_key("P-256").as_dict(private=False)]}),
+            ("DELETE", "/secrets/{secret_id}", None),
         ],
     )
-    def test_cannot_be_lowered(self, admin: Admin, method: str, path: str, body: Any) -> None:
-        listed = admin.http.get(ACCOUNTS_PATH, params={"q": "initial"}, headers=admin.headers())
-        (initial,) = [one for one in listed.json()["items"] if one["is_system"]]
-        tag = admin.change("GET", initial["id"]).headers["ETag"]
-        answer = admin.change(method, f"{initial['id']}{path}", body=body, headers={"If-Match": tag})
+    @pytest.mark.parametrize("name", ["administrator", "artstore-services"])
+    def test_cannot_be_lowered_or_taken_over(
+        self, admin: Admin, name: str, method: str, path: str, body: Any
+    ) -> None:
+        listed = admin.http.get(ACCOUNTS_PATH, params={"q": name}, headers=admin.headers())
+        (account,) = [one for one in listed.json()["items"] if one["is_system"]]
+        tag = admin.change("GET", account["id"]).headers["ETag"]
+        path = account["id"] + path.format(secret_id=account["secrets"][0]["id"])
+        answer = admin.change(method, path, body=body, headers={"If-Match": tag})
         assert answer.status_code == 409
         assert answer.json()["type"] == "urn:artstore:problem:protected-account"
-        assert admin.change("GET", initial["id"]).headers["ETag"] == tag
+        assert admin.change("GET", account["id"]).headers["ETag"] == tag
 
     def test_may_get_a_higher_limit(self, admin: Admin) -> None:
         listed = admin.http.get(ACCOUNTS_PATH, params={"q": "initial"}, headers=admin.headers())

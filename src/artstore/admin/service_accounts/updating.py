@@ -13,7 +13,9 @@ from artstore.wire.accounts import ServiceAccountChange
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Role, Scope
 
-_LOWERING = ("role", "scopes", "rate_limit", "expires_at")
+_OF_SYSTEM = ("role", "scopes", "rate_limit", "expires_at", "keys")
+"""What nobody may give an account of the system. With keys of the own one would authenticate as the services,
+which may more than whoever changes accounts."""
 
 
 async def update_account(
@@ -40,11 +42,11 @@ async def update_account(
 
 def _values(change: AccountChange, wanted: ServiceAccountChange) -> dict[str, Any]:
     given = wanted.model_fields_set
-    lowering = given.intersection(_LOWERING)
+    protected = given.intersection(_OF_SYSTEM)
     if wanted.rate_limit is not None and wanted.rate_limit >= change.account.rate_limit > 0:
-        lowering = lowering - {"rate_limit"}
-    if lowering:
-        change.demand_not_of_system(f"given another {', '.join(sorted(lowering))}")
+        protected = protected - {"rate_limit"}
+    if protected:
+        change.demand_not_of_system(f"given other {', '.join(sorted(protected))}")
     values: dict[str, Any] = {name: getattr(wanted, name) for name in given}
     if "keys" in values:
         values["keys"] = read_public_keys(values["keys"])
