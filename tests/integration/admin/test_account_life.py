@@ -157,6 +157,14 @@ class TestChange:
         assert patch(admin, account, change).status_code == 200
         assert admin.introspect(token)["active"] is not ends
 
+    @pytest.mark.parametrize(("chosen", "ends"), [(1000, True), (7, False)])
+    def test_the_usual_limit_instead_of_a_chosen_one(self, admin: Admin, chosen: int, ends: bool) -> None:
+        account = admin.new_account(some_name())
+        patch(admin, account, {"rate_limit": chosen})
+        token = admin.token(credentials_of(account))
+        assert patch(admin, account, {"rate_limit": None}).status_code == 200
+        assert admin.introspect(token)["active"] is not ends
+
     def test_revision_is_needed_and_looked_at(self, admin: Admin) -> None:
         account = admin.new_account(some_name())
         change = {"description": "x"}

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from artstore.admin import audit
-from artstore.admin.service_accounts.account import Account, effective_scopes
+from artstore.admin.service_accounts.account import USUAL_RATE_LIMIT, Account, effective_scopes
 from artstore.admin.service_accounts.changes import AccountChange, AccountChanges, Terms
 from artstore.admin.service_accounts.public_keys import read_public_keys
 from artstore.kernel.problems import Problem
@@ -97,6 +97,6 @@ def _takes_away(before: Account, values: dict[str, Any]) -> bool:
     scopes = effective_scopes(role, values.get("scopes", before.chosen_scopes))
     expires_at = values.get("expires_at", before.expires_at)
     sooner = expires_at is not None and (before.expires_at is None or expires_at < before.expires_at)
-    lower = (values.get("rate_limit", before.chosen_rate_limit) or before.rate_limit) < before.rate_limit
+    lower = "rate_limit" in values and (values["rate_limit"] or USUAL_RATE_LIMIT) < before.rate_limit
     fewer_keys = "keys" in values and any(key not in values["keys"] for key in before.keys)
     return not set(scopes).issuperset(before.scopes) or sooner or lower or fewer_keys
