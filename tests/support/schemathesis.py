@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+from schemathesis import openapi
+from schemathesis.core.failures import FailureGroup
+
 EXAMPLES_VARIABLE = "GENERATED_EXAMPLES"
 EXAMPLES = int(os.environ.get(EXAMPLES_VARIABLE, "5"))
 """For each operation, beside those at the limits of its parameters. The same ones each time, unless said."""
@@ -52,6 +56,26 @@ def strict(description: dict[str, Any]) -> dict[str, Any]:
             for status in EVERYWHERE:
                 operation["responses"].setdefault(status, default)
     return described
+
+
+class Described:
+    """The answers of a service as its description has them, for whoever makes the requests itself."""
+
+    def __init__(self, description: dict[str, Any]) -> None:
+        self._paths = strict(description)["paths"]
+        self._schema = openapi.from_dict(strict(description))
+
+    def objection(self, endpoint: str, answer: httpx.Response) -> str | None:
+        """What the description does not tell of an answer to ``METHOD /path``."""
+        method, path = endpoint.split()
+        if str(answer.status_code) not in self._paths[path][method.lower()]["responses"]:
+            return f"{answer.status_code} is not described"
+        answer.request.read()  # a form is kept only then, and the validation looks at it
+        try:
+            self._schema[path][method].validate_response(answer)
+        except FailureGroup as failures:
+            return "; ".join(str(failure) for failure in failures.exceptions)
+        return None
 
 
 def run(target: Target, description: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:

@@ -24,8 +24,9 @@ def key_set(admin: Admin) -> list[dict[str, Any]]:
 
 def signed_with(admin: Admin, pair: StoredPair) -> str:
     """A token of this Admin, signed anew with another pair."""
+    token = admin.token()  # before the keys are asked for: the next one may sign at any moment
     published = KeySet.import_key_set({"keys": key_set(admin)})
-    claims = jwt.decode(admin.token(), published, algorithms=["RS256"]).claims
+    claims = jwt.decode(token, published, algorithms=["RS256"]).claims
     header = {"alg": "RS256", "typ": "at+jwt", "kid": pair.kid}
     return jwt.encode(header, claims, open_pair(pair, PASSPHRASE))
 

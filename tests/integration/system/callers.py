@@ -21,6 +21,7 @@ from tests.support.access_matrix import (
     YES,
     rows,
 )
+from tests.support.schemathesis import Described
 from tests.support.system import PATIENCE_SECONDS, RunningSystem
 
 TOKEN = "/api/v1/auth/token"
@@ -86,6 +87,7 @@ class Setup:
     def __init__(self, system: RunningSystem) -> None:
         self._anybody = client()
         self._secrets = system.folder / "secrets"
+        self._described: dict[str, Described] = {}
         self.admin = system.admin_url
         self.ingester = system.ingester_url
         self.query = system.query_url
@@ -93,7 +95,12 @@ class Setup:
         """The element with the documents, which can be deleted there."""
         self.element = system.element_urls["rw-01"]
         """The element that everything else is done to."""
-        self.every_service = [self.admin, self.ingester, self.query, *system.element_urls.values()]
+        self.every_service = [
+            ("admin", self.admin),
+            ("ingester", self.ingester),
+            ("query", self.query),
+            *(("storage", url) for url in system.element_urls.values()),
+        ]
         self.root = self._caller("first")
         self.root.username, self.root.password = "admin", self._secret("initial-admin-password")
         self._begin(self.root)
@@ -101,6 +108,13 @@ class Setup:
     def close(self) -> None:
         for one in (self._anybody, self.root.http):
             one.close()
+
+    def described(self, service: str) -> Described:
+        """What the service says of its API."""
+        if service not in self._described:
+            url = dict(self.every_service)[service]
+            self._described[service] = Described(succeeded(self._anybody.get(f"{url}/openapi.json")))
+        return self._described[service]
 
     def services(self) -> Caller:
         """The account of the services, without a token yet."""

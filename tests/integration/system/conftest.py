@@ -9,6 +9,12 @@ from tests.support.system import Account, RunningSystem
 
 MIB = 1 << 20
 RATE_LIMIT_FACTOR = 50
+_SERVICES = ("ADMIN", "INGESTER", "QUERY", "STORAGE")
+_FORGIVING = {
+    "ARTSTORE_ADMIN_AUTH_FAILURES": "0",
+    "ARTSTORE_ADMIN_AUTH_ADDRESS_FAILURES": "0",
+    **{f"ARTSTORE_{service}_RATE_LIMIT_FAILURES": "0" for service in _SERVICES},
+}
 
 
 def _running(
@@ -30,14 +36,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     an account may ask each service 50 times as often as it may ask for tokens. All that fails on purpose comes
     from one address, which may.
     """
-    environment = {
-        "ARTSTORE_ADMIN_KEY_LEAD_SECONDS": "2",
-        "ARTSTORE_ADMIN_AUTH_FAILURES": "0",
-        "ARTSTORE_ADMIN_AUTH_ADDRESS_FAILURES": "0",
-    }
-    for service in ("ADMIN", "INGESTER", "QUERY", "STORAGE"):
+    environment = _FORGIVING | {"ARTSTORE_ADMIN_KEY_LEAD_SECONDS": "2"}
+    for service in _SERVICES:
         environment[f"ARTSTORE_{service}_RATE_LIMIT_FACTOR"] = str(RATE_LIMIT_FACTOR)
-        environment[f"ARTSTORE_{service}_RATE_LIMIT_FAILURES"] = "0"
     yield from _running(tmp_path_factory, "system", environment)
 
 
@@ -60,8 +61,11 @@ def small_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSy
 
 @pytest.fixture(scope="module")
 def patient_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    """For thousands of requests to every part of it: who is logged in stays so for an hour."""
-    yield from _running(tmp_path_factory, "patient-system", {"ARTSTORE_ADMIN_LOGIN_TOKEN_SECONDS": "3600"})
+    """For thousands of requests to every part of it: who is logged in stays so for an hour, and whatever fails
+    may fail as often as it likes.
+    """
+    environment = _FORGIVING | {"ARTSTORE_ADMIN_LOGIN_TOKEN_SECONDS": "3600"}
+    yield from _running(tmp_path_factory, "patient-system", environment)
 
 
 _SYSTEMS = ("system", "own_system", "small_system", "patient_system")

@@ -1,7 +1,8 @@
 """Every cell of the access matrix, asked of running services.
 
 Who is let through must succeed, so that nothing but access can have decided; a refusal must be the one that the
-table names, by its type.
+table names, by its type. Each answer must be one that the description of the API tells of: here those succeed,
+too, that no generated request comes through to.
 """
 
 import re
@@ -61,13 +62,13 @@ def test_cells(world: World, name: str) -> None:
 def asked(ask: Ask) -> str:
     """What came of it, in the words of the table. At every service it must be the same."""
     if ask.row.service == EVERY_SERVICE:
-        [outcome] = {outcome_of(ask, ask.send(url)) for url in ask.world.every_service}
+        [outcome] = {outcome_of(ask, service, ask.send(url)) for service, url in ask.world.every_service}
         return outcome
-    return outcome_of(ask, request_of(ask.row, ask.world)(ask))
+    [service] = [name for name, heading in HEADINGS.items() if heading == ask.row.service]
+    return outcome_of(ask, service, request_of(ask.row, service, ask.world)(ask))
 
 
-def request_of(row: Row, world: World) -> Request:
-    [service] = [name for name, heading in HEADINGS.items() if heading == row.service]
+def request_of(row: Row, service: str, world: World) -> Request:
     base = {"admin": world.admin, "query": world.query, "storage": world.element}
     own = REQUESTS[service].get(row.endpoint)
     if own is None:
@@ -76,7 +77,9 @@ def request_of(row: Row, world: World) -> Request:
     return own
 
 
-def outcome_of(ask: Ask, answer: httpx.Response) -> str:
+def outcome_of(ask: Ask, service: str, answer: httpx.Response) -> str:
+    if objection := ask.world.described(service).objection(ask.row.endpoint, answer):
+        return f"{answer.status_code}, and {objection}"
     if answer.is_success:
         return YES if is_shown(ask, answer) else LEFT_OUT
     return REFUSALS.get((answer.status_code, refusal_of(answer))) or f"{answer.status_code} {answer.text}"

@@ -129,7 +129,8 @@ def test_generated_requests(made: Made, service: str, tmp_path: Path) -> None:
     done = schemathesis.run(target, description, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     counted = answers(made, target) - before
-    assert [answer for answer in counted if answer[1] >= 500] == []
+    # Whoever is told to come later is not told anything else.
+    assert [answer for answer in counted if answer[1] >= 500 or answer[1] == 429] == []
     done_at_all = {name for name, status in counted if status < 300}
     # Whether a body is taken may be up to chance, or to a secret; the access matrix has those that are.
     without_body = {
