@@ -8,6 +8,7 @@ import httpx
 import psycopg
 import pytest
 from joserfc.jwk import ECKey
+from psycopg.types.json import Jsonb
 
 from artstore.wire.accounts import CreatedServiceAccount
 from artstore.wire.scopes import ROLE_SCOPES, Role
@@ -288,6 +289,18 @@ class TestAccountsOfTheSystem:
         tag = admin.change("GET", initial["id"]).headers["ETag"]
         answer = admin.change("PATCH", initial["id"], body={"rate_limit": higher}, headers={"If-Match": tag})
         assert (answer.status_code, answer.json()["rate_limit"]) == (200, higher)
+
+    def test_lose_keys_that_they_have(self, admin: Admin) -> None:
+        listed = admin.http.get(ACCOUNTS_PATH, params={"q": "artstore-services"}, headers=admin.headers())
+        (services,) = [one for one in listed.json()["items"] if one["is_system"]]
+        with psycopg.connect(libpq(admin.backends.database_url), autocommit=True) as connection:
+            connection.execute(
+                "UPDATE admin.service_accounts SET keys = %s WHERE id = %s",
+                (Jsonb([ECKey.generate_key("P-256").as_dict(private=False)]), services["id"]),
+            )
+        tag = admin.change("GET", services["id"]).headers["ETag"]
+        answer = admin.change("PATCH", services["id"], body={"keys": []}, headers={"If-Match": tag})
+        assert (answer.status_code, answer.json()["keys"]) == (200, [])
 
     def test_services_have_no_limit(self, admin: Admin) -> None:
         listed = admin.http.get(ACCOUNTS_PATH, params={"q": "artstore-services"}, headers=admin.headers())

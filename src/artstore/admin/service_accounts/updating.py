@@ -45,6 +45,9 @@ def _values(change: AccountChange, wanted: ServiceAccountChange) -> dict[str, An
     protected = given.intersection(_OF_SYSTEM)
     if wanted.rate_limit is not None and wanted.rate_limit >= change.account.rate_limit > 0:
         protected = protected - {"rate_limit"}
+    if not wanted.keys:
+        # Those that one was given before this was refused can be taken away.
+        protected = protected - {"keys"}
     if protected:
         change.demand_not_of_system(f"given other {', '.join(sorted(protected))}")
     values: dict[str, Any] = {name: getattr(wanted, name) for name in given}
