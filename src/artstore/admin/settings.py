@@ -32,7 +32,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from artstore.admin.administrators.first import FirstAdministrator
 from artstore.admin.administrators.lockout import Limits
 from artstore.admin.administrators.means import Rules
-from artstore.admin.keys.rotation import Times
+from artstore.admin.keys.rotation import MOST_PUBLISHED, Times
 from artstore.admin.service_accounts.configured import ConfiguredAccount
 from artstore.admin.service_accounts.rotation import SecretPolicy
 from artstore.admin.storage_elements.noticing import Thresholds
@@ -156,6 +156,17 @@ class AdminSettings(ServiceSettings):
             raise ValueError("initial_client_id and service_client_id must differ")
         if self.initial_account_name == SERVICES_ACCOUNT_NAME:
             raise ValueError(f"initial_account_name must not be {SERVICES_ACCOUNT_NAME}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        times = self.key_times()
+        if times.published > MOST_PUBLISHED:
+            raise ValueError(
+                f"key_rotation_seconds is too short: each key is good for {times.grace:.0f} seconds after it "
+                "signed last (key_grace_seconds, or token_seconds and the leeway of clocks), so that "
+                f"{times.published} would be at once; at most {MOST_PUBLISHED} may be"
+            )
         return self
 
     def secret_policy(self) -> SecretPolicy:

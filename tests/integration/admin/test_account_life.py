@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from joserfc.jwk import ECKey
+from psycopg.types.json import Jsonb
 
 from artstore.wire.accounts import CreatedServiceAccount
 from artstore.wire.scopes import ROLE_SCOPES, Role
@@ -156,6 +158,14 @@ class TestChange:
         assert patch(admin, account, change).status_code == 200
         assert admin.introspect(token)["active"] is not ends
 
+    @pytest.mark.parametrize(("chosen", "ends"), [(1000, True), (7, False)])
+    def test_the_usual_limit_instead_of_a_chosen_one(self, admin: Admin, chosen: int, ends: bool) -> None:
+        account = admin.new_account(some_name())
+        patch(admin, account, {"rate_limit": chosen})
+        token = admin.token(credentials_of(account))
+        assert patch(admin, account, {"rate_limit": None}).status_code == 200
+        assert admin.introspect(token)["active"] is not ends
+
     def test_revision_is_needed_and_looked_at(self, admin: Admin) -> None:
         account = admin.new_account(some_name())
         change = {"description": "x"}
@@ -255,16 +265,22 @@ class TestAccountsOfTheSystem:
             ("PATCH", "", {"scopes": []}),
             ("PATCH", "", {"rate_limit": 1}),
             ("PATCH", "", {"expires_at": "2099-01-01T00:00:00Z"}),
+            ("PATCH", "", {"keys": [ECKey.generate_key("P-256").as_dict(private=False)]}),
+            ("DELETE", "/secrets/{secret_id}", None),
         ],
     )
-    def test_cannot_be_lowered(self, admin: Admin, method: str, path: str, body: Any) -> None:
-        listed = admin.http.get(ACCOUNTS_PATH, params={"q": "initial"}, headers=admin.headers())
-        (initial,) = [one for one in listed.json()["items"] if one["is_system"]]
-        tag = admin.change("GET", initial["id"]).headers["ETag"]
-        answer = admin.change(method, f"{initial['id']}{path}", body=body, headers={"If-Match": tag})
+    @pytest.mark.parametrize("name", ["administrator", "artstore-services"])
+    def test_cannot_be_lowered_or_taken_over(
+        self, admin: Admin, name: str, method: str, path: str, body: Any
+    ) -> None:
+        listed = admin.http.get(ACCOUNTS_PATH, params={"q": name}, headers=admin.headers())
+        (account,) = [one for one in listed.json()["items"] if one["is_system"]]
+        tag = admin.change("GET", account["id"]).headers["ETag"]
+        path = account["id"] + path.format(secret_id=account["secrets"][0]["id"])
+        answer = admin.change(method, path, body=body, headers={"If-Match": tag})
         assert answer.status_code == 409
         assert answer.json()["type"] == "urn:artstore:problem:protected-account"
-        assert admin.change("GET", initial["id"]).headers["ETag"] == tag
+        assert admin.change("GET", account["id"]).headers["ETag"] == tag
 
     def test_may_get_a_higher_limit(self, admin: Admin) -> None:
         listed = admin.http.get(ACCOUNTS_PATH, params={"q": "initial"}, headers=admin.headers())
@@ -273,6 +289,18 @@ class TestAccountsOfTheSystem:
         tag = admin.change("GET", initial["id"]).headers["ETag"]
         answer = admin.change("PATCH", initial["id"], body={"rate_limit": higher}, headers={"If-Match": tag})
         assert (answer.status_code, answer.json()["rate_limit"]) == (200, higher)
+
+    def test_lose_keys_that_they_have(self, admin: Admin) -> None:
+        listed = admin.http.get(ACCOUNTS_PATH, params={"q": "artstore-services"}, headers=admin.headers())
+        (services,) = [one for one in listed.json()["items"] if one["is_system"]]
+        with psycopg.connect(libpq(admin.backends.database_url), autocommit=True) as connection:
+            connection.execute(
+                "UPDATE admin.service_accounts SET keys = %s WHERE id = %s",
+                (Jsonb([ECKey.generate_key("P-256").as_dict(private=False)]), services["id"]),
+            )
+        tag = admin.change("GET", services["id"]).headers["ETag"]
+        answer = admin.change("PATCH", services["id"], body={"keys": []}, headers={"If-Match": tag})
+        assert (answer.status_code, answer.json()["keys"]) == (200, [])
 
     def test_services_have_no_limit(self, admin: Admin) -> None:
         listed = admin.http.get(ACCOUNTS_PATH, params={"q": "artstore-services"}, headers=admin.headers())

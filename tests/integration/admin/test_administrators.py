@@ -127,7 +127,7 @@ class TestChange:
         assert root.call("PATCH", f"{USERS}/{person.id}", {"full_name": "Another"}).json() == after
         assert login.refresh().status_code == 200
         [(_, details)] = told(root.admin, person.id, "administrator.changed")
-        assert details == {"old": {"full_name": ""}, "new": {"full_name": "Another"}}
+        assert details == {"before": {"full_name": ""}, "after": {"full_name": "Another"}}
 
     def test_another_role_ends_the_sessions(self, root: Login, person: Person) -> None:
         login = person.log_in()

@@ -8,9 +8,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import sqlalchemy
 from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from artstore.admin.auth.repository import forget_expired_assertions
+from artstore.kernel.database import Database
 from artstore.wire.accounts import CreatedServiceAccount
 
 from .conftest import TOKEN_PATH, Admin, some_name
@@ -146,6 +149,9 @@ class TestRefused:
             ({"exp": "soon"}, "exp"),
             ({"exp": float("inf")}, ""),
             ({"exp": 10**12}, "longer than"),
+            ({"exp": 10**400}, "exp"),
+            ({"nbf": -(10**400)}, "nbf"),
+            ({"iat": 1e300}, "iat"),
             ({"jti": None}, "jti"),
             ({"jti": "x" * 257}, "jti"),
             ({"jti": 7}, "jti"),
@@ -203,6 +209,25 @@ class TestReplay:
         assert client.ask(assertion).status_code == 200
         assert "used before" in assert_refused(client.ask(assertion))
         assert_refused(client.ask(client.assertion(jti=_jti(assertion))))
+
+    async def test_is_remembered_some_minutes_longer(self, client: Client) -> None:
+        """The clock of the database may be ahead of Admin's."""
+        assertion = client.assertion()
+        assert client.ask(assertion).status_code == 200
+        await self.tidy_after(client, "5 minutes")
+        assert "used before" in assert_refused(client.ask(assertion))
+        await self.tidy_after(client, "1 hour")
+        assert client.ask(assertion).status_code == 200
+
+    async def tidy_after(self, client: Client, time_since: str) -> None:
+        database = Database(client.admin.backends.database_url, application_name="test")
+        async with database.write() as connection:
+            await connection.execute(
+                sqlalchemy.text("UPDATE admin.used_assertions SET until = now() - CAST(:since AS interval)"),
+                {"since": time_since},
+            )
+            await forget_expired_assertions(connection)
+        await database.close()
 
     def test_by_two_processes_at_once(self, client: Client, beside: Admin) -> None:
         data = {

@@ -239,6 +239,34 @@ class TestRotation:
         assert made_on_schedule(*two) == before + 1
         assert "artstore_admin_published_keys 2.0" in two[0].http.get("/metrics").text
 
+    async def test_on_schedule_waits_while_too_many_keys_are_good(self, two: tuple[Admin, Admin]) -> None:
+        """And the keys are followed meanwhile."""
+        quick = two[0]
+        execute(
+            quick,
+            "INSERT INTO admin.signing_keys (kid, public_jwk, signs_from, good_until) SELECT 'old-' || n, %s,"
+            " now() - interval '1 day', now() + interval '1 day' FROM generate_series(1, 49) n",
+            Jsonb(generate_pair(PASSPHRASE).public_jwk),
+        )
+        signing, before = signer_of(quick.token()), made_on_schedule(*two)
+        execute(
+            quick,
+            "UPDATE admin.signing_keys SET signs_from = now() - interval '1 hour' WHERE kid = %s",
+            signing,
+        )
+        await eventually(lambda: "no key is published on schedule" in quick.log(), "it does not say why")
+        assert made_on_schedule(*two) == before
+        assert "artstore_admin_published_keys 50.0" in quick.http.get("/metrics").text
+        execute(quick, "DELETE FROM admin.signing_keys WHERE kid LIKE 'old-%%'")
+        await eventually(lambda: made_on_schedule(*two) == before + 1, "it does not go on")
+        await eventually(
+            lambda: "artstore_admin_published_keys 2.0" in quick.http.get("/metrics").text,
+            "the keys are not followed",
+        )
+        [new] = published(quick) - {signing}
+        await both_sign(two, new)
+        assert 'artstore_background_restarts_total{task="keys"}' not in quick.http.get("/metrics").text
+
 
 class TestRevocation:
     async def test_of_the_key_that_signs(self, quick: Admin) -> None:

@@ -215,6 +215,18 @@ class TestSecondFactor:
         assert kind(person.try_login(code=factor.code())) == REFUSED
         assert kind(person.try_login()) == REFUSED
 
+    def test_the_password_alone_does_not_clear_wrong_codes(self, person: Person) -> None:
+        login = person.log_in()
+        factor, _ = person.enrol(login)
+        for n in range(4):
+            assert kind(person.try_login(code=f"wrong{n}")) == REFUSED
+        assert kind(login.call("POST", f"{AUTH}/totp", {"password": person.password})) == (409, "conflict")
+        old, person.password = person.password, some_password()
+        body = {"old_password": old, "new_password": person.password}
+        assert login.call("POST", f"{AUTH}/password", body).status_code == 204
+        assert kind(person.try_login(code="wrong4")) == REFUSED
+        assert kind(person.try_login(code=factor.code())) == REFUSED
+
     def test_a_wrong_password_with_the_right_code(self, person: Person) -> None:
         factor, _ = person.enrol(person.log_in())
         code = factor.code()
@@ -273,6 +285,12 @@ class TestSecondFactor:
         person.enrol(person.log_in())
         assert root.call("DELETE", f"{USERS}/{person.id}/totp").status_code == 204
         assert person.try_login().status_code == 200
+
+    def test_a_super_admin_does_not_remove_the_own(self, root: Login) -> None:
+        """A token that was stolen must not be enough."""
+        login = made(root, "SUPER_ADMIN").log_in()
+        me = login.call("GET", f"{AUTH}/me").json()["id"]
+        assert kind(login.call("DELETE", f"{USERS}/{me}/totp")) == (409, "conflict")
 
     def test_its_secret_is_kept_encrypted(self, person: Person) -> None:
         factor, codes = person.enrol(person.log_in())

@@ -11,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 import redis as redis_client
+from joserfc.jwk import ECKey
 
 from artstore.launcher.errors import CannotStart
 from artstore.wire.accounts import ACCOUNTS_CHANNEL, AccountEvent, CreatedServiceAccount
@@ -175,6 +176,13 @@ class TestExpiryIsToldBefore:
             admin,
             "UPDATE admin.client_secrets SET expires_at = now() + interval '3 days' WHERE account_id = %s",
             soon.id,
+        )
+        by_key = {"name": "by key", "keys": [ECKey.generate_key("P-256").as_dict(private=False)]}
+        answer = admin.http.post(ACCOUNTS_PATH, json=by_key, headers=admin.headers())
+        execute(
+            admin,
+            "UPDATE admin.client_secrets SET expires_at = now() - interval '1 day' WHERE account_id = %s",
+            answer.json()["id"],
         )
         with redis_client.Redis.from_url(backends.redis.url) as client, client.pubsub() as subscription:
             subscription.subscribe(ACCOUNTS_CHANNEL)

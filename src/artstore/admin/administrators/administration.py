@@ -90,8 +90,8 @@ async def change(
                 actor,
                 administrator_id,
                 {
-                    "old": {name: _json(old[name]) for name in new},
-                    "new": {name: _json(value) for name, value in new.items()},
+                    "before": {name: _json(old[name]) for name in new},
+                    "after": {name: _json(value) for name, value in new.items()},
                 },
             )
         ]

@@ -19,9 +19,10 @@ _REQUESTS_PER_MINUTE = 600
 def login_answer(
     opened: OpenedSession, rules: Rules, tokens: TokenIssuer, *, with_token: bool
 ) -> LoginAnswer:
-    """The access token never outlives the session."""
+    """The access token never outlives the session, also one that is left alone: nothing else would end it."""
     session = opened.session
-    lifetime = min(rules.token_lifetime, session.expires_at - opened.at)
+    left = min(session.idle_expires_at, session.expires_at) - opened.at
+    lifetime = min(rules.token_lifetime, left)
     seconds = max(1, int(lifetime / timedelta(seconds=1)))
     scope = " ".join(sorted(ADMINISTRATOR_SCOPES[opened.role]))
     claims: dict[str, Any] = {

@@ -5,7 +5,7 @@ import hmac
 from pydantic import SecretStr
 
 from artstore.admin.administrators import repository, second_factor, session_repository, totp, trail
-from artstore.admin.administrators.attempts import begin_attempt, forgiven, hold, succeeded
+from artstore.admin.administrators.attempts import Attempt, begin_attempt, forgiven, hold, succeeded
 from artstore.admin.administrators.login import Proof, prove_password, refuse, still_known
 from artstore.admin.administrators.means import Caller, Means
 from artstore.admin.administrators.one_time import code_hash, new_recovery_codes
@@ -36,7 +36,7 @@ async def change_password(
     async with means.database.write() as connection:
         known = await _still_known(connection, proof)
         _, session_id = await require_session(connection, principal)
-        await succeeded(connection, proof.attempt)
+        await _password_right(connection, proof.attempt, known)
         await repository.change(connection, known.id, password_hash=hashed)
         ended = await session_repository.end(
             connection, "password_changed", administrator_id=known.id, except_id=session_id
@@ -88,7 +88,7 @@ async def begin_enrolment(
     async with means.database.write() as connection:
         known = await _still_known(connection, proof)
         await require_session(connection, principal)
-        await succeeded(connection, proof.attempt)
+        await _password_right(connection, proof.attempt, known)
         secret = totp.new_secret()
         if not known.totp_confirmed:
             await repository.change(connection, known.id, totp_secret=means.seal.close(secret, known.id))
@@ -161,6 +161,11 @@ async def _still_known(connection: WriteConnection, proof: Proof) -> Known:
     if known is None:
         raise trail.refused()
     return known
+
+
+async def _password_right(connection: WriteConnection, attempt: Attempt, known: Known) -> None:
+    """No success of who has a second factor: who knows the password could guess its codes for ever."""
+    await (forgiven if known.totp_confirmed else succeeded)(connection, attempt)
 
 
 async def _require_strength(means: Means, proof: Proof, new: SecretStr, old: SecretStr | None = None) -> None:

@@ -62,7 +62,7 @@ def own_routes(means: Means, caller_of: CallerOf) -> APIRouter:
         "/sessions/{session_id}", status_code=204, responses=problem_answer(404, "No such session")
     )
     async def end_own_session(session_id: UUID, principal: _Person, request: Request) -> None:
-        """End a session: it can be refreshed no more. Its access token ends by itself within minutes."""
+        """End a session: it can be refreshed no more, and its access token ends with it, within seconds."""
         async with means.database.write() as connection:
             administrator_id, _ = await require_session(connection, principal)
             if not await end_sessions(

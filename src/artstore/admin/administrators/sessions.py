@@ -139,7 +139,8 @@ async def end_sessions(
 async def require_session(connection: ReadConnection, principal: Principal) -> tuple[UUID, UUID]:
     """Administrator and session of a token whose session goes on. Raises Problem SESSION_ENDED.
 
-    An access token may be taken for some seconds after its session: not for changing what logins are made of.
+    That its access token has ended with the session is heard some seconds later, which must not be left to
+    change what logins are made of.
     """
     try:
         administrator_id, session_id = UUID(principal.account_id), UUID(principal.session_id or "")

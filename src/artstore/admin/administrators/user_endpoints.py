@@ -105,11 +105,20 @@ def user_routes(means: Means, caller_of: CallerOf) -> APIRouter:
         async with writing(means, principal, caller_of(request)) as (connection, actor):
             await administration.unlock(connection, administrator_id, actor)
 
-    @router.delete("/{administrator_id}/totp", status_code=204, responses=_NONE)
+    @router.delete(
+        "/{administrator_id}/totp",
+        status_code=204,
+        responses=_NONE | problem_answer(409, "The own one is removed with password and code"),
+    )
     async def remove_second_factor_of_administrator(
         administrator_id: UUID, principal: _Writer, request: Request
     ) -> None:
-        """Remove the second factor of somebody who has lost it."""
+        """Remove the second factor of somebody else who has lost it."""
+        if str(administrator_id) == principal.account_id:
+            raise Problem(
+                ProblemType.CONFLICT,
+                "This is your own second factor: remove it with your password and a code.",
+            )
         async with writing(means, principal, caller_of(request)) as (connection, actor):
             await administration.remove_second_factor(connection, administrator_id, actor)
 

@@ -17,8 +17,8 @@ async def writing(
 ) -> AsyncIterator[tuple[WriteConnection, Actor]]:
     """A transaction, and who acts in it. Raises Problem SESSION_ENDED.
 
-    A token is good longer than its session: whoever was stopped must not have minutes left to become
-    an administrator anew.
+    A service hears some seconds later that a token has ended, or not at all while Redis is away: whoever was
+    stopped must not have them left to become an administrator anew.
     """
     async with means.database.write() as connection:
         await require_session(connection, principal)

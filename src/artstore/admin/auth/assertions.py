@@ -6,7 +6,6 @@ Pure: what was sent and what is known of the client in, an outcome out. That an 
 
 import base64
 import json
-import math
 import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,8 @@ LEEWAY_SECONDS: Final = 60
 MAX_LIFE_SECONDS: Final = 3600
 """An assertion that lives longer is refused: it must be remembered so long that it cannot be used again."""
 _MAX_JTI = 256
+_LAST_MOMENT: Final = 2**53
+"""No number beyond is a time: integers of JSON may be too large for a float."""
 
 
 class AssertionRefused(Exception):
@@ -117,6 +118,6 @@ def _decoded(part: str) -> dict[str, Any]:
 
 def _moment(claims: dict[str, Any], name: str) -> float:
     value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LAST_MOMENT:
         raise AssertionRefused(f"The assertion needs a claim {name} in seconds.")
     return float(value)

@@ -1,6 +1,7 @@
 """How one key pair follows another: on schedule, when somebody asks, and at once when one is compromised."""
 
 import asyncio
+import math
 from dataclasses import dataclass
 
 from artstore.admin import audit
@@ -15,7 +16,7 @@ from artstore.wire.keys import KeyState, SigningKey
 from artstore.wire.problems import ProblemType
 
 _LOOK_EVERY_SECONDS = 1.0
-_MOST_PUBLISHED = 50
+MOST_PUBLISHED = 50
 """Every verifier reads all of them; a script that rotates in a loop must not make the set endless."""
 
 _log = get_logger(__name__)
@@ -30,6 +31,11 @@ class Times:
     """From the publication of a key to its first token: longer than it takes all services to learn of it."""
     grace: float
     """From the last token of a key to its end: longer than that token is good."""
+
+    @property
+    def published(self) -> int:
+        """How many keys are good at once, at most, where only the schedule makes them."""
+        return 1 + math.ceil((self.lead + self.grace) / self.rotate_every)
 
 
 class KeyRotation:
@@ -60,20 +66,20 @@ class KeyRotation:
 
     async def run(self) -> None:
         """Keeps the ring fresh and rotates on schedule. Runs until it is cancelled."""
-        away = False
+        said = None
         while True:
+            hindrance = None
             try:
                 await self._ring.refresh()
                 if self._is_due(self._ring.signing_seconds()):
                     await self._rotate(audit.SYSTEM, "schedule", only_if_due=True)
             except DatabaseDown as error:
-                if not away:
-                    _log.warning(
-                        "the keys cannot be followed; those that are known stand", reason=error.reason
-                    )
-                away = True
-            else:
-                away = False
+                hindrance = "the keys cannot be followed; those that are known stand", error.reason
+            except Problem as problem:
+                hindrance = "no key is published on schedule; the one that signs goes on", problem.detail
+            if hindrance is not None and hindrance != said:
+                _log.warning(hindrance[0], reason=hindrance[1])
+            said = hindrance
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
     async def rotate(self, actor: audit.Actor) -> SigningKey:
@@ -175,9 +181,9 @@ def _rotated(actor: audit.Actor, kid: str, *, follows: str, cause: str) -> audit
 
 
 def _refuse_too_many(pairs: list[GoodPair]) -> None:
-    if len(pairs) >= _MOST_PUBLISHED:
+    if len(pairs) >= MOST_PUBLISHED:
         raise Problem(
             ProblemType.CONFLICT,
-            f"There are {_MOST_PUBLISHED} keys whose tokens are still good; wait until one has retired, or "
+            f"There are {MOST_PUBLISHED} keys whose tokens are still good; wait until one has retired, or "
             "revoke one.",
         )

@@ -18,7 +18,7 @@ _LOOK_SECONDS = 60.0
 _WARN_AGAIN = timedelta(days=1)
 _EXPIRING = Gauge(
     "artstore_admin_secrets_expiring",
-    "Active accounts whose last secret expires within the time of warning, or has expired",
+    "Active accounts without keys whose last secret expires within the time of warning, or has expired",
     ("state",),
 )
 

@@ -184,6 +184,7 @@ def _is_last_and_ends_before(moment: datetime) -> list[ColumnElement[bool]]:
         _accounts.id == _secrets.account_id,
         _accounts.deleted_at.is_(None),
         _accounts.suspended_at.is_(None),
+        func.jsonb_array_length(_accounts["keys"]) == 0,
         _secrets.expires_at < moment,
         ~lasts_longer,
     ]

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from artstore.admin import audit
-from artstore.admin.service_accounts.account import Account, effective_scopes
+from artstore.admin.service_accounts.account import USUAL_RATE_LIMIT, Account, effective_scopes
 from artstore.admin.service_accounts.changes import AccountChange, AccountChanges, Terms
 from artstore.admin.service_accounts.public_keys import read_public_keys
 from artstore.kernel.problems import Problem
@@ -13,7 +13,9 @@ from artstore.wire.accounts import ServiceAccountChange
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Role, Scope
 
-_LOWERING = ("role", "scopes", "rate_limit", "expires_at")
+_OF_SYSTEM = ("role", "scopes", "rate_limit", "expires_at", "keys")
+"""What nobody may give an account of the system. With keys of the own one would authenticate as the services,
+which may more than whoever changes accounts."""
 
 
 async def update_account(
@@ -40,11 +42,14 @@ async def update_account(
 
 def _values(change: AccountChange, wanted: ServiceAccountChange) -> dict[str, Any]:
     given = wanted.model_fields_set
-    lowering = given.intersection(_LOWERING)
+    protected = given.intersection(_OF_SYSTEM)
     if wanted.rate_limit is not None and wanted.rate_limit >= change.account.rate_limit > 0:
-        lowering = lowering - {"rate_limit"}
-    if lowering:
-        change.demand_not_of_system(f"given another {', '.join(sorted(lowering))}")
+        protected = protected - {"rate_limit"}
+    if not wanted.keys:
+        # Those that one was given before this was refused can be taken away.
+        protected = protected - {"keys"}
+    if protected:
+        change.demand_not_of_system(f"given other {', '.join(sorted(protected))}")
     values: dict[str, Any] = {name: getattr(wanted, name) for name in given}
     if "keys" in values:
         values["keys"] = read_public_keys(values["keys"])
@@ -95,6 +100,6 @@ def _takes_away(before: Account, values: dict[str, Any]) -> bool:
     scopes = effective_scopes(role, values.get("scopes", before.chosen_scopes))
     expires_at = values.get("expires_at", before.expires_at)
     sooner = expires_at is not None and (before.expires_at is None or expires_at < before.expires_at)
-    lower = (values.get("rate_limit", before.chosen_rate_limit) or before.rate_limit) < before.rate_limit
+    lower = "rate_limit" in values and (values["rate_limit"] or USUAL_RATE_LIMIT) < before.rate_limit
     fewer_keys = "keys" in values and any(key not in values["keys"] for key in before.keys)
     return not set(scopes).issuperset(before.scopes) or sooner or lower or fewer_keys
