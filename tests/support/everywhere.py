@@ -39,8 +39,13 @@ def signer(account: Account) -> str:
 
 
 async def decide(administrator: Account, act: str) -> None:
-    url = f"{administrator.system.admin_url}/api/v1/storage-elements/rw-01/{act}"
-    answer = await administrator.http.post(url)
+    element = f"{administrator.system.admin_url}/api/v1/storage-elements/rw-01"
+
+    async def is_known() -> bool:
+        return (await administrator.http.get(element)).status_code == 200
+
+    await eventually(is_known, "Admin has not heard of the element")
+    answer = await administrator.http.post(f"{element}/{act}")
     assert answer.status_code == 200, answer.text
 
 

@@ -7,6 +7,8 @@ from urllib.parse import quote, quote_plus
 
 LEAST = 10
 """Characters of a secret that is searched for. Shorter texts stand everywhere by chance."""
+FEWEST = 5
+"""Different characters of one: tests of bounds send passwords like ``xxxx…``, which stand in other tests, too."""
 _WORD = re.compile("[a-z]{,16}")
 """A single word, as bad passwords are: it may stand anywhere in its own right."""
 
@@ -22,7 +24,7 @@ class Ledger:
             value = value.rpartition(".")[2]  # what a token says is no secret, its signature is
         elif "-----BEGIN" in value:
             value = max(value.splitlines(), key=len)
-        if len(value) >= LEAST and not _WORD.fullmatch(value):
+        if len(value) >= LEAST and len(set(value)) >= FEWEST and not _WORD.fullmatch(value):
             self.kinds.setdefault(value, kind)
 
     def add_pair(self, kind: str, client_id: str, secret: str) -> None:

@@ -17,6 +17,7 @@ EXAMPLES: list[errors.EngineError] = [
     errors.NoRoom(100, 10),
     errors.NoRoom(None, 0),
     errors.DiskFull("write x"),
+    errors.ChecksumMismatch("0" * 64, "1" * 64),
     errors.TooLarge(5),
     errors.LogFull(10, 5),
     errors.StoreUnavailable("it cannot be reached"),
