@@ -3,6 +3,7 @@
 import asyncio
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import httpx
@@ -70,10 +71,11 @@ class TestCurl:
         (tmp_path / "contract.txt").write_text("between Almaz and us\n", encoding="utf-8")
         account = await system.create_account("ADMIN")  # the last commands read the audit trail
         client_id, client_secret = account.credentials
+        path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
         shell = await asyncio.create_subprocess_exec(
             "sh",
             *("-e", "-c", commands),
-            env={"CLIENT_ID": client_id, "CLIENT_SECRET": client_secret, "PATH": "/usr/bin:/bin"},
+            env={"CLIENT_ID": client_id, "CLIENT_SECRET": client_secret, "PATH": path},
             cwd=tmp_path,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
