@@ -368,10 +368,10 @@ class Engine:
     ) -> None:
         """A record is durable: from here on it can be read."""
         taken()
-        self._recent.add(change_by(lsn, entry, attributes))
         if (effect := effect_by(entry, attributes)) is not None:
             self._overlay.apply(lsn, effect)
             self._room.count(effect.used_bytes, effect.documents)
+        self._recent.add(change_by(lsn, entry, attributes))
 
     # Called by the files follower, from its thread
 

@@ -35,8 +35,11 @@ def announced_sha256(headers: Headers) -> str | None:
     values = headers.getlist(REPR_DIGEST)
     if not values:
         return None
+    text = ",".join(values)
+    if len(text) > _MOST_CHARACTERS:
+        raise _unreadable(f"it has more than {_MOST_CHARACTERS} characters")
     found: dict[str, str] = {}
-    for member in ",".join(values)[:_MOST_CHARACTERS].split(","):
+    for member in text.split(","):
         match = _MEMBER.fullmatch(member.strip(" \t"))
         if match is None:
             raise _unreadable("it must read sha-256=:BASE64:, as RFC 9530 tells")

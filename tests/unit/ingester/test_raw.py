@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 
+from artstore.attributes import FilenameInvalid, check_filename
 from artstore.ingester.uploads.raw import RawBody
 from artstore.kernel.multipart import Field, FileData, FileStart, FormEvent, FormParser
 from artstore.kernel.problems import Problem
@@ -76,6 +77,14 @@ async def test_the_bytes_whatever_they_are_and_however_they_come(pieces: list[by
 
 @given(st.text(min_size=1, max_size=30).filter(lambda text: text.isprintable()))
 async def test_the_name_in_the_query(name: str) -> None:
+    try:
+        check_filename(name)
+    except FilenameInvalid:
+        assert await refusal(raw(query=urlencode({"filename": name}))) == (
+            ProblemType.INVALID_FILENAME,
+            "original_filename",
+        )
+        return
     start, _ = await file_of(raw(query=urlencode({"filename": name})))
     assert (start.name, start.filename, start.content_type) == ("file", name, "text/plain")
 
@@ -133,6 +142,8 @@ async def test_without_a_length_nothing_is_known_of_the_room() -> None:
         (raw(query=""), ProblemType.FILE_MISSING, "filename"),
         (raw(query="filename=a&filename=b"), ProblemType.INVALID_PARAMETER, "filename"),
         (raw(query="filename=a&author=b"), ProblemType.INVALID_PARAMETER, "author"),
+        (raw(query=urlencode({"filename": "ж" * 5000})), ProblemType.INVALID_FILENAME, "original_filename"),
+        (raw(query="filename=..%2Fa"), ProblemType.INVALID_FILENAME, "original_filename"),
         (raw(query="filename=%FF"), ProblemType.INVALID_PARAMETER, None),
         (raw(query="filename=a&" + "tags=x&" * 70), ProblemType.INVALID_PARAMETER, None),
         (raw(query="filename=a&retention_policy=forever"), ProblemType.INVALID_PARAMETER, "retention_policy"),

@@ -48,6 +48,8 @@ def test_read(values: list[str]) -> None:
         OURS.upper(),
         "md5=:AAAA:",
         OURS + ", x" * 3000,
+        OURS + f",{OTHER}" * 400 + ",sha-256=:AAAA:",
+        f"{OTHER}," * 400 + OURS,
     ],
 )
 def test_refused(value: str) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, quote
 
 from starlette.requests import Request
 
+from artstore.attributes import FilenameInvalid, check_filename
 from artstore.ingester.placement import Wanted, mode_for
 from artstore.ingester.uploads.body import Head, UploadBody, file_empty, head_too_slow, too_large
 from artstore.ingester.uploads.policy import retention_policy
@@ -98,7 +99,12 @@ def _filename(request: Request, parameters: list[tuple[str, str]]) -> str:
     if not names:
         detail = "The document needs a file name: add ?filename=NAME, or the header Content-Disposition."
         raise Problem(ProblemType.FILE_MISSING, detail, field="filename")
-    return names.pop()
+    name = names.pop()
+    try:
+        # Here already: a name that is far too long would not fit into the head of a part.
+        return check_filename(name)
+    except FilenameInvalid as error:
+        raise Problem(ProblemType.INVALID_FILENAME, str(error), field=error.field) from error
 
 
 def _content_type(request: Request) -> str | None:
