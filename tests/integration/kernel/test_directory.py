@@ -1,9 +1,8 @@
 """The directory of elements on a real Redis that comes and goes, with a registry beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from redis.asyncio import Redis
 from artstore.kernel.dependencies import DependencyDown
 from artstore.kernel.peers import AdminRegistry, ElementDirectory, http_session
 from artstore.kernel.peers.directory import Source
-from artstore.kernel.redis import RedisDependency, connect
+from artstore.kernel.redis import RedisDependency
 from artstore.launcher.redis import EmbeddedRedis
 from artstore.wire.elements import (
     ANNOUNCEMENT_EXPIRES_SECONDS,
@@ -86,21 +85,6 @@ class Clock:
 
     def pass_seconds(self, seconds: float) -> None:
         self._ahead += seconds
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedRedis]:
-    server = EmbeddedRedis(tmp_path / "redis")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-async def redis(server: EmbeddedRedis) -> AsyncIterator[Redis]:
-    client = connect(server.url)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

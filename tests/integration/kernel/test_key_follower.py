@@ -1,8 +1,7 @@
 """Keys that change are read again as soon as that is told in a real Redis, and asked for while nobody tells."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from redis.asyncio import Redis
 from artstore.kernel.access import JwksClient
 from artstore.kernel.peers import KeyFollower
 from artstore.kernel.peers import keys as followed
-from artstore.kernel.redis import connect
 from artstore.launcher.redis import EmbeddedRedis
 from artstore.wire.keys import KEYS_CHANNEL, KeyAnnouncement
 from tests.support.system import eventually
@@ -36,21 +34,6 @@ class Admin:
         self.asked += 1
         entries: list[dict[str, Any]] = [{**PUBLIC, "kid": kid} for kid in self.kids]
         return web.json_response({"keys": entries})
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedRedis]:
-    server = EmbeddedRedis(tmp_path / "redis")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-async def redis(server: EmbeddedRedis) -> AsyncIterator[Redis]:
-    client = connect(server.url)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

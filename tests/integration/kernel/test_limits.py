@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,28 +18,12 @@ from artstore.kernel.dependencies import DependencyDown
 from artstore.kernel.limits import Limiter, Standing
 from artstore.kernel.limits import metrics as told
 from artstore.kernel.limits.windows import WINDOW_SECONDS
-from artstore.kernel.redis import connect
 from artstore.launcher.redis import EmbeddedRedis
 from tests.support.system import eventually
 
 PATIENT = 5.0
 """Seconds: a busy machine is no Redis that is away."""
 SERVICE = "tested"
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedRedis]:
-    server = EmbeddedRedis(tmp_path / "redis")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-async def redis(server: EmbeddedRedis) -> AsyncIterator[Redis]:
-    client = connect(server.url)
-    yield client
-    await client.aclose()
 
 
 @asynccontextmanager

@@ -1,33 +1,15 @@
 """The client of Redis: a task that uses it can be ended."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
 from artstore.kernel.redis import connect
-from artstore.launcher.redis import EmbeddedRedis
 
 STEPS = 60
 """Of the event loop, during which a client connects, subscribes and waits."""
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedRedis]:
-    server = EmbeddedRedis(tmp_path / "redis")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-async def redis(server: EmbeddedRedis) -> AsyncIterator[Redis]:
-    client = connect(server.url)
-    yield client
-    await client.aclose()
 
 
 async def listen(redis: Redis) -> None:

@@ -3,8 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
@@ -14,7 +13,6 @@ from redis.asyncio import Redis
 
 from artstore.kernel.access import RevocationFollower, RevocationList
 from artstore.kernel.dependencies import DependencyDown
-from artstore.kernel.redis import connect
 from artstore.launcher.redis import EmbeddedRedis
 from artstore.wire.revocations import (
     POSITION_FIELD,
@@ -79,21 +77,6 @@ class Admin:
             reached = items[-1].position if more else self.position
             news = RevocationNews(items=items, after=after, position=reached, more=more)
         return web.json_response(text=news.model_dump_json())
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedRedis]:
-    server = EmbeddedRedis(tmp_path / "redis")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-async def redis(server: EmbeddedRedis) -> AsyncIterator[Redis]:
-    client = connect(server.url)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
