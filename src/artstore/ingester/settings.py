@@ -3,6 +3,7 @@
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from artstore.ingester.placement import Strategy
 from artstore.kernel.settings import ServiceSettings
 
 
@@ -28,6 +29,18 @@ class IngesterSettings(ServiceSettings):
     """How long an element may take to answer after the last byte: it flushes the whole document then.
 
     Cut short, the client is told that the element is away although the document may have been stored.
+    """
+    placement: Strategy = Strategy.PRIORITY
+    """Which element takes a document, of those that fit: the first by ``priority`` (then by id), which fills
+    one after the other, or the one with the most ``free_room``."""
+    temporary_labels: dict[str, str] = Field(default={})
+    """Labels that an element must have in the registry to take temporary documents, as a JSON object."""
+    permanent_labels: dict[str, str] = Field(default={})
+    """The same for permanent documents."""
+    permanent_days: int | None = Field(default=None, ge=1, le=36500)
+    """Permanent documents go only to elements whose registered retention period lasts so many days more.
+
+    Without it a period is not asked for. With it, an element without a period takes none.
     """
     client_id: str = ""
     """The account of the services, for Admin's registry while Redis is away, and to report refused accesses.

@@ -3,5 +3,12 @@
 REQUEST_ID = "X-Request-ID"
 TRACEPARENT = "traceparent"  # W3C Trace Context
 REPR_DIGEST = "Repr-Digest"  # RFC 9530: the digest of the whole document, also on a 206
+FILE_ID = "X-File-Id"
+"""On an upload to an element: the ``file_id`` that the document gets, a new UUIDv7. Whoever lost the answer
+sends the same upload with the same id to the same element again, and there is one document: where the first
+try was stored, its attributes are the answer."""
+FILE_ID_WITHIN_SECONDS = 180
+"""How far the time of such an id may be from the element's when the upload begins. Where an id that is older
+than that is not found and no upload of it is under way, it never will be stored."""
 EXPECTED_SIZE = "X-Expected-Size"
 """On an upload to an element: an upper bound of the document's bytes, for the reservation of room."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from artstore.ingester.metrics import PLACEMENTS, UPLOADS
-from artstore.ingester.placement import CannotPlace, Obstacle, Wanted, place
+from artstore.ingester.placement import CannotPlace, Needs, Obstacle, Wanted, place
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.relay import ElementAnswer, ElementLost, NothingSent, Patience, Relay
@@ -18,7 +18,7 @@ from artstore.kernel.digests import announced_sha256
 from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import forwarded_headers
 from artstore.kernel.problems import Problem
-from artstore.wire.elements import RegisteredElement
+from artstore.wire.elements import Mode, RegisteredElement
 from artstore.wire.headers import EXPECTED_SIZE, REPR_DIGEST
 from artstore.wire.problems import ProblemType
 
@@ -98,11 +98,19 @@ class Uploads:
 
     def _candidates(self, wanted: Wanted) -> list[RegisteredElement]:
         try:
-            fitting = place(self.elements(), wanted)
+            fitting = place(self.elements(), wanted, self._needs(wanted.mode), self.settings.placement)
         except CannotPlace as error:
             _log.warning("no element for an upload", obstacle=error.obstacle.value, reason=error.detail)
             raise Problem(_PROBLEM_OF[error.obstacle], error.detail) from error
         return sorted(fitting, key=lambda e: self._unreachable.get(e.element_id) == e.announced_at)
+
+    def _needs(self, mode: Mode) -> Needs:
+        """What the settings require of an element; the mode stands for the retention policy."""
+        if mode is not Mode.RW:
+            return Needs(self.settings.temporary_labels)
+        days = self.settings.permanent_days
+        kept_until = None if days is None else datetime.now(UTC) + timedelta(days=days)
+        return Needs(self.settings.permanent_labels, kept_until)
 
 
 def _headers(request: Request, principal: Principal, body: UploadBody, wanted: Wanted) -> dict[str, str]:
