@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artstore.ingester.idempotency.once import Keys as IdempotencyKeys
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads import endpoint
 from artstore.ingester.uploads.body import UploadBody
@@ -22,8 +23,10 @@ from artstore.kernel.access import (
     TokenVerifier,
 )
 from artstore.kernel.background import Background
+from artstore.kernel.database import Database, DatabaseDown
 from artstore.kernel.hot import HotEndpoint
 from artstore.kernel.limits import request_limits
+from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import (
     AdminAudit,
     AdminKeysDependency,
@@ -39,6 +42,8 @@ from artstore.kernel.settings import load
 from artstore.version import __version__
 from artstore.wire.scopes import Scope
 
+_log = get_logger(__name__)
+
 
 def create_app() -> FastAPI:
     """The application, made from the settings in the environment."""
@@ -50,6 +55,10 @@ def make_app(settings: IngesterSettings) -> FastAPI:
     redis = connect(settings.redis_url, client_name="artstore-ingester")
     keys = JwksClient(settings.admin_url)
     directory = ElementDirectory(redis)
+    database = Database(
+        settings.database_url, application_name="artstore-ingester", pool_size=settings.database_pool_size
+    )
+    keys_of_uploads = IdempotencyKeys(database, settings.database_url)
     revocations = RevocationList()
     following = RevocationFollower(revocations, redis, settings.admin_url)
 
@@ -65,6 +74,11 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 reporter = RefusalReporter(app.state.refusals, send)
                 background.start("refusals", reporter.run)
             app.state.uploads = Uploads(session, directory.elements, settings)
+            try:
+                await keys_of_uploads.prepare()
+            except DatabaseDown as error:
+                _log.warning("started without idempotency keys", reason=error.reason)
+            background.start("idempotency keys", keys_of_uploads.run)
             background.start("element directory", directory.run)
             background.start("keys", KeyFollower(redis, keys).run)
             await following.learn_first()
@@ -76,6 +90,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 if reporter is not None:
                     await reporter.close()
                 await redis.aclose()
+                await database.close()
 
     app = kernel_app.create_app(
         service="ingester",
@@ -83,7 +98,13 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         version=__version__,
         verifier=TokenVerifier(keys, settings.issuer, revocations),
         limits=request_limits("ingester", settings),
-        dependencies=[RedisDependency(redis), AdminKeysDependency(keys), directory.dependency(), following],
+        dependencies=[
+            RedisDependency(redis),
+            database.dependency(essential=False),
+            AdminKeysDependency(keys),
+            directory.dependency(),
+            following,
+        ],
         lifespan=lifespan,
     )
     for path, form, operation in (

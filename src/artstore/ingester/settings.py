@@ -14,6 +14,11 @@ class IngesterSettings(ServiceSettings):
 
     port: int = Field(default=8020, ge=1, le=65535)
     """TCP port to listen on."""
+    database_url: SecretStr
+    """``postgresql+psycopg://…``: the database that remembers idempotency keys, in the schema ``ingester``.
+    The role must be able to create that schema, or find it there."""
+    database_pool_size: int = Field(default=10, ge=1, le=1000)
+    """Connections to PostgreSQL, at most. Uploads with a key wait for one, for up to five seconds."""
     max_file_bytes: int = Field(default=10 * 1024**3, ge=1)
     """The largest document that is taken, in bytes. An element may take less; the smaller limit counts."""
     head_seconds: float = Field(default=60, gt=0, le=3600)

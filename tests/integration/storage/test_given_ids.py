@@ -82,7 +82,7 @@ async def test_one_that_was_deleted_does_not_come_back(edit: AtElement) -> None:
         "no id",
         "",
         new_id(timedelta(minutes=10)),
-        new_id(-timedelta(minutes=10)),
+        new_id(-timedelta(hours=26)),
         "ffffffff-ffff-7fff-bfff-ffffffffffff",
         "{" + new_id() + "}",
     ],

@@ -1,7 +1,9 @@
 """The body of an upload as it comes from the client: within the limits of size and time."""
 
 import asyncio
+import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -35,6 +37,10 @@ class UploadBody(ABC):
         self.announced = _content_length(request)
         """Content-Length; None for a chunked body."""
         self.ended = False
+        self.told = hashlib.sha256()
+        """Of all that has been told of the document so far, its bytes left out."""
+        self.on_file_bytes: Callable[[bytes | memoryview], object] | None = None
+        """Is given the bytes of the file as they come."""
         self.received = 0
         """Bytes of the body."""
         self.max_file_bytes = max_file_bytes
@@ -60,6 +66,13 @@ class UploadBody(ABC):
 
         Raises ClientDisconnect, and Problem for what cannot be stored or comes too slowly.
         """
+
+    def _tell(self, *parts: bytes | str | None) -> None:
+        """Takes note of what the client says of the document, so that it can be compared with another try."""
+        for part in parts:
+            encoded = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+            length = b"-" if encoded is None else b"%d:" % len(encoded)
+            self.told.update(length + (encoded or b""))
 
     async def _receive(self) -> bytes:
         if self.ended:

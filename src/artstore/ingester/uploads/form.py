@@ -42,6 +42,7 @@ class FormBody(UploadBody):
         self._file_ended = False
         self._files = 0
         super().__init__(request, max_file_bytes=max_file_bytes, silence_seconds=silence_seconds)
+        self._tell(*sorted(self._policies))
 
     @property
     def form_bytes(self) -> int | None:
@@ -104,6 +105,7 @@ class FormBody(UploadBody):
         match event:
             case FileStart(name=name):
                 self._files += 1
+                self._tell("file", event.filename, event.content_type)
                 if name != "file":
                     raise _file_missing(f"The part with the file must be named 'file', not '{name[:100]}'.")
                 if self._files > 1:
@@ -113,6 +115,8 @@ class FormBody(UploadBody):
                 self._file_bytes += len(data)
                 if self._file_bytes > self.max_file_bytes:
                     raise too_large(self.max_file_bytes)
+                if self.on_file_bytes is not None:
+                    self.on_file_bytes(data)
             case FileEnd():
                 self._file_ended = True
                 if self._file_bytes == 0:
@@ -122,7 +126,7 @@ class FormBody(UploadBody):
                     "The part 'file' has no file name; send it as a file (curl: -F file=@NAME)."
                 )
             case Field():
-                pass
+                self._tell("field", event.name, event.value)
 
 
 def _file_missing(detail: str) -> Problem:

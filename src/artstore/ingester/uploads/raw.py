@@ -33,9 +33,14 @@ class RawBody(UploadBody):
         boundary = secrets.token_hex(16)  # so long and random that no document holds it
         self.content_type = f"multipart/form-data; boundary={boundary}"
         self._policies = {value for name, value in parameters if name == "retention_policy"}
-        self._opening = _opening(boundary, parameters, _filename(request, parameters), _content_type(request))
+        filename, content_type = _filename(request, parameters), _content_type(request)
+        self._opening = _opening(boundary, parameters, filename, content_type)
         self._closing = f"\r\n--{boundary}--\r\n".encode()
         super().__init__(request, max_file_bytes=max_file_bytes, silence_seconds=silence_seconds)
+        self._tell("file", filename, content_type)
+        for name, value in dict.fromkeys(parameters):
+            if name != "filename":
+                self._tell("field", name, value)
         if self.announced == 0:
             raise file_empty()
 
@@ -62,6 +67,8 @@ class RawBody(UploadBody):
         piece = await self._receive()
         if self.received > self.max_file_bytes:
             raise too_large(self.max_file_bytes)
+        if self.on_file_bytes is not None:
+            self.on_file_bytes(piece)
         if not self.ended:
             return piece
         if self.received == 0:

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from artstore.attributes import FileAttributes, FileId, created_at_of
 from artstore.engine import AlreadyStored, Draft
 from artstore.kernel.problems import Problem
-from artstore.wire.headers import FILE_ID, FILE_ID_WITHIN_SECONDS
+from artstore.wire.headers import FILE_ID, FILE_ID_AHEAD_SECONDS, FILE_ID_BEHIND_SECONDS
 from artstore.wire.problems import ProblemType
 
 
@@ -24,8 +24,8 @@ def given_file_id(headers: Headers) -> FileId | None:
     at = created_at_of(file_id)
     if at is None or len(given) > 1 or str(file_id) != given[0].lower():
         raise _refused("must be one UUID of version 7")
-    if abs((datetime.now(UTC) - at).total_seconds()) > FILE_ID_WITHIN_SECONDS:
-        raise _refused(f"carries a time that is not within {FILE_ID_WITHIN_SECONDS} seconds of now")
+    if not -FILE_ID_AHEAD_SECONDS <= (datetime.now(UTC) - at).total_seconds() <= FILE_ID_BEHIND_SECONDS:
+        raise _refused("carries a time that is too long ago, or to come")
     return file_id
 
 

@@ -1,0 +1,207 @@
+"""One upload with an idempotency key: from the claim of the key to the answer that is kept."""
+
+import asyncio
+import hashlib
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from prometheus_client import Counter
+from pydantic import SecretStr
+
+from artstore.attributes import FileId, new_file_id
+from artstore.ingester.idempotency import repository
+from artstore.ingester.idempotency.repository import Claim, LostClaim
+from artstore.ingester.idempotency.tables import SCHEMA
+from artstore.ingester.migrations import MIGRATIONS, VERSION_TABLE
+from artstore.ingester.uploads.body import UploadBody
+from artstore.kernel.database import Database, DatabaseDown, migrate
+from artstore.kernel.logging import get_logger
+from artstore.kernel.problems import Problem
+from artstore.wire.headers import IDEMPOTENCY_KEY
+from artstore.wire.problems import ProblemType
+
+KEPT: Final = timedelta(hours=24)
+"""How long the same key is the same upload."""
+_FORGET_AFTER: Final = KEPT + timedelta(hours=1)
+_EXPIRE_EVERY_SECONDS: Final = 300.0
+_HASHED_AT_ONCE: Final = 1024 * 1024
+
+_log = get_logger(__name__)
+_REPLAYS = Counter(
+    "artstore_ingester_idempotent_replays_total", "Uploads that were answered from an earlier one"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a stored upload was answered, with status 201."""
+
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Keys:
+    """The idempotency keys in PostgreSQL."""
+
+    def __init__(self, database: Database, url: SecretStr) -> None:
+        self._database = database
+        self._url = url
+        self._prepared = False
+
+    async def prepare(self) -> None:
+        """Makes or migrates the table. Raises DatabaseDown, UnknownRevision."""
+        await migrate(self._url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE)
+        self._prepared = True
+
+    async def run(self) -> None:
+        """Prepares the table as soon as PostgreSQL is there, then forgets keys that have expired."""
+        while True:
+            try:
+                await self.prepare()
+                while await self._expire():
+                    pass
+            except DatabaseDown as error:
+                _log.warning("idempotency keys wait for the database", reason=error.reason)
+                await asyncio.sleep(random.uniform(0.5, 1.5))
+            else:
+                await asyncio.sleep(_EXPIRE_EVERY_SECONDS * random.uniform(0.5, 1))
+
+    async def claim(self, account_id: str, key: str) -> "Once":
+        """The upload that the key stands for: a new one, or one that was tried before.
+
+        Raises Problem DEPENDENCY_UNAVAILABLE while PostgreSQL is away.
+        """
+        if not self._prepared:
+            raise _away()
+        now = datetime.now(UTC)
+        try:
+            async with self._database.write() as db:
+                claimed = await repository.claim(
+                    db, account_id, key, new=new_file_id(now), now=now, expired_before=now - KEPT
+                )
+        except DatabaseDown as error:
+            raise _away() from error
+        return Once(self._database, claimed)
+
+    async def _expire(self) -> int:
+        async with self._database.write() as db:
+            return await repository.expire(db, datetime.now(UTC) - _FORGET_AFTER)
+
+
+class Once:
+    """One try of an upload that has a key."""
+
+    def __init__(self, database: Database, claimed: Claim) -> None:
+        self._database = database
+        self._claim = claimed
+
+    @property
+    def file_id(self) -> FileId:
+        """What every try of this upload tells the element."""
+        return self._claim.file_id
+
+    @property
+    def was_stored(self) -> bool:
+        return self._claim.answer is not None
+
+    async def replay(self, body: UploadBody) -> Answer:
+        """Reads the whole body, keeps nothing of it, and gives the answer that the same upload got.
+
+        Raises Problem IDEMPOTENCY_KEY_REUSED where it is another one, and what reading raises.
+        """
+        checksum = await _checksum(body)
+        assert self._claim.answer is not None, "nothing to replay"
+        self._demand(_fingerprint(body, checksum), self._claim.fingerprint)
+        _REPLAYS.inc()
+        return _answer_of(self._claim.answer)
+
+    async def begin(self, element_id: str) -> str:
+        """Before the first byte goes to an element. Returns the id of that to which it must go instead, or
+        the same.
+        """
+        try:
+            async with self._database.write() as db:
+                return await repository.pin(db, self._claim, element_id)
+        except DatabaseDown as error:
+            raise _away() from error
+        except LostClaim as error:
+            raise _again() from error
+
+    async def nothing_stored(self) -> None:
+        """The try that began is known to have stored nothing."""
+        try:
+            async with self._database.write() as db:
+                await repository.nothing_stored(db, self._claim)
+        except DatabaseDown as error:
+            # The key stays with its element, which is right, if less free than it could be.
+            _log.warning("an idempotency key stays pinned", reason=error.reason)
+
+    async def stored(self, body: UploadBody, answer: Answer) -> Answer:
+        """Keeps the answer; gives the one that counts, which is that of the first try.
+
+        The document is durable whatever happens here: where the answer cannot be kept, a further try finds
+        it at its element. Raises Problem IDEMPOTENCY_KEY_REUSED where a try with another upload came
+        first.
+        """
+        document = json.loads(answer.content)
+        mine = _fingerprint(body, document["checksum"])
+        record = {"headers": dict(answer.headers), "content": answer.content.decode()}
+        try:
+            async with self._database.write() as db:
+                fingerprint, kept = await repository.stored(db, self._claim, mine, record)
+        except (DatabaseDown, LostClaim) as error:
+            _log.warning(
+                "the answer for an idempotency key is not kept", reason=str(error) or type(error).__name__
+            )
+            return answer
+        self._demand(mine, fingerprint)
+        return _answer_of(kept)
+
+    def _demand(self, mine: str, first: str | None) -> None:
+        if mine != first:
+            raise reused()
+
+
+def reused() -> Problem:
+    return Problem(
+        ProblemType.IDEMPOTENCY_KEY_REUSED,
+        "Another upload came with this key before, or its document was deleted; send a new key with each new"
+        " upload.",
+        field=IDEMPOTENCY_KEY,
+    )
+
+
+def _fingerprint(body: UploadBody, checksum: str) -> str:
+    return f"{body.told.hexdigest()}-{checksum}"
+
+
+def _answer_of(kept: Mapping[str, Any]) -> Answer:
+    return Answer(kept["headers"], kept["content"].encode())
+
+
+async def _checksum(body: UploadBody) -> str:
+    """Of the file in a body that is read to its end."""
+    checksum = hashlib.sha256()
+    pieces: list[bytes | memoryview] = []
+    body.on_file_bytes = pieces.append
+    while not body.ended:
+        await body.read()
+        if body.ended or sum(map(len, pieces)) >= _HASHED_AT_ONCE:
+            await asyncio.to_thread(checksum.update, b"".join(pieces))
+            pieces.clear()
+    return checksum.hexdigest()
+
+
+def _away() -> Problem:
+    return Problem(
+        ProblemType.DEPENDENCY_UNAVAILABLE,
+        "The database that remembers idempotency keys is away; try again in a few seconds, or without a key.",
+    )
+
+
+def _again() -> Problem:
+    return Problem(ProblemType.CONFLICT, "The key expired in the middle of the upload; send it again.")
