@@ -135,6 +135,7 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.DIGEST_MISMATCH: Damaged,
     ProblemType.INVALID_FILENAME: Rejected,
     ProblemType.INVALID_ATTRIBUTES: Rejected,
+    ProblemType.IDEMPOTENCY_KEY_REUSED: Conflict,
     ProblemType.ATTRIBUTES_TOO_LARGE: Rejected,
     ProblemType.FIELD_ORDER: Rejected,
     ProblemType.INSUFFICIENT_STORAGE: NoRoom,

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from artstore.attributes import FileId, new_file_id
 from artstore.ingester.idempotency import repository
-from artstore.ingester.idempotency.repository import Claim, LostClaim
+from artstore.ingester.idempotency.repository import Claim
 from artstore.ingester.idempotency.tables import SCHEMA
 from artstore.ingester.migrations import MIGRATIONS, VERSION_TABLE
 from artstore.ingester.uploads.body import UploadBody
@@ -70,22 +70,19 @@ class Keys:
             else:
                 await asyncio.sleep(_EXPIRE_EVERY_SECONDS * random.uniform(0.5, 1))
 
-    async def claim(self, account_id: str, key: str) -> "Once":
+    async def known(self, account_id: str, key: str) -> "Once":
         """The upload that the key stands for: a new one, or one that was tried before.
 
         Raises Problem DEPENDENCY_UNAVAILABLE while PostgreSQL is away.
         """
         if not self._prepared:
             raise _away()
-        now = datetime.now(UTC)
         try:
-            async with self._database.write() as db:
-                claimed = await repository.claim(
-                    db, account_id, key, new=new_file_id(now), now=now, expired_before=now - KEPT
-                )
+            async with self._database.read() as db:
+                claim = await repository.find(db, account_id, key, since=datetime.now(UTC) - KEPT)
         except DatabaseDown as error:
             raise _away() from error
-        return Once(self._database, claimed)
+        return Once(self._database, account_id, key, claim)
 
     async def _expire(self) -> int:
         async with self._database.write() as db:
@@ -95,44 +92,56 @@ class Keys:
 class Once:
     """One try of an upload that has a key."""
 
-    def __init__(self, database: Database, claimed: Claim) -> None:
+    def __init__(self, database: Database, account_id: str, key: str, claim: Claim | None) -> None:
         self._database = database
-        self._claim = claimed
-
-    @property
-    def file_id(self) -> FileId:
-        """What every try of this upload tells the element."""
-        return self._claim.file_id
+        self._account_id = account_id
+        self._key = key
+        self._claim = claim
 
     @property
     def was_stored(self) -> bool:
-        return self._claim.answer is not None
+        return self._claim is not None and self._claim.answer is not None
+
+    @property
+    def element_id(self) -> str | None:
+        """The element that earlier tries went to, unless it is known that they stored nothing."""
+        return None if self._claim is None else self._claim.element_id
 
     async def replay(self, body: UploadBody) -> Answer:
         """Reads the whole body, keeps nothing of it, and gives the answer that the same upload got.
 
         Raises Problem IDEMPOTENCY_KEY_REUSED where it is another one, and what reading raises.
         """
-        checksum = await _checksum(body)
+        assert self._claim is not None, "nothing to replay"
         assert self._claim.answer is not None, "nothing to replay"
-        self._demand(_fingerprint(body, checksum), self._claim.fingerprint)
+        checksum = await _checksum(body)
+        _demand_same(_fingerprint(body, checksum), self._claim.fingerprint)
         _REPLAYS.inc()
         return _answer_of(self._claim.answer)
 
-    async def begin(self, element_id: str) -> str:
-        """Before the first byte goes to an element. Returns the id of that to which it must go instead, or
-        the same.
+    async def begin(self, element_id: str) -> tuple[str, FileId]:
+        """Before the first byte goes to an element. Returns the id of the element that it must go to, which
+        is another one where an earlier try went there, and the id that the document gets.
         """
+        now = datetime.now(UTC)
         try:
             async with self._database.write() as db:
-                return await repository.pin(db, self._claim, element_id)
+                self._claim = await repository.begin(
+                    db,
+                    self._account_id,
+                    self._key,
+                    element_id,
+                    new=new_file_id(now),
+                    now=now,
+                    since=now - KEPT,
+                )
         except DatabaseDown as error:
             raise _away() from error
-        except LostClaim as error:
-            raise _again() from error
+        return self._claim.element_id or element_id, self._claim.file_id
 
     async def nothing_stored(self) -> None:
         """The try that began is known to have stored nothing."""
+        assert self._claim is not None, "it did not begin"
         try:
             async with self._database.write() as db:
                 await repository.nothing_stored(db, self._claim)
@@ -147,23 +156,19 @@ class Once:
         it at its element. Raises Problem IDEMPOTENCY_KEY_REUSED where a try with another upload came
         first.
         """
-        document = json.loads(answer.content)
-        mine = _fingerprint(body, document["checksum"])
+        assert self._claim is not None, "it did not begin"
+        mine = _fingerprint(body, json.loads(answer.content)["checksum"])
         record = {"headers": dict(answer.headers), "content": answer.content.decode()}
         try:
             async with self._database.write() as db:
-                fingerprint, kept = await repository.stored(db, self._claim, mine, record)
-        except (DatabaseDown, LostClaim) as error:
-            _log.warning(
-                "the answer for an idempotency key is not kept", reason=str(error) or type(error).__name__
-            )
+                kept = await repository.stored(db, self._claim, mine, record)
+        except DatabaseDown as error:
+            _log.warning("the answer for an idempotency key is not kept", reason=error.reason)
             return answer
-        self._demand(mine, fingerprint)
-        return _answer_of(kept)
-
-    def _demand(self, mine: str, first: str | None) -> None:
-        if mine != first:
-            raise reused()
+        if kept is None:
+            return answer
+        _demand_same(mine, kept[0])
+        return _answer_of(kept[1])
 
 
 def reused() -> Problem:
@@ -173,6 +178,11 @@ def reused() -> Problem:
         " upload.",
         field=IDEMPOTENCY_KEY,
     )
+
+
+def _demand_same(mine: str, first: str | None) -> None:
+    if mine != first:
+        raise reused()
 
 
 def _fingerprint(body: UploadBody, checksum: str) -> str:
@@ -201,7 +211,3 @@ def _away() -> Problem:
         ProblemType.DEPENDENCY_UNAVAILABLE,
         "The database that remembers idempotency keys is away; try again in a few seconds, or without a key.",
     )
-
-
-def _again() -> Problem:
-    return Problem(ProblemType.CONFLICT, "The key expired in the middle of the upload; send it again.")

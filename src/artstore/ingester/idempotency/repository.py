@@ -5,14 +5,13 @@ in the middle.
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, literal, null, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from artstore.attributes import FileId
 from artstore.ingester.idempotency.tables import idempotency_keys
-from artstore.kernel.database import WriteConnection
+from artstore.kernel.database import ReadConnection, WriteConnection
 
 _keys = idempotency_keys.c
 _EXPIRED_AT_ONCE = 1000
@@ -20,54 +19,62 @@ _EXPIRED_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A key with the id of its document; ``answer`` and ``fingerprint`` once it was stored."""
+    """A key with the id of its document and its element, and once it was stored the answer."""
 
     account_id: str
     key: str
     file_id: FileId
-    fingerprint: str | None = None
-    answer: dict[str, Any] | None = None
+    element_id: str | None
+    fingerprint: str | None
+    answer: dict[str, Any] | None
 
 
-class LostClaim(Exception):
-    """The key expired while it was used."""
-
-
-async def claim(
-    db: WriteConnection, account_id: str, key: str, *, new: FileId, now: datetime, expired_before: datetime
-) -> Claim:
-    """The row of the key; where there is none, or one that has expired, with the id ``new``."""
-    fresh: dict[str, Any] = {"file_id": new, "created_at": now}
-    blank = {"element_id": null(), "unknown_tries": 0, "fingerprint": null(), "answer": null()}
-    await db.execute(
-        insert(idempotency_keys)
-        .values(account_id=account_id, key=key, **fresh)
-        .on_conflict_do_update(
-            index_elements=[_keys.account_id, _keys.key],
-            set_={**fresh, **blank},
-            where=_keys.created_at < expired_before,
+async def find(db: ReadConnection, account_id: str, key: str, *, since: datetime) -> Claim | None:
+    """What is known of a key that came at ``since`` or later."""
+    found = await db.execute(
+        select(_keys.file_id, _keys.element_id, _keys.fingerprint, _keys.answer).where(
+            _is(account_id, key), _keys.created_at >= since
         )
     )
-    found = await db.execute(
-        select(_keys.file_id, _keys.fingerprint, _keys.answer).where(_is(account_id, key))
-    )
-    file_id, fingerprint, answer = found.one()
-    return Claim(account_id, key, FileId(UUID(str(file_id))), fingerprint, answer)
+    row = found.one_or_none()
+    return None if row is None else Claim(account_id, key, FileId(row[0]), *row[1:])
 
 
-async def pin(db: WriteConnection, claimed: Claim, element_id: str) -> str:
-    """Begins a try. Returns the element to which it must go: ``element_id``, unless an earlier try went
-    elsewhere. Raises LostClaim.
+async def begin(
+    db: WriteConnection,
+    account_id: str,
+    key: str,
+    element_id: str,
+    *,
+    new: FileId,
+    now: datetime,
+    since: datetime,
+) -> Claim:
+    """Begins a try, which must go to the element of the answer: ``element_id``, unless an earlier try went
+    elsewhere. A key that is not known, or came before ``since``, gets the id ``new``.
     """
-    pinned: str | None = await db.scalar(
-        update(idempotency_keys)
-        .where(_row_of(claimed))
-        .values(element_id=func.coalesce(_keys.element_id, element_id), unknown_tries=_keys.unknown_tries + 1)
-        .returning(_keys.element_id)
+    row = insert(idempotency_keys).values(
+        account_id=account_id, key=key, file_id=new, element_id=element_id, unknown_tries=1, created_at=now
     )
-    if pinned is None:
-        raise LostClaim
-    return pinned
+    expired = _keys.created_at < since
+    begun = await db.execute(
+        row.on_conflict_do_update(
+            index_elements=[_keys.account_id, _keys.key],
+            set_={
+                "file_id": case((expired, row.excluded.file_id), else_=_keys.file_id),
+                "element_id": case(
+                    (expired, row.excluded.element_id),
+                    else_=func.coalesce(_keys.element_id, row.excluded.element_id),
+                ),
+                "unknown_tries": case((expired, 1), else_=_keys.unknown_tries + 1),
+                "fingerprint": case((expired, null()), else_=_keys.fingerprint),
+                "answer": case((expired, null()), else_=_keys.answer),
+                "created_at": case((expired, row.excluded.created_at), else_=_keys.created_at),
+            },
+        ).returning(_keys.file_id, _keys.element_id, _keys.fingerprint, _keys.answer)
+    )
+    file_id, pinned, fingerprint, answer = begun.one()
+    return Claim(account_id, key, FileId(file_id), pinned, fingerprint, answer)
 
 
 async def nothing_stored(db: WriteConnection, claimed: Claim) -> None:
@@ -84,8 +91,8 @@ async def nothing_stored(db: WriteConnection, claimed: Claim) -> None:
 
 async def stored(
     db: WriteConnection, claimed: Claim, fingerprint: str, answer: dict[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    """Keeps the answer of the first try that was stored. Returns what is kept. Raises LostClaim."""
+) -> tuple[str, dict[str, Any]] | None:
+    """Keeps the answer of the first try that was stored. Returns what is kept, None where the key expired."""
     kept = await db.execute(
         update(idempotency_keys)
         .where(_row_of(claimed))
@@ -96,9 +103,7 @@ async def stored(
         .returning(_keys.fingerprint, _keys.answer)
     )
     row = kept.one_or_none()
-    if row is None:
-        raise LostClaim
-    return row[0], row[1]
+    return None if row is None else (row[0], row[1])
 
 
 async def expire(db: WriteConnection, before: datetime) -> int:
