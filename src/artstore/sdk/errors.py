@@ -136,6 +136,7 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.INVALID_FILENAME: Rejected,
     ProblemType.INVALID_ATTRIBUTES: Rejected,
     ProblemType.IDEMPOTENCY_KEY_REUSED: Conflict,
+    ProblemType.FILE_ID_TAKEN: Conflict,
     ProblemType.ATTRIBUTES_TOO_LARGE: Rejected,
     ProblemType.FIELD_ORDER: Rejected,
     ProblemType.INSUFFICIENT_STORAGE: NoRoom,

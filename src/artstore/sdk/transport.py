@@ -113,6 +113,7 @@ class Transport:
             content=content,
             replayable=replayable,
             idempotent=idempotent,
+            whole=idempotent,  # an answer that breaks off is a reason to send it again, too
         )
         try:
             with translated(url):

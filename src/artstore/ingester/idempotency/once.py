@@ -198,11 +198,16 @@ async def _checksum(body: UploadBody) -> str:
     checksum = hashlib.sha256()
     pieces: list[bytes | memoryview] = []
     body.on_file_bytes = pieces.append
+
+    async def hash_pieces() -> None:
+        await asyncio.to_thread(checksum.update, b"".join(pieces))
+        pieces.clear()
+
     while not body.ended:
         await body.read()
-        if body.ended or sum(map(len, pieces)) >= _HASHED_AT_ONCE:
-            await asyncio.to_thread(checksum.update, b"".join(pieces))
-            pieces.clear()
+        if sum(map(len, pieces)) >= _HASHED_AT_ONCE:
+            await hash_pieces()
+    await hash_pieces()
     return checksum.hexdigest()
 
 
