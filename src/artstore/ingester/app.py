@@ -28,6 +28,8 @@ from artstore.kernel.peers import (
     AdminAudit,
     AdminKeysDependency,
     AdminRegistry,
+    BreakerOptions,
+    Breakers,
     ElementDirectory,
     KeyFollower,
     RefusalReporter,
@@ -50,6 +52,11 @@ def make_app(settings: IngesterSettings) -> FastAPI:
     redis = connect(settings.redis_url, client_name="artstore-ingester")
     keys = JwksClient(settings.admin_url)
     directory = ElementDirectory(redis)
+    breakers = Breakers(
+        BreakerOptions(
+            settings.breaker_failures, settings.breaker_open_seconds, settings.breaker_longest_seconds
+        )
+    )
     revocations = RevocationList()
     following = RevocationFollower(revocations, redis, settings.admin_url)
 
@@ -64,7 +71,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 send = AdminAudit(session, settings.admin_url, ServiceToken(*account))
                 reporter = RefusalReporter(app.state.refusals, send)
                 background.start("refusals", reporter.run)
-            app.state.uploads = Uploads(session, directory.elements, settings)
+            app.state.uploads = Uploads(session, directory.elements, settings, breakers)
             background.start("element directory", directory.run)
             background.start("keys", KeyFollower(redis, keys).run)
             await following.learn_first()
@@ -83,7 +90,13 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         version=__version__,
         verifier=TokenVerifier(keys, settings.issuer, revocations),
         limits=request_limits("ingester", settings),
-        dependencies=[RedisDependency(redis), AdminKeysDependency(keys), directory.dependency(), following],
+        dependencies=[
+            RedisDependency(redis),
+            AdminKeysDependency(keys),
+            directory.dependency(),
+            breakers.dependency(directory.elements),
+            following,
+        ],
         lifespan=lifespan,
     )
     for path, form, operation in (
