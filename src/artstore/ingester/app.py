@@ -31,6 +31,8 @@ from artstore.kernel.peers import (
     AdminAudit,
     AdminKeysDependency,
     AdminRegistry,
+    BreakerOptions,
+    Breakers,
     ElementDirectory,
     KeyFollower,
     RefusalReporter,
@@ -59,6 +61,11 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         settings.database_url, application_name="artstore-ingester", pool_size=settings.database_pool_size
     )
     keys_of_uploads = IdempotencyKeys(database, settings.database_url)
+    breakers = Breakers(
+        BreakerOptions(
+            settings.breaker_failures, settings.breaker_open_seconds, settings.breaker_longest_seconds
+        )
+    )
     revocations = RevocationList()
     following = RevocationFollower(revocations, redis, settings.admin_url)
 
@@ -73,7 +80,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 send = AdminAudit(session, settings.admin_url, ServiceToken(*account))
                 reporter = RefusalReporter(app.state.refusals, send)
                 background.start("refusals", reporter.run)
-            app.state.uploads = Uploads(session, directory.elements, settings)
+            app.state.uploads = Uploads(session, directory.elements, settings, breakers, keys_of_uploads)
             try:
                 await keys_of_uploads.prepare()
             except DatabaseDown as error:
@@ -103,6 +110,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
             database.dependency(essential=False),
             AdminKeysDependency(keys),
             directory.dependency(),
+            breakers.dependency(directory.elements),
             following,
         ],
         lifespan=lifespan,

@@ -28,6 +28,16 @@ class IngesterSettings(ServiceSettings):
     """
     client_silence_seconds: float = Field(default=60, gt=0, le=3600)
     """How long a client may send nothing in the middle of an upload; then it is refused with 408."""
+    client_bytes_per_second: int = Field(default=1024, ge=0, le=1024**3)
+    """What a client has to send on average while the service waits for it; 0: as slowly as it likes."""
+    client_slow_seconds: float = Field(default=60, gt=0, le=3600)
+    """How many seconds of waiting a client may fall behind that rate; then it is refused with 408.
+
+    A client whose line is dead for so long is cut off, whatever it sent before.
+    """
+    held_bytes: int = Field(default=1024**2, ge=0, le=16 * 1024**2)
+    """Bodies of up to so many bytes are read to their end before an element is chosen, and are sent again, to
+    it or to the next, where it breaks off. All together at most 32 MiB are held; what is more is streamed."""
     element_silence_seconds: float = Field(default=60, gt=0, le=3600)
     """How long an element may take nothing while there are bytes for it; then it counts as away."""
     element_answer_seconds: float = Field(default=300, gt=0, le=3600)
@@ -47,6 +57,12 @@ class IngesterSettings(ServiceSettings):
 
     Without it a period is not asked for. With it, an element without a period takes none.
     """
+    breaker_failures: int = Field(default=3, ge=1, le=1000)
+    """Failures in a row (not reached, silent, broken) after which an element is left alone for a while."""
+    breaker_open_seconds: float = Field(default=1, gt=0, le=3600)
+    """How long it is left alone at first, give or take half of it; doubled each time it fails again."""
+    breaker_longest_seconds: float = Field(default=30, gt=0, le=3600)
+    """The longest that it is left alone before it is tried again."""
     client_id: str = ""
     """The account of the services, for Admin's registry while Redis is away, and to report refused accesses.
 

@@ -7,6 +7,7 @@ import pytest
 from artstore.ingester.placement import Wanted
 from artstore.ingester.uploads.body import Head
 from artstore.ingester.uploads.form import FORM_OVERHEAD_BYTES, FormBody
+from artstore.ingester.uploads.pace import PaceLimits
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import Mode
 from artstore.wire.problems import ProblemType
@@ -18,7 +19,7 @@ FILE = part("file", b"content", "note.txt")
 
 
 async def head_of(upload: Upload, *, seconds: float = 10) -> tuple[Head, FormBody]:
-    body = FormBody(upload.request, max_file_bytes=GIB, silence_seconds=10)
+    body = FormBody(upload.request, max_file_bytes=GIB, pace=PaceLimits(10))
     return await body.head(seconds=seconds), body
 
 

@@ -98,6 +98,8 @@ class Once:
         self._key = key
         self._claim = claim
 
+    is_new = False
+
     @property
     def was_stored(self) -> bool:
         return self._claim is not None and self._claim.answer is not None

@@ -1,6 +1,5 @@
 """The body of an upload as it comes from the client: within the limits of size and time."""
 
-import asyncio
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import ClassVar
 from starlette.requests import Request
 
 from artstore.ingester.placement import Wanted
+from artstore.ingester.uploads.pace import Pace, PaceLimits
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
 
@@ -32,7 +32,7 @@ class UploadBody(ABC):
     element_query: str
     """The query of the request to the element."""
 
-    def __init__(self, request: Request, *, max_file_bytes: int, silence_seconds: float) -> None:
+    def __init__(self, request: Request, *, max_file_bytes: int, pace: PaceLimits) -> None:
         """Raises Problem for a request whose head condemns it already, FILE_TOO_LARGE among others."""
         self.announced = _content_length(request)
         """Content-Length; None for a chunked body."""
@@ -45,7 +45,7 @@ class UploadBody(ABC):
         """Bytes of the body."""
         self.max_file_bytes = max_file_bytes
         self._stream = request.stream()
-        self._silence_seconds = silence_seconds
+        self._pace = Pace(pace)
         if self.announced is not None and self.announced > max_file_bytes + self.overhead_bytes:
             raise too_large(max_file_bytes)
 
@@ -77,14 +77,7 @@ class UploadBody(ABC):
     async def _receive(self) -> bytes:
         if self.ended:
             return b""
-        try:
-            async with asyncio.timeout(self._silence_seconds):
-                piece = await anext(self._stream, b"")
-        except TimeoutError as error:
-            raise Problem(
-                ProblemType.REQUEST_TIMEOUT,
-                f"Nothing arrived for {self._silence_seconds:g} seconds; send the upload again.",
-            ) from error
+        piece = await self._pace.wait(anext(self._stream, b""))
         self.received += len(piece)
         # The announced length tells the end with the last piece; without it, an empty piece follows.
         self.ended = not piece or self.received == self.announced

@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from artstore.ingester.placement import Wanted, mode_for
 from artstore.ingester.uploads.body import Head, UploadBody, file_empty, head_too_slow, too_large
+from artstore.ingester.uploads.pace import PaceLimits
 from artstore.ingester.uploads.policy import retention_policy
 from artstore.kernel.multipart import (
     BrokenForm,
@@ -32,7 +33,7 @@ class FormBody(UploadBody):
 
     overhead_bytes = FORM_OVERHEAD_BYTES
 
-    def __init__(self, request: Request, *, max_file_bytes: int, silence_seconds: float) -> None:
+    def __init__(self, request: Request, *, max_file_bytes: int, pace: PaceLimits) -> None:
         """Refuses at once what the head of the request condemns: UNSUPPORTED_MEDIA_TYPE, FILE_TOO_LARGE."""
         self.content_type = request.headers.get("content-type", "")
         self.element_query = request.url.query
@@ -41,7 +42,7 @@ class FormBody(UploadBody):
         self._file_bytes = 0
         self._file_ended = False
         self._files = 0
-        super().__init__(request, max_file_bytes=max_file_bytes, silence_seconds=silence_seconds)
+        super().__init__(request, max_file_bytes=max_file_bytes, pace=pace)
         self._tell(*sorted(self._policies))
 
     @property
