@@ -12,11 +12,13 @@ from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from artstore.ingester.idempotency.once import Keys
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.form import FormBody
 from artstore.ingester.uploads.service import Uploads
 from artstore.kernel.access import Principal
+from artstore.kernel.database import Database
 from artstore.kernel.peers import BreakerOptions, Breakers, BreakerState, http_session
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import ElementHealth, Mode, RegisteredElement
@@ -26,6 +28,9 @@ from tests.support.system import BOUNDARY, form, part
 from tests.support.uploads import GONE, SILENCE, Upload
 
 PRINCIPAL = Principal("id", "client", "name", "USER", frozenset({Scope.FILES_WRITE}), "the-token")
+NOWHERE = SecretStr("postgresql+psycopg://127.0.0.1:1/none")
+NO_KEYS = Keys(Database(NOWHERE, application_name="test"), NOWHERE)
+"""No upload here has one."""
 SMALL = form(part("file", b"content", "note.txt"))
 BIG = form(part("description", b"words"), part("file", b"0123456789abcdef" * 500_000, "big.bin"))
 HUGE = form(part("file", b"0123456789abcdef" * 1_200_000, "huge.bin"))
