@@ -159,9 +159,9 @@ async def test_kills_under_load_double_nothing_and_lose_nothing(client: Account)
 
     senders = [asyncio.create_task(send(sender)) for sender in range(8)]
     try:
-        for _ in range(2):
-            done = len(statuses)
-            await eventually(lambda done=done: len(statuses) > done + 100, "nothing is stored")
+        for kill in range(1, 3):
+            enough = kill * 100
+            await eventually(lambda: len(statuses) > enough, "nothing is stored")  # noqa: B023 - awaited here
             await system.kill("rw-01")
             await system.start("rw-01")
     finally:
