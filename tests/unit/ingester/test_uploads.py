@@ -491,7 +491,9 @@ class TestElementFails:
         assert not second.requests
 
     @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])
-    @pytest.mark.parametrize("then", [dies, refuses(ProblemType.INSUFFICIENT_STORAGE)])
+    @pytest.mark.parametrize(
+        "then", [dies, refuses(ProblemType.INSUFFICIENT_STORAGE), wants_another_clock, says(401)]
+    )
     async def test_and_nobody_can_tell(self, world: World, then: Behaviour, body: bytes) -> None:
         element = await world.add(first(keeps_and_dies, then))
         second = await world.add(stores)
