@@ -8,6 +8,7 @@ from uuid import UUID
 
 from artstore.attributes import (
     FileAttributes,
+    FileId,
     RetentionPolicy,
     check_filename,
     created_at_of,
@@ -21,7 +22,7 @@ from artstore.engine.layout import storage_path_of
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """``content_type`` None: found out from the first bytes and the name."""
+    """``content_type`` None: found out from the first bytes and the name. ``file_id`` None: a new one."""
 
     original_filename: str
     created_by_id: str
@@ -36,13 +37,18 @@ class Draft:
     expires_at: datetime | None = None
     document_id: UUID | None = None
     previous_version_id: UUID | None = None
+    file_id: FileId | None = None
+    """Carries its time, which becomes that of the document."""
 
     def attributes(self, head: bytes, size: int, checksum: str) -> FileAttributes:
-        """Of a document with these first bytes, under a new id. Raises AttributesInvalid, FilenameInvalid."""
+        """Of a document with these first bytes, under a new id unless it has one.
+
+        Raises AttributesInvalid, FilenameInvalid.
+        """
         check_filename(self.original_filename)
-        file_id = new_file_id(datetime.now(UTC))
+        file_id = self.file_id or new_file_id(datetime.now(UTC))
         at = created_at_of(file_id)
-        assert at is not None, "a new id carries its time"
+        assert at is not None, "the id of a new document carries its time"
         stored = stored_name(self.original_filename, self.created_by_username, at, file_id)
         return FileAttributes.of(
             {
