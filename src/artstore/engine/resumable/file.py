@@ -1,8 +1,7 @@
 """The bytes of a resumable upload in staging, added to at the end.
 
-After the death of the process, or a loss of power, the file has a beginning of what was written: file systems
-that the format asks for never show a size before the bytes. What is there then is flushed before anybody is
-told of it.
+Bytes are flushed, and then it is noted how many there are: only those count after the death of the process.
+So of bytes that are still to be compared with a checksum nothing is noted.
 """
 
 import hashlib
@@ -36,21 +35,30 @@ class Digest(Protocol):
 class ResumableFile:
     """For one caller at a time. Raises DiskFull, OSError; what a thread met is raised by the next call."""
 
-    def __init__(self, path: Path, threads: Executor, memory: BodyMemory, *, size: int = 0) -> None:
-        """``size``: of a file that is there already, and perhaps not flushed."""
+    def __init__(
+        self,
+        path: Path,
+        threads: Executor,
+        memory: BodyMemory,
+        note: Callable[[int], None],
+        *,
+        size: int = 0,
+    ) -> None:
+        """``note`` makes it durable how many bytes count; ``size``: so many were noted of a file before."""
         self.path = path
         self.written = size
         """Bytes that are in the file."""
-        self.flushed = 0
+        self.noted = size
         """Bytes that a loss of power does not take."""
+        self._note = note
         self._threads = threads
         self._writes = GatheredWrites(threads, memory, self._take)
         self._descriptor: int | None = None
         self._hash = hashlib.sha256()
         self._hashed = 0
         """Bytes that the hash has taken; behind ``written`` only after a restart, or after ``cut``."""
-        self._beside: Digest | None = None
-        self._before_checked = (hashlib.sha256(), 0)
+        self._checked: Digest | None = None
+        self._before_checked = (0, hashlib.sha256(), 0)
 
     def create(self) -> None:
         """Makes the empty file; durable with the next flush of its folder. Blocks."""
@@ -61,7 +69,10 @@ class ResumableFile:
         await self._writes.write(chunk)
 
     async def flush(self) -> None:
-        """Everything that was written is durable on return, also after an earlier failure."""
+        """Everything that was written counts on return, also after an earlier failure.
+
+        Between ``begin_checked`` and its end it is only written.
+        """
         try:
             await self._writes.finish()
         finally:
@@ -69,18 +80,27 @@ class ResumableFile:
             await self._writes.run(self._flush)
 
     def begin_checked(self, digest: Digest) -> None:
-        """What is written from now on goes into ``digest`` as well, until ``end_checked``."""
-        self._beside = digest
-        self._before_checked = (self._hash.copy(), self._hashed)
+        """What is written from now on goes into ``digest`` as well, and counts only after ``end_checked``.
 
-    def end_checked(self) -> None:
-        self._beside = None
+        Everything that was written before counts already.
+        """
+        self._checked = digest
+        self._before_checked = (self.written, self._hash.copy(), self._hashed)
 
-    async def cut(self, size: int) -> None:
-        """Drops what is behind ``size`` bytes, where ``begin_checked`` was called last. Durable on return."""
+    async def end_checked(self, *, keep: bool) -> None:
+        """Lets what was written since ``begin_checked`` count, or drops it."""
         await self._writes.drop()
-        self._hash, self._hashed = self._before_checked
-        await self._writes.run(lambda: self._cut(size))
+        self._checked = None
+        if not keep:
+            self.written, self._hash, self._hashed = self._before_checked
+        await self._writes.run(self._flush)
+
+    async def settle(self) -> None:
+        """Ends what an earlier failure left open: what is not compared is dropped, the rest counts."""
+        if self._checked is not None:
+            await self.end_checked(keep=False)
+        elif self.noted < self.written:
+            await self.flush()
 
     async def finish(self) -> str:
         """Makes the file durable; returns the SHA-256 of its bytes. May be called again."""
@@ -111,17 +131,16 @@ class ResumableFile:
             descriptor = self._open()
             for chunk in chunks:
                 self._add(descriptor, chunk)
-            if self.written - self.flushed >= FLUSH_BYTES:
-                os.fdatasync(descriptor)
-                self.flushed = self.written
+            if self._checked is None and self.written - self.noted >= FLUSH_BYTES:
+                self._count(descriptor)
 
     def _add(self, descriptor: int, chunk: bytes) -> None:
         write_all(descriptor, chunk)
         if self._hashed == self.written:
             self._hash.update(chunk)
             self._hashed += len(chunk)
-        if self._beside is not None:
-            self._beside.update(chunk)
+        if self._checked is not None:
+            self._checked.update(chunk)
         self.written += len(chunk)
 
     def _open(self) -> int:
@@ -136,22 +155,19 @@ class ResumableFile:
         with disk_errors("flush the upload"):
             try:
                 descriptor = self._open()
-                hit("resumable.before_flush")
-                if self.flushed < self.written or self.written == 0:
-                    os.fdatasync(descriptor)
+                if self._checked is None and self.noted < self.written:
+                    self._count(descriptor)
             finally:
                 self._close()
-            self.flushed = self.written
-            hit("resumable.flushed")
 
-    def _cut(self, size: int) -> None:
-        with disk_errors("drop a part of the upload"):
-            try:
-                self.written = size
-                os.fsync(self._open())
-            finally:
-                self._close()
-            self.flushed = size
+    def _count(self, descriptor: int) -> None:
+        size = self.written
+        hit("resumable.before_flush")
+        os.fdatasync(descriptor)
+        hit("resumable.flushed")
+        self._note(size)
+        self.noted = size
+        hit("resumable.noted")
 
     def _catch_up(self) -> None:
         with self.path.open("rb", buffering=0) as file:

@@ -1,5 +1,10 @@
-"""What is known of a resumable upload beside its bytes, and how it is kept through a restart."""
+"""What is known of a resumable upload beside its bytes, and how it is kept through a restart.
 
+A state file has the state in its first line, and in each further one how many of the bytes were flushed then.
+For a size alone tells nothing: after a loss of power a file may have its size and not all of its bytes.
+"""
+
+import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -11,14 +16,15 @@ from uuid import UUID
 from artstore.attributes import FileId, RetentionPolicy
 from artstore.engine.checked_lines import decode_line, encode_line
 from artstore.engine.draft import Draft
-from artstore.engine.durable import is_temporary, write_behind, write_durably
+from artstore.engine.durable import disk_errors, is_temporary, write_all, write_behind, write_durably
 
 STATE_SUFFIX = ".json"
 BYTES_SUFFIX = ".part"
 MAX_STATE_BYTES = 256 * 1024
 MAX_PARTS = 1000
 """Of one whole: their ids must fit into its state."""
-MAX_TOLD = 16 * 1024
+_MAX_LINES = 1000
+"""Then the file is written anew."""
 
 _OF_DRAFT: Mapping[str, Any] = {
     "file_id": UUID,
@@ -42,8 +48,6 @@ class ResumableState:
     """The client's own words about it, which it may ask back."""
     parts: tuple[str, ...] = ()
     """Ids of the partial uploads that this one is the whole of."""
-    sure_bytes: int | None = None
-    """What follows these bytes is of a piece whose checksum is not known to be right."""
     complete: bool = False
 
     @property
@@ -53,17 +57,45 @@ class ResumableState:
     def changed(self, **members: Any) -> Self:
         return replace(self, **members)
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self, offset: int) -> bytes:
+        """The state file of an upload of which so many bytes are flushed."""
         members = {each.name: getattr(self, each.name) for each in fields(self)}
-        return encode_line({**members, "draft": _draft_members(self.draft)})
+        return encode_line({**members, "draft": _draft_members(self.draft)}) + _offset_line(offset)
 
-    def write(self, staging: Path) -> None:
-        """Durable on return. Blocks. Raises DiskFull, OSError."""
-        write_durably(state_path(staging, self.upload_id), self.to_bytes())
 
-    def write_behind(self, staging: Path) -> None:
+class StateFile:
+    """Of one upload. All of it blocks, and raises DiskFull, OSError."""
+
+    def __init__(self, staging: Path, state: ResumableState) -> None:
+        self._path = state_path(staging, state.upload_id)
+        self.state = state
+        """As it was written last."""
+        self._lines = _MAX_LINES  # what is there of before a restart may end in the middle of a line
+
+    def write(self, state: ResumableState, offset: int) -> None:
+        """Durable on return."""
+        write_durably(self._path, state.to_bytes(offset))
+        self.state, self._lines = state, 0
+
+    def write_behind(self, state: ResumableState, offset: int) -> None:
         """For what is found out again after a loss of power."""
-        write_behind(state_path(staging, self.upload_id), self.to_bytes())
+        write_behind(self._path, state.to_bytes(offset))
+        self.state, self._lines = state, _MAX_LINES
+
+    def note(self, offset: int) -> None:
+        """So many bytes are flushed. Durable on return."""
+        if self._lines >= _MAX_LINES:
+            self.write(self.state, offset)
+            return
+        lines, self._lines = self._lines, _MAX_LINES  # until it is known that the line is whole
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            with disk_errors("note how far an upload is"):
+                write_all(descriptor, _offset_line(offset))
+                os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+        self._lines = lines + 1
 
 
 @dataclass(frozen=True)
@@ -71,7 +103,7 @@ class Survivor:
     """An upload that a restart found in staging."""
 
     state: ResumableState
-    size: int | None
+    offset: int | None
     """Of its bytes; None where there are none: they were committed."""
     committed: bool
     """A record of the log that is not followed yet names the bytes."""
@@ -87,9 +119,23 @@ def bytes_path(staging: Path, upload_id: str) -> Path:
     return staging / f"{upload_id}{BYTES_SUFFIX}"
 
 
-def parse_state(data: bytes, upload_id: str) -> ResumableState:
-    """The state that a file named after ``upload_id`` holds. Raises ValueError. Takes any bytes."""
-    members = decode_line(data.removesuffix(b"\n"))
+def parse_state(data: bytes, upload_id: str) -> tuple[ResumableState, int]:
+    """What a file named after ``upload_id`` tells: the state, and how many bytes are flushed.
+
+    Of a last line that is torn nobody was told. Raises ValueError. Takes any bytes.
+    """
+    first, *others = data.split(b"\n")
+    state, offset = _parse_first(first, upload_id), 0
+    for line in others:
+        noted = (decode_line(line) or {}).get("offset")
+        if not isinstance(noted, int):
+            break
+        offset = noted
+    return state, offset
+
+
+def _parse_first(line: bytes, upload_id: str) -> ResumableState:
+    members = decode_line(line)
     if members is None:
         raise ValueError("it is not a JSON object with the right checksum")
     try:
@@ -112,15 +158,21 @@ def survivors(staging: Path, committed: set[str], lifetime_seconds: float) -> It
             continue
         try:
             with path.open("rb") as file:
-                state = parse_state(file.read(MAX_STATE_BYTES), path.stem)
+                state, offset = parse_state(file.read(MAX_STATE_BYTES), path.stem)
         except (ValueError, OSError):
             continue
         part = bytes_path(staging, state.upload_id)
-        found = part.stat() if part.is_file() else None
-        written_at = max(path.stat().st_mtime, found.st_mtime if found is not None else 0.0)
+        size = part.stat().st_size if part.is_file() else None
+        if size is None and state.draft is None:
+            continue  # somebody removed it
+        written_at = path.stat().st_mtime
         if time.time() - written_at < lifetime_seconds:
-            size = None if found is None else found.st_size
-            yield Survivor(state, size, part.name in committed, written_at)
+            kept = None if size is None else min(size, offset)
+            yield Survivor(state, kept, part.name in committed, written_at)
+
+
+def _offset_line(offset: int) -> bytes:
+    return encode_line({"offset": offset})
 
 
 def _draft_members(draft: Draft | None) -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ from artstore.engine.errors import (
 from artstore.engine.failpoints import hit
 from artstore.engine.options import EngineOptions
 from artstore.engine.resumable.file import Digest, ResumableFile
-from artstore.engine.resumable.state import ResumableState, Survivor, bytes_path, state_path
+from artstore.engine.resumable.state import ResumableState, StateFile, Survivor, bytes_path, state_path
 from artstore.engine.threads import in_thread
 from artstore.engine.upload import Commit, Upload
 
@@ -73,19 +73,27 @@ class ResumableUpload:
         found: Survivor | None = None,
     ) -> None:
         """``found``: it is one of before a restart."""
-        self.state = state
         self.written_at = time.time() if found is None else found.written_at
         """When something of it was written last, in seconds since 1970."""
         self._around = around
         self._reservation = reservation
         self._found = found
-        size = 0 if found is None else found.size or 0
-        path = bytes_path(around.staging, state.upload_id)
-        self._file = ResumableFile(path, around.threads, around.memory, size=size)
+        self._state_file = StateFile(around.staging, state)
+        self._file = ResumableFile(
+            bytes_path(around.staging, state.upload_id),
+            around.threads,
+            around.memory,
+            self._state_file.note,
+            size=0 if found is None else found.offset or 0,
+        )
         self._is_removed = False
         self._lock = asyncio.Lock()
         self._turn: asyncio.Timeout | None = None
         self._completing: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> ResumableState:
+        return self._state_file.state
 
     @property
     def id(self) -> str:
@@ -94,7 +102,7 @@ class ResumableUpload:
     @property
     def offset(self) -> int:
         """Bytes that are durable. Right while the upload is held and settled."""
-        return (self.state.length or 0) if self.state.complete else self._file.flushed
+        return (self.state.length or 0) if self.state.complete else self._file.noted
 
     @property
     def staged_bytes(self) -> int:
@@ -145,13 +153,9 @@ class ResumableUpload:
         if self._found is not None:
             await self._look_for_document(self._found)
             self._found = None
-        if self.state.complete:
-            return
-        if self.state.sure_bytes is not None:
-            await self._drop_unsure(self.state.sure_bytes)
-        if self._file.flushed < self._file.written:
-            await self._file.flush()
-            self._note_written()
+        if not self.state.complete:
+            await self._file.settle()
+            self._tell_room()
 
     async def tell_length(self, length: int) -> None:
         """Held, settled: what the client did not know at the creation.
@@ -166,7 +170,8 @@ class ResumableUpload:
             raise UploadClosed(f"it has {self.offset} bytes, more than the {length} that were told")
         self._demand_size(length)
         self._reservation.cover(length)
-        await self._write_state(self.state.changed(length=length))
+        state = self.state.changed(length=length)
+        await in_thread(self._around.threads, self._state_file.write, state, self.offset)
 
     async def append(
         self,
@@ -196,16 +201,16 @@ class ResumableUpload:
         if checksum is None:
             await self._take(offset, pieces)
             return
-        await self._write_state(self.state.changed(sure_bytes=offset))
         self._file.begin_checked(checksum.digest)
+        is_right = False
         try:
             await self._take(offset, pieces)
+            is_right = checksum.digest.digest() == checksum.expected
         finally:
-            self._file.end_checked()  # where it ended early, whoever holds the upload next drops the bytes
-        if checksum.digest.digest() != checksum.expected:
-            await self._drop_unsure(offset)
+            await self._file.end_checked(keep=is_right)
+            self._tell_room()
+        if not is_right:
             raise PieceMismatch(checksum.algorithm)
-        await self._write_state(self.state.changed(sure_bytes=None))
 
     async def complete(self) -> None:
         """Held, settled: makes the document of an upload that is full, or that is made of others.
@@ -221,6 +226,8 @@ class ResumableUpload:
 
     async def remove(self) -> None:
         """Held: it is gone on return, durably; a document that was made of it stays."""
+        if self._completing is not None:
+            await asyncio.wait([self._completing])
         self._is_removed = True
         await in_thread(self._around.threads, remove_durably, state_path(self._around.staging, self.id))
         if not self.state.complete:
@@ -245,11 +252,7 @@ class ResumableUpload:
 
     def _create(self) -> None:
         self._file.create()
-        self.state.write(self._around.staging)
-
-    async def _write_state(self, state: ResumableState) -> None:
-        await in_thread(self._around.threads, state.write, self._around.staging)
-        self.state = state
+        self._state_file.write(self.state, 0)
 
     def _demand_size(self, size: int) -> None:
         """Raises TooLarge for more than was said, or than one document may have."""
@@ -259,7 +262,7 @@ class ResumableUpload:
 
     async def _look_for_document(self, found: Survivor) -> None:
         """It may have been committed without its state telling."""
-        if found.size not in (None, self.state.length):
+        if found.offset not in (None, self.state.length):
             return
         is_committed = found.committed
         if not is_committed and self.state.file_id is not None:
@@ -272,13 +275,8 @@ class ResumableUpload:
                 is_committed = False
         if is_committed:
             await self._mark_complete()
-        elif found.size is None:
+        elif found.offset is None:
             raise UploadUnknown  # its document was deleted
-
-    async def _drop_unsure(self, size: int) -> None:
-        await self._file.cut(size)
-        self._note_written()
-        await self._write_state(self.state.changed(sure_bytes=None))
 
     async def _take(self, total: int, pieces: AsyncIterator[bytes]) -> None:
         """Writes the pieces and flushes them, whatever happens."""
@@ -295,12 +293,12 @@ class ResumableUpload:
             raise
         finally:
             self._turn = None
+            self.written_at = time.time()
             await self._file.flush()
-            self._note_written()
+            self._tell_room()
 
-    def _note_written(self) -> None:
+    def _tell_room(self) -> None:
         self._reservation.staged(self._file.written)
-        self.written_at = time.time()
 
     async def _complete(self) -> None:
         """The steps from bytes to document; a death between any two of them is found out by ``settle``."""
@@ -344,15 +342,17 @@ class ResumableUpload:
                 raise PartsUnfit("a part is gone") from None
             begins += length
         await self._file.flush()
-        self._note_written()
+        self._tell_room()
 
     async def _mark_complete(self) -> None:
         """From here on it is known without a look at the document; of a loss of this a look makes up."""
-        self.state = self.state.changed(complete=True, sure_bytes=None)
+        state = self.state.changed(complete=True)
+        assert state.length is not None
+        self._state_file.state = state
         self._reservation.end()
         self.written_at = time.time()
         with suppress(OSError, DiskFull):
-            await in_thread(self._around.threads, self.state.write_behind, self._around.staging)
+            await in_thread(self._around.threads, self._state_file.write_behind, state, state.length)
 
     @property
     def path(self) -> Path:

@@ -160,7 +160,7 @@ class ResumableUploads:
     def _take_up(self, found: Survivor) -> None:
         """One of before a restart. Its room was promised then."""
         state = found.state
-        size = 0 if state.complete else found.size or 0
+        size = 0 if state.complete else found.offset or 0
         expected = None if state.complete else max(state.length or 0, size)
         reservation = Reservation(self._room, expected, staged_bytes=size)
         if state.complete:
