@@ -7,6 +7,8 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artstore.ingester.resumable import endpoint as resumable
+from artstore.ingester.resumable.service import ResumableUploads
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads import endpoint
 from artstore.ingester.uploads.body import UploadBody
@@ -65,6 +67,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 reporter = RefusalReporter(app.state.refusals, send)
                 background.start("refusals", reporter.run)
             app.state.uploads = Uploads(session, directory.elements, settings)
+            app.state.resumable = ResumableUploads(session, directory, settings)
             background.start("element directory", directory.run)
             background.start("keys", KeyFollower(redis, keys).run)
             await following.learn_first()
@@ -93,6 +96,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         kernel_app.hot_route(
             app, path, _upload(form), methods=["POST"], scope=Scope.FILES_WRITE, operation=operation
         )
+    resumable.add_routes(app)
     return app
 
 
