@@ -39,6 +39,7 @@ class Call:
         self._session = session
         self._request = request
         self._settings = settings
+        self._ended = False
         self._failure: ClientDisconnect | Problem | None = None
 
     async def send(
@@ -71,7 +72,10 @@ class Call:
             timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=answer_seconds),
             allow_redirects=False,
         ) as answer:
-            return Answer(answer.status, answer.headers, await whole_body(answer, _MOST_ANSWER_BYTES))
+            content = await whole_body(answer, _MOST_ANSWER_BYTES)
+            if timer is not None and not self._ended:
+                answer.close()  # or the end of the body would be waited for, which may never come
+            return Answer(answer.status, answer.headers, content)
 
     async def _body(self, timer: asyncio.Timeout) -> AsyncIterator[bytes]:
         """Waiting for the client stops the clock that runs for the element."""
@@ -86,6 +90,7 @@ class Call:
                 raise
             now = asyncio.get_running_loop().time()
             if piece is None:
+                self._ended = True
                 timer.reschedule(now + self._settings.element_answer_seconds)
                 return
             timer.reschedule(now + self._settings.element_silence_seconds)
