@@ -122,8 +122,7 @@ class TestConcatenation:
             "Upload-Metadata": metadata(filename="whole.txt"),
         }
         assert (await tus.head(tus.base + parts[0])).headers["Upload-Concat"] == "partial"
-        answers = await asyncio.gather(tus.post(final), tus.post(final))
-        answers.append(await tus.post(final))
+        answers = [*await asyncio.gather(tus.post(final), tus.post(final)), await tus.post(final)]
         assert [answer.status_code for answer in answers] == [201] * 3, answers[-1].text
         [location] = {answer.headers["Location"] for answer in answers}
         url = tus.base + location

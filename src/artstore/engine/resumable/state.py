@@ -1,7 +1,8 @@
 """What is known of a resumable upload beside its bytes, and how it is kept through a restart.
 
-A state file has the state in its first line, and in each further one how many of the bytes were flushed then.
-For a size alone tells nothing: after a loss of power a file may have its size and not all of its bytes.
+A state file has the state in its first line, and in each further one how many of the bytes were flushed then,
+in the last one perhaps that it is complete. For a size alone tells nothing: after a loss of power a file may
+have its size and not all of its bytes.
 """
 
 import os
@@ -16,13 +17,14 @@ from uuid import UUID
 from artstore.attributes import FileId, RetentionPolicy
 from artstore.engine.checked_lines import decode_line, encode_line
 from artstore.engine.draft import Draft
-from artstore.engine.durable import disk_errors, is_temporary, write_all, write_behind, write_durably
+from artstore.engine.durable import disk_errors, is_temporary, write_all, write_durably
 
 STATE_SUFFIX = ".json"
 BYTES_SUFFIX = ".part"
 MAX_STATE_BYTES = 256 * 1024
 MAX_PARTS = 1000
 """Of one whole: their ids must fit into its state."""
+_COMPLETE = encode_line({"complete": True})
 _MAX_LINES = 1000
 """Then the file is written anew."""
 
@@ -59,8 +61,9 @@ class ResumableState:
 
     def to_bytes(self, offset: int) -> bytes:
         """The state file of an upload of which so many bytes are flushed."""
-        members = {each.name: getattr(self, each.name) for each in fields(self)}
-        return encode_line({**members, "draft": _draft_members(self.draft)}) + _offset_line(offset)
+        members = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "complete"}
+        first = encode_line({**members, "draft": _draft_members(self.draft)})
+        return first + _offset_line(offset) + (_COMPLETE if self.complete else b"")
 
 
 class StateFile:
@@ -77,22 +80,30 @@ class StateFile:
         write_durably(self._path, state.to_bytes(offset))
         self.state, self._lines = state, 0
 
-    def write_behind(self, state: ResumableState, offset: int) -> None:
-        """For what is found out again after a loss of power."""
-        write_behind(self._path, state.to_bytes(offset))
-        self.state, self._lines = state, _MAX_LINES
+    def tell_complete(self, offset: int) -> None:
+        """Not flushed: after a loss of power it is found out by a look at the document."""
+        state = self.state.changed(complete=True)
+        if self._lines >= _MAX_LINES:
+            self.write(state, offset)
+        else:
+            self._add(_COMPLETE, flush=False)
+            self.state = state
 
     def note(self, offset: int) -> None:
         """So many bytes are flushed. Durable on return."""
         if self._lines >= _MAX_LINES:
             self.write(self.state, offset)
             return
+        self._add(_offset_line(offset), flush=True)
+
+    def _add(self, line: bytes, *, flush: bool) -> None:
         lines, self._lines = self._lines, _MAX_LINES  # until it is known that the line is whole
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
             with disk_errors("note how far an upload is"):
-                write_all(descriptor, _offset_line(offset))
-                os.fdatasync(descriptor)
+                write_all(descriptor, line)
+                if flush:
+                    os.fdatasync(descriptor)
         finally:
             os.close(descriptor)
         self._lines = lines + 1
@@ -127,10 +138,13 @@ def parse_state(data: bytes, upload_id: str) -> tuple[ResumableState, int]:
     first, *others = data.split(b"\n")
     state, offset = _parse_first(first, upload_id), 0
     for line in others:
-        noted = (decode_line(line) or {}).get("offset")
-        if not isinstance(noted, int):
-            break
-        offset = noted
+        match decode_line(line):
+            case {"offset": int(noted)}:
+                offset = noted
+            case {"complete": True}:
+                state = state.changed(complete=True)
+            case _:
+                break
     return state, offset
 
 

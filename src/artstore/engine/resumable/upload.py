@@ -346,13 +346,14 @@ class ResumableUpload:
 
     async def _mark_complete(self) -> None:
         """From here on it is known without a look at the document; of a loss of this a look makes up."""
-        state = self.state.changed(complete=True)
-        assert state.length is not None
-        self._state_file.state = state
+        length = self.state.length
+        assert length is not None
         self._reservation.end()
         self.written_at = time.time()
-        with suppress(OSError, DiskFull):
-            await in_thread(self._around.threads, self._state_file.write_behind, state, state.length)
+        try:
+            await in_thread(self._around.threads, self._state_file.tell_complete, length)
+        except (OSError, DiskFull):
+            self._state_file.state = self.state.changed(complete=True)
 
     @property
     def path(self) -> Path:
