@@ -25,6 +25,8 @@ class BreakingProxy:
         self._cuts = iter(cuts)
         self._passed = 0
         self._grown = asyncio.Condition()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self.broken = 0
         self.url = ""
 
@@ -34,6 +36,10 @@ class BreakingProxy:
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with server:
             yield self
+        for writer in list(self._open):
+            self._break(writer)
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     async def passed(self, size: int) -> None:
         """Returns when so many bytes have come from clients."""
@@ -41,11 +47,23 @@ class BreakingProxy:
             await self._grown.wait_for(lambda: self._passed >= size)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        cut = next(self._cuts, None)
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        self._open.add(writer)
+        try:
+            await self._join(reader, writer, next(self._cuts, None))
+        finally:
+            self._break(writer)
+            self._open.discard(writer)
+            self._serving.discard(task)
+
+    async def _join(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: int | None
+    ) -> None:
         try:
             up_reader, up_writer = await asyncio.open_connection(*self._target)
         except OSError:
-            self._break(writer)
             return
         tasks = {
             asyncio.create_task(self._pass(reader, up_writer, cut)),
@@ -55,8 +73,7 @@ class BreakingProxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for each in (writer, up_writer):
-            self._break(each)
+        self._break(up_writer)
 
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: int | None

@@ -52,16 +52,17 @@ async def with_tuspy(
 ) -> str:
     def send() -> str:
         client = TusClient(endpoint, headers={"Authorization": f"Bearer {token()}"})
-        uploader = client.uploader(
-            str(file),
-            chunk_size=chunk_size,
-            metadata={"filename": file.name, "filetype": "application/x-test"},
-            retries=400,
-            retry_delay=0.1,
-            **options,
-        )
-        uploader.upload()
-        return str(uploader.url)
+        with file.open("rb") as stream:
+            uploader = client.uploader(
+                file_stream=stream,
+                chunk_size=chunk_size,
+                metadata={"filename": file.name, "filetype": "application/x-test"},
+                retries=400,
+                retry_delay=0.1,
+                **options,
+            )
+            uploader.upload()
+            return str(uploader.url)
 
     return await asyncio.to_thread(send)
 

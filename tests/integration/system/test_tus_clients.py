@@ -5,6 +5,7 @@ import hashlib
 import random
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support import tus_clients
@@ -42,10 +43,9 @@ def token_file(tmp_path: Path, tus: Tus) -> Path:
 
 
 def cuts(seed: int, connections: int = 12) -> list[int | None]:
-    """Anywhere in the heads and bodies of requests. The first, which may be a creation, is let through."""
+    """Anywhere in the heads and bodies of requests."""
     choice = random.Random(seed)
     return [
-        None,
         *(choice.choice([choice.randrange(1, 2000), choice.randrange(SIZE)]) for _ in range(connections)),
     ]
 
@@ -70,7 +70,7 @@ class TestBreakingLines:
                 chunk_size=3_000_001,
                 upload_checksum=True,
             )
-        assert proxy.broken > 3
+        assert proxy.broken > 1
         await is_stored_once(tus, url, document.name)
 
     @pytest.mark.parametrize("chunk_size", [None, 1_500_001])
@@ -82,11 +82,11 @@ class TestBreakingLines:
             url = await tus_clients.with_node(
                 "tus-js-client", f"{proxy.url}/api/v1/uploads", document, token_file, **options
             )
-        assert proxy.broken > 3
+        assert proxy.broken > 1
         await is_stored_once(tus, url, document.name)
 
     async def test_tus_js_client_in_parallel_parts(self, tus: Tus, document: Path, token_file: Path) -> None:
-        async with BreakingProxy(tus.base, [None] * 3 + cuts(3, 6)).serving() as proxy:
+        async with BreakingProxy(tus.base, cuts(3, 6)).serving() as proxy:
             url = await tus_clients.with_node(
                 "tus-js-client", f"{proxy.url}/api/v1/uploads", document, token_file, parallelUploads=3
             )
@@ -98,7 +98,7 @@ class TestBreakingLines:
             url = await tus_clients.with_node(
                 "uppy", f"{proxy.url}/api/v1/uploads", document, token_file, chunkSize=2_000_000
             )
-        assert proxy.broken > 3
+        assert proxy.broken > 1
         await is_stored_once(tus, url, document.name)
 
 
@@ -158,7 +158,7 @@ class TestAcknowledged:
         url = await tus.create(SIZE, "a.bin")
         async with BreakingProxy(tus.base, [5_000_000]).serving() as proxy:
             broken = Tus(tus.account)
-            with pytest.raises(Exception, match=r"."):
+            with pytest.raises(httpx.TransportError):
                 await broken.patch(url.replace(tus.base, proxy.url), 0, CONTENT)
 
         async def kept() -> bool:
@@ -174,8 +174,7 @@ class TestAcknowledged:
     ) -> None:
         """The client reads its token before each request, and it is replaced in the middle."""
         account: Account = tus.account
-        first = own_system.signed_token(account)
-        token_file.write_text(first)
+        first = account.token
         async with BreakingProxy(tus.base, []).serving() as proxy:
             sending = asyncio.create_task(
                 tus_clients.with_node(
@@ -187,6 +186,7 @@ class TestAcknowledged:
                 )
             )
             await proxy.passed(SIZE // 3)
+            await account.refresh()
             token_file.write_text(account.token)
             await end(own_system, account, first)
             url = await sending

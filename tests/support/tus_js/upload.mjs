@@ -31,6 +31,11 @@ function withTusJsClient() {
       ...common,
       ...(parallel ? { uploadSize: null } : {}),
       onError: reject,
+      onShouldRetry: (error) => {
+        const status = error.originalResponse?.getStatus() ?? 0;
+        // 401: the token has ended, and the next request reads another one.
+        return status < 400 || status >= 500 || [401, 409, 423].includes(status);
+      },
       onSuccess: () => resolve({ url: upload.url }),
     });
     upload.start();
