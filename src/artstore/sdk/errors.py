@@ -139,6 +139,7 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.FIELD_ORDER: Rejected,
     ProblemType.OFFSET_MISMATCH: Conflict,
     ProblemType.UPLOAD_BUSY: Conflict,
+    ProblemType.UPLOAD_STALLED: Unavailable,
     ProblemType.CHECKSUM_MISMATCH: Damaged,
     ProblemType.TUS_VERSION: Rejected,
     ProblemType.TOO_MANY_UPLOADS: TooManyRequests,

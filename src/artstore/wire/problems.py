@@ -54,6 +54,8 @@ class ProblemType(Enum):
     # Resumable uploads
     OFFSET_MISMATCH = ("offset-mismatch", 409, "The bytes do not follow those that the upload has")
     UPLOAD_BUSY = ("upload-busy", 423, "Another request is at the upload")
+    # Not 408, which no client of tus takes for a reason to go on by itself.
+    UPLOAD_STALLED = ("upload-stalled", 503, "Nothing more of the piece arrived")
     CHECKSUM_MISMATCH = ("checksum-mismatch", 460, "The bytes of the piece are not those of its checksum")
     TUS_VERSION = ("tus-version", 412, "The version of tus is not spoken here")
     TOO_MANY_UPLOADS = ("too-many-uploads", 429, "The account has too many unfinished uploads")

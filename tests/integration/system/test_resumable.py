@@ -99,6 +99,18 @@ class TestProtocol:
         problem(await tus.ask("DELETE", complete), "conflict", 409)
         assert await tus.content(complete) == b"text"
 
+    async def test_a_body_where_none_belongs(self, tus: Tus) -> None:
+        url = await tus.create(4, content=b"te")
+        for method in ("GET", "HEAD"):
+            answer = await tus.ask(method, url, content=b"x" * 1000)
+            assert answer.status_code in (200, 413)
+        assert (await tus.post({"Upload-Length": "1", "Upload-Concat": "partial"})).status_code == 201
+        plain = {"Upload-Length": "4", "Upload-Concat": "partial", "Content-Type": "text/plain"}
+        answer = await tus.ask("POST", tus.endpoint, plain, content=b"text")
+        assert (answer.status_code, answer.headers["Upload-Offset"]) == (201, "0")
+        assert (await tus.patch(url, 2, b"xt")).status_code == 204
+        assert await tus.content(url) == b"text"
+
     async def test_method_override(self, tus: Tus) -> None:
         url = await tus.create(4)
         headers = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}

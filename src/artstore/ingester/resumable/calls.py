@@ -105,4 +105,4 @@ class Call:
                 return await anext(stream, None)
         except TimeoutError:
             detail = f"Nothing arrived for {seconds:g} seconds; what came before is kept, go on from there."
-            raise Problem(ProblemType.REQUEST_TIMEOUT, detail) from None
+            raise Problem(ProblemType.UPLOAD_STALLED, detail) from None

@@ -51,9 +51,8 @@ from artstore.wire.resumable import (
 )
 
 _log = get_logger(__name__)
+_OF_BODY = ("Content-Length", "Content-Type")
 _TO_ELEMENT = (
-    "Content-Length",
-    "Content-Type",
     TUS_RESUMABLE,
     UPLOAD_CHECKSUM,
     UPLOAD_DEFER_LENGTH,
@@ -108,7 +107,8 @@ class ResumableUploads:
             creation = tus.creation_of(request.headers)
             if creation.length is not None and creation.length > self._max_size():
                 raise too_large(self._max_size())
-            headers = _headers(request, principal)
+            with_body = tus.is_piece(request.headers) and not creation.parts
+            headers = _headers(request, principal, with_body=with_body)
             if creation.parts:
                 element, concat = self._element_of_parts(creation)
                 candidates = [element]
@@ -117,7 +117,6 @@ class ResumableUploads:
                 candidates = self._candidates(creation)
                 if creation.partial:
                     headers[UPLOAD_CONCAT] = "partial"
-            with_body = tus.is_piece(request.headers) and not creation.parts
             return await self._begin(request, candidates, headers, with_body=with_body)
 
     async def pass_on(self, request: Request, principal: Principal) -> Response:
@@ -131,9 +130,8 @@ class ResumableUploads:
             call = Call(self.session, request, self.settings)
             url = element.url.rstrip("/") + address.path_at_element
             try:
-                answer = await call.send(
-                    method, url, _headers(request, principal), with_body=method == "PATCH"
-                )
+                headers = _headers(request, principal, with_body=method == "PATCH")
+                answer = await call.send(method, url, headers, with_body=method == "PATCH")
             except ElementSilent as error:
                 _log.warning(
                     "the element of an upload is away", element_id=element.element_id, reason=str(error)
@@ -245,9 +243,9 @@ def _method(request: Request) -> str:
     return method
 
 
-def _headers(request: Request, principal: Principal) -> dict[str, str]:
+def _headers(request: Request, principal: Principal, *, with_body: bool) -> dict[str, str]:
     headers = forwarded_headers(request, principal)
-    for name in _TO_ELEMENT:
+    for name in (*_TO_ELEMENT, *(_OF_BODY if with_body else ())):
         if (value := request.headers.get(name)) is not None:
             headers[name] = value
     return headers

@@ -16,7 +16,7 @@ from artstore.wire.resumable import CHECKSUM_ALGORITHMS, UPLOAD_CHECKSUM
 
 
 async def pieces_of(request: Request, idle_seconds: float) -> AsyncGenerator[bytes]:
-    """As they come. Raises ClientDisconnect, and Problem REQUEST_TIMEOUT where nothing comes for long."""
+    """As they come. Raises ClientDisconnect, and Problem UPLOAD_STALLED where nothing comes for long."""
     stream = request.stream()
     while True:
         try:
@@ -24,7 +24,7 @@ async def pieces_of(request: Request, idle_seconds: float) -> AsyncGenerator[byt
                 piece = await anext(stream, None)
         except TimeoutError:
             detail = f"Nothing arrived for {idle_seconds:g} seconds; what came is kept, go on from there."
-            raise Problem(ProblemType.REQUEST_TIMEOUT, detail) from None
+            raise Problem(ProblemType.UPLOAD_STALLED, detail) from None
         if piece is None:
             return
         if piece:
