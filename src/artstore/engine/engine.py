@@ -40,6 +40,7 @@ from artstore.engine.opening import OpenedElement, RecoveryReport, open_element
 from artstore.engine.options import EngineOptions
 from artstore.engine.reading import OpenDocument
 from artstore.engine.recent import Recent
+from artstore.engine.resumable import ResumableUploads
 from artstore.engine.scanning import Scan
 from artstore.engine.scrub import DEFAULT_BYTES_PER_SECOND, IndexRows, RepairSource, Scrub, ScrubFinding
 from artstore.engine.scrub.parts import Parts
@@ -102,6 +103,19 @@ class Engine:
             self._modes, self._documents, self._locks, self.damage, self._room, self._submit
         )
 
+        self.resumable = ResumableUploads(
+            options,
+            self._layout.staging,
+            self._threads,
+            self._room,
+            self.body_memory,
+            commit=self._commit,
+            attributes=self.attributes,
+            demand_open=self._demand_open,
+            survivors=opened.resumable,
+        )
+        """Uploads that may be interrupted and go on."""
+
     @property
     def element(self) -> ElementDescription:
         """As it is now: the mode may change."""
@@ -142,6 +156,7 @@ class Engine:
             return
         for scrub in self._scrubs:
             await scrub.stop()
+        await self.resumable.close()
         self._modes.closed = True
         await self._submitting.close()
         await asyncio.to_thread(self._files.stop, self._options.close_seconds)
@@ -155,8 +170,7 @@ class Engine:
 
         Raises ModeForbids, LogFull, NoRoom, DiskFull.
         """
-        self._modes.demand("store documents", Mode.EDIT, Mode.RW)
-        self._submitting.demand_room(min(expected_bytes or 0, self._options.inline_limit))
+        self._demand_open(min(expected_bytes or 0, self._options.inline_limit))
         reservation = Reservation(self._room, expected_bytes)
         upload = Upload(
             self._options, self._layout.staging, self._threads, reservation, self.body_memory, self._commit
@@ -343,6 +357,11 @@ class Engine:
             await document.close()
             raise
         self.damage.forget(FileId(document.attributes.file_id))
+
+    def _demand_open(self, logged_bytes: int = 0) -> None:
+        """Raises ModeForbids, LogFull, Closed."""
+        self._modes.demand("store documents", Mode.EDIT, Mode.RW)
+        self._submitting.demand_room(logged_bytes)
 
     async def _start(self) -> None:
         self._files.start()

@@ -13,6 +13,7 @@ from artstore.kernel.streaming import UnsatisfiableRange
 from artstore.storage.element.modes import ALLOWED
 from artstore.storage.index.reader import IndexUnavailable
 from artstore.wire.problems import ProblemType
+from artstore.wire.resumable import UPLOAD_CONCAT, UPLOAD_OFFSET
 
 _log = get_logger(__name__)
 
@@ -33,6 +34,13 @@ REFUSALS: dict[type[Exception], ProblemType] = {
     engine.DiskFull: ProblemType.INSUFFICIENT_STORAGE,
     engine.ChecksumMismatch: ProblemType.DIGEST_MISMATCH,
     engine.TooLarge: ProblemType.FILE_TOO_LARGE,
+    engine.UploadUnknown: ProblemType.NOT_FOUND,
+    engine.UploadBusy: ProblemType.UPLOAD_BUSY,
+    engine.OffsetMismatch: ProblemType.OFFSET_MISMATCH,
+    engine.PieceMismatch: ProblemType.CHECKSUM_MISMATCH,
+    engine.UploadClosed: ProblemType.NOT_PERMITTED,
+    engine.PartsUnfit: ProblemType.INVALID_PARAMETER,
+    engine.TooManyUploads: ProblemType.TOO_MANY_UPLOADS,
     engine.LogFull: ProblemType.LOG_FULL,
     engine.StoreUnavailable: ProblemType.DEPENDENCY_UNAVAILABLE,
     engine.StoreRefuses: ProblemType.DEPENDENCY_UNAVAILABLE,
@@ -79,8 +87,12 @@ def refusal_of(error: Exception) -> Problem:
     headers: dict[str, str] = {}
     if isinstance(error, UnsatisfiableRange):
         headers["Content-Range"] = error.content_range
+    if isinstance(error, engine.OffsetMismatch):
+        headers[UPLOAD_OFFSET] = str(error.current)
     if kind.status == 503:
         headers["Retry-After"] = "2"
+    if isinstance(error, engine.UploadUnknown):
+        return upload_not_found()
     words = _OWN_WORDS.get(kind) or _words(error)
     return Problem(kind, words, field=_field(error), headers=headers, **_members(error))
 
@@ -90,8 +102,16 @@ def document_not_found(*, is_refusal: bool = False) -> Problem:
     return Problem(ProblemType.NOT_FOUND, _OWN_WORDS[ProblemType.NOT_FOUND], is_refusal=is_refusal)
 
 
+def upload_not_found(*, is_refusal: bool = False) -> Problem:
+    """The same for a resumable upload. Whose it is makes no difference to anybody but its account."""
+    detail = "There is no such upload, it has expired, or it is another account's; begin another one."
+    return Problem(ProblemType.NOT_FOUND, detail, is_refusal=is_refusal)
+
+
 def _field(error: Exception) -> str | None:
     match error:
+        case engine.PartsUnfit():
+            return UPLOAD_CONCAT
         case FilenameInvalid() | engine.TooLarge():
             return "file"
         case AttributesInvalid():
@@ -105,6 +125,8 @@ def _field(error: Exception) -> str | None:
 def _members(error: Exception) -> dict[str, Any]:
     """What programs want to know beside the sentence."""
     match error:
+        case engine.OffsetMismatch():
+            return {"offset": error.current}
         case engine.ModeForbids():
             return {"mode": error.mode, "allowed": ALLOWED[Mode(error.mode)]}
         case _:

@@ -1,9 +1,8 @@
 """Brings one upload to an element: to the best that can be reached, and to no more than one of them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -11,25 +10,19 @@ import aiohttp
 from starlette.requests import ClientDisconnect
 
 from artstore.attributes import FileId
+from artstore.ingester.candidates import Candidates
 from artstore.ingester.metrics import PLACEMENTS
-from artstore.ingester.placement import CannotPlace, Needs, Obstacle, Wanted, place
-from artstore.ingester.settings import IngesterSettings
+from artstore.ingester.placement import Wanted
 from artstore.ingester.uploads.relay import ElementAnswer, ElementLost, NothingSent, Patience, Relay
 from artstore.ingester.uploads.settling import Settling
 from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import Attempt, Breakers
 from artstore.kernel.problems import Problem
-from artstore.wire.elements import Mode, RegisteredElement
+from artstore.wire.elements import RegisteredElement
 from artstore.wire.headers import FILE_ID
 from artstore.wire.problems import PROBLEM_JSON, ProblemType
 
 _log = get_logger(__name__)
-
-_PROBLEM_OF = {
-    Obstacle.NONE_AVAILABLE: ProblemType.NO_ELEMENT_AVAILABLE,
-    Obstacle.TOO_LARGE: ProblemType.FILE_TOO_LARGE,
-    Obstacle.NO_ROOM: ProblemType.INSUFFICIENT_STORAGE,
-}
 
 
 class Identity(Protocol):
@@ -76,9 +69,8 @@ class Delivery:
     """
 
     session: aiohttp.ClientSession
-    elements: Callable[[], list[RegisteredElement]]
+    candidates: Candidates
     breakers: Breakers
-    settings: IngesterSettings
     patience: Patience
     pauses: Sequence[float]
 
@@ -87,11 +79,11 @@ class Delivery:
     ) -> ElementAnswer:
         """Raises Problem, and ClientDisconnect."""
         refusal: ElementAnswer | None = None
-        fitting, choice = self._candidates(wanted, identity.element_id)
+        fitting, choice = self._fitting(wanted, identity.element_id)
         tried: set[str] = set()
         for candidate in fitting:
             element_id, file_id = await identity.begin(candidate.element_id)
-            element = candidate if element_id == candidate.element_id else self._known(element_id)
+            element = candidate if element_id == candidate.element_id else self.candidates.known(element_id)
             answer = None
             try:
                 if element is not None and element_id not in tried:
@@ -176,7 +168,7 @@ class Delivery:
     ) -> ElementAnswer:
         answer = None
         if FILE_ID in headers:
-            as_announced = partial(self._known, element.element_id)
+            as_announced = partial(self.candidates.known, element.element_id)
             settling = Settling(self.session, self.breakers, as_announced, self.pauses)
             answer = await settling.outcome(relay, headers[FILE_ID], headers)
         if answer is None:
@@ -185,45 +177,14 @@ class Delivery:
         _note("settled", element, choice, status=answer.status)
         return answer
 
-    def _known(self, element_id: str) -> RegisteredElement | None:
-        return next((e for e in self.elements() if e.element_id == element_id), None)
-
-    def _candidates(
+    def _fitting(
         self, wanted: Wanted, element_id: str | None
     ) -> tuple[list[RegisteredElement], dict[str, object]]:
         """The elements, the best first, and why: for the log. Only one where it is known where to go."""
         if element_id is None:
-            return self._fitting(wanted)
-        element = self._known(element_id)
+            return self.candidates.fitting(wanted)
+        element = self.candidates.known(element_id)
         return [] if element is None else [element], {"strategy": "where an earlier try went"}
-
-    def _fitting(self, wanted: Wanted) -> tuple[list[RegisteredElement], dict[str, object]]:
-        """The elements, the best first, and why: for the log."""
-        needs = self._needs(wanted.mode)
-        try:
-            fitting = place(self.elements(), wanted, needs, self.settings.placement)
-        except CannotPlace as error:
-            _log.warning("no element for an upload", obstacle=error.obstacle.value, reason=error.detail)
-            raise Problem(_PROBLEM_OF[error.obstacle], error.detail) from error
-        choice: dict[str, object] = {
-            "strategy": self.settings.placement.value,
-            "mode": wanted.mode.value,
-            "at_most_bytes": wanted.at_most,
-            "fitting": len(fitting),
-        }
-        if needs.labels:
-            choice["labels"] = dict(needs.labels)
-        if needs.kept_until is not None:
-            choice["kept_until"] = needs.kept_until.isoformat()
-        return fitting, choice
-
-    def _needs(self, mode: Mode) -> Needs:
-        """What the settings require of an element; the mode stands for the retention policy."""
-        if mode is not Mode.RW:
-            return Needs(self.settings.temporary_labels)
-        days = self.settings.permanent_days
-        kept_until = None if days is None else datetime.now(UTC) + timedelta(days=days)
-        return Needs(self.settings.permanent_labels, kept_until)
 
     def _none_reached(self, fitting: list[RegisteredElement]) -> Problem:
         seconds = self.breakers.seconds_to_wait(element.element_id for element in fitting)

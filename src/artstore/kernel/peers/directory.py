@@ -94,6 +94,11 @@ class ElementDirectory:
         known = self._known.get(element_id)
         return None if known is None else self._registered(self._seen(known))
 
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether an element that is not known is one that does not exist."""
+        return self.ready.is_set() and self.source is not Source.NONE
+
     async def run(self) -> None:
         """Follows until cancelled. Never raises for Redis or Admin being away."""
         while True:
