@@ -454,6 +454,7 @@ class TestElementFails:
         problem = await world.refusal(Upload.whole(HUGE, pieces=50))
         assert problem.kind is ProblemType.ELEMENT_UNAVAILABLE
         assert "nothing is stored" in problem.detail
+        assert "/api/v1/uploads" in problem.detail
         assert not second.requests
 
     @pytest.mark.parametrize("behaviour", [dies, falls_silent, reads_nothing])

@@ -208,7 +208,7 @@ def _lost() -> Problem:
     return Problem(
         ProblemType.ELEMENT_UNAVAILABLE,
         "The storage element broke off in the middle of the upload, and nothing is stored; send it again in a"
-        " few seconds.",
+        " few seconds, or by /api/v1/uploads (tus), where an upload goes on from what arrived.",
     )
 
 
@@ -224,7 +224,7 @@ def _unsettled() -> Problem:
     return Problem(
         ProblemType.ELEMENT_UNAVAILABLE,
         "The storage element broke off at the end of the upload, and whether the document is stored cannot be"
-        " told now. Look for it before you send it again.",
+        " told now. With an Idempotency-Key send it again; without one look for the document first.",
     )
 
 
