@@ -105,8 +105,7 @@ class ResumableUploads:
         with _of_tus(request, "create"):
             tus.demand_version(request.headers)
             creation = tus.creation_of(request.headers)
-            if creation.length is not None and creation.length > self._max_size():
-                raise too_large(self._max_size())
+            self._demand_size(creation.length)
             with_body = tus.is_piece(request.headers) and not creation.parts
             headers = _headers(request, principal, with_body=with_body)
             if creation.parts:
@@ -126,6 +125,7 @@ class ResumableUploads:
             address = Address.of(request.path_params["upload"])
             if address is None:
                 raise _not_found()
+            self._demand_size(tus.whole_number(request.headers, UPLOAD_LENGTH))
             element = self._element(address.element_id)
             call = Call(self.session, request, self.settings)
             url = element.url.rstrip("/") + address.path_at_element
@@ -177,6 +177,10 @@ class ResumableUploads:
     def _max_size(self) -> int:
         largest = [largest_file(element) for element in self.directory.elements() if is_active(element)]
         return min(self.settings.max_file_bytes, max(largest, default=self.settings.max_file_bytes))
+
+    def _demand_size(self, length: int | None) -> None:
+        if length is not None and length > self._max_size():
+            raise too_large(self._max_size())
 
     def _candidates(self, creation: tus.Creation) -> list[RegisteredElement]:
         mode = mode_for(retention_policy({creation.metadata.get("retention_policy", "").strip()}))
