@@ -16,6 +16,7 @@ from artstore.engine.documents import Locate
 from artstore.engine.draft import Draft
 from artstore.engine.engine import Engine
 from artstore.engine.errors import (
+    AlreadyStored,
     ChecksumMismatch,
     Closed,
     Damaged,
@@ -53,6 +54,7 @@ from artstore.engine.status import FollowerStatus, LogStatus
 from artstore.engine.upload import Upload
 
 __all__ = [
+    "AlreadyStored",
     "Capacity",
     "Change",
     "ChangeKind",

@@ -22,7 +22,11 @@ from artstore.engine.layout import storage_path_of
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """``content_type`` None: found out from the first bytes and the name. ``file_id`` None: a new one."""
+    """``content_type`` None: found out from the first bytes and the name.
+
+    ``file_id`` None: a new one. One that is given must be a UUIDv7, whose time becomes that of the document,
+    and must not have been used.
+    """
 
     original_filename: str
     created_by_id: str
@@ -38,17 +42,14 @@ class Draft:
     document_id: UUID | None = None
     previous_version_id: UUID | None = None
     file_id: FileId | None = None
-    """Carries its time, which becomes that of the document."""
 
     def attributes(self, head: bytes, size: int, checksum: str) -> FileAttributes:
-        """Of a document with these first bytes, under a new id unless it has one.
-
-        Raises AttributesInvalid, FilenameInvalid.
-        """
+        """Of a document with these first bytes. Raises AttributesInvalid, FilenameInvalid."""
         check_filename(self.original_filename)
         file_id = self.file_id or new_file_id(datetime.now(UTC))
         at = created_at_of(file_id)
-        assert at is not None, "the id of a new document carries its time"
+        if at is None:
+            raise ValueError(f"the given id {file_id} carries no time")
         stored = stored_name(self.original_filename, self.created_by_username, at, file_id)
         return FileAttributes.of(
             {

@@ -12,6 +12,8 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -25,9 +27,10 @@ from artstore.engine.checkpointing import Checkpointing
 from artstore.engine.damage import KnownDamage
 from artstore.engine.documents import Documents, Locate
 from artstore.engine.effects import effect_by
-from artstore.engine.errors import Closed, Damaged, ModeForbids
+from artstore.engine.errors import AlreadyStored, Damaged, NotFound
 from artstore.engine.failpoints import hit
 from artstore.engine.followers import FilesFollower
+from artstore.engine.given_ids import GivenIds, recent_ids
 from artstore.engine.layout import ElementDescription, Mode, write_description
 from artstore.engine.locks import DocumentLocks
 from artstore.engine.log.record import Entry, Lsn, Put
@@ -94,6 +97,7 @@ class Engine:
             self._log, self._loop, options.max_backlog_bytes, opened.followers, self._files
         )
         self._recent = Recent()
+        self._given_ids = GivenIds(datetime.now(UTC))
         self._modes = Modes(opened.description, partial(self._submit, attributes=None))
         self._changing = Changing(
             self._modes, self._documents, self._locks, self.damage, self._room, self._submit
@@ -339,6 +343,12 @@ class Engine:
 
     # Within
 
+    async def _learn_ids(self) -> None:
+        unfollowed = [file_id for file_id, _ in self._overlay.items()]  # first: they are filed meanwhile
+        filed = await asyncio.to_thread(recent_ids, self._blobs, datetime.now(UTC))
+        if filed is not None:
+            self._given_ids.stored_before([*unfollowed, *filed])
+
     async def _verify(self, document: OpenDocument) -> None:
         """A document that was damaged may have been put right meanwhile. Closes it where it was not."""
         try:
@@ -357,6 +367,7 @@ class Engine:
         self._files.start()
         releasable = await asyncio.to_thread(self._checkpoint.write, self._files.position)
         await asyncio.to_thread(self._log.release, releasable)
+        await self._learn_ids()
         options = self._options
         if options.confirm_mode and options.mode is not None and options.mode is not self.element.mode:
             await self._modes.change(options.mode)
@@ -364,14 +375,33 @@ class Engine:
             # A record behind the hole, so that followers who wait for the missing ones get on.
             await self._modes.change(self.element.mode)
 
-    async def _commit(self, put: Put, attributes: FileAttributes, upload: Upload) -> None:
+    async def _commit(self, put: Put, attributes: FileAttributes, upload: Upload, given: bool) -> None:
         self._submitting.gathering.forget(upload)
+        file_id = FileId(attributes.file_id)
+        # The lock: the same upload may be under way twice, and one of the two has to see the other.
+        async with self._locks.of(file_id) if given else nullcontext():
+            try:
+                if given:
+                    await self._demand_new(file_id, attributes.checksum)
+                self._modes.demand("store documents", Mode.EDIT, Mode.RW)
+            except BaseException:
+                upload.refused()
+                raise
+            await self._submit(put, attributes, upload.committed, upload.refused)
+
+    async def _demand_new(self, file_id: FileId, checksum: str) -> None:
+        """Raises AlreadyStored; Damaged where there is a document that cannot be read."""
+        known = self._given_ids.may_be_stored(file_id)
+        adopted = self._opened.adopted
+        if known is False and (adopted is None or not adopted.find(file_id)):
+            return
         try:
-            self._modes.demand("store documents", Mode.EDIT, Mode.RW)
-        except (ModeForbids, Closed):
-            upload.refused()
-            raise
-        await self._submit(put, attributes, upload.committed, upload.refused)
+            stored = (await self._documents.attributes(file_id))[1]
+        except NotFound:
+            if known is None:
+                return
+            raise AlreadyStored(file_id, None, checksum) from None
+        raise AlreadyStored(file_id, stored, checksum)
 
     async def _submit(
         self,
@@ -387,6 +417,8 @@ class Engine:
     ) -> None:
         """A record is durable: from here on it can be read."""
         taken()
+        if isinstance(entry, Put) and attributes is not None:
+            self._given_ids.add(FileId(attributes.file_id))
         if (effect := effect_by(entry, attributes)) is not None:
             self._overlay.apply(lsn, effect)
             self._room.count(effect.used_bytes, effect.documents)

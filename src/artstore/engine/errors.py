@@ -3,6 +3,7 @@
 EngineError                    (catch this for all of them)
 ├── NotFound                   no such document in this element
 ├── RevisionMismatch           the document was changed since the caller read it
+├── AlreadyStored              a document has or had the id that was given for another one
 ├── ModeForbids                the element's mode does not allow the operation
 ├── NoRoom                     the element has no room for the document
 │   └── DiskFull               the disk under the element has none, whatever the element's own limit
@@ -33,6 +34,8 @@ from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
 
+from artstore.attributes import FileAttributes
+
 
 class EngineError(Exception):
     transient: ClassVar[bool] = False
@@ -55,6 +58,17 @@ class RevisionMismatch(EngineError):
         self.file_id = file_id
         self.expected = expected
         self.current = current
+
+
+class AlreadyStored(EngineError):
+    """``stored`` has the id, None where it was deleted since; ``checksum`` is that of the one that came."""
+
+    def __init__(self, file_id: UUID, stored: FileAttributes | None, checksum: str) -> None:
+        state = "was deleted" if stored is None else "is stored"
+        super().__init__(f"a document with the id {file_id} {state} already")
+        self.file_id = file_id
+        self.stored = stored
+        self.checksum = checksum
 
 
 class ModeForbids(EngineError):

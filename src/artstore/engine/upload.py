@@ -17,8 +17,9 @@ from artstore.engine.log.record import Put
 from artstore.engine.options import EngineOptions
 from artstore.engine.staging import StagingFile
 
-Commit = Callable[[Put, FileAttributes, "Upload"], Awaitable[None]]
-"""Makes a put durable and, in the same step, ends the reservation and hands the staging file over."""
+Commit = Callable[[Put, FileAttributes, "Upload", bool], Awaitable[None]]
+"""Makes a put durable and, in the same step, ends the reservation and hands the staging file over. The last
+argument tells whether the id was given with the document."""
 
 
 class Staged(Protocol):
@@ -99,9 +100,9 @@ class Upload:
         """Stores the document. When it returns, bytes and attributes are durable and can be read.
 
         ``announced_checksum`` is the SHA-256 in hexadecimal that the bytes must have. Raises ChecksumMismatch
-        where they have not, AttributesError where the draft cannot be stored (commit again with another one,
-        or abort), LogFull, ModeForbids, DiskFull, LogFailed. When cancelled the document is stored or not, as
-        a whole.
+        where they have not, AttributesError where the draft cannot be stored and AlreadyStored where its id
+        is not new (commit again with another one, or abort), LogFull, ModeForbids, DiskFull, LogFailed. When
+        cancelled the document is stored or not, as a whole.
         """
         self._demand(_State.OPEN)
         if self.size == 0:
@@ -118,7 +119,7 @@ class Upload:
         else:
             put = Put(written, staged=self._file.path.name)
         self._state = _State.COMMITTING
-        await self._commit(put, attributes, self)
+        await self._commit(put, attributes, self, draft.file_id is not None)
         return attributes
 
     async def abort(self) -> None:

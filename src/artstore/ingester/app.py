@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artstore.ingester.idempotency.once import Keys as IdempotencyKeys
 from artstore.ingester.resumable import endpoint as resumable
 from artstore.ingester.resumable.service import ResumableUploads
 from artstore.ingester.settings import IngesterSettings
@@ -24,12 +25,16 @@ from artstore.kernel.access import (
     TokenVerifier,
 )
 from artstore.kernel.background import Background
+from artstore.kernel.database import Database, DatabaseDown
 from artstore.kernel.hot import HotEndpoint
 from artstore.kernel.limits import request_limits
+from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import (
     AdminAudit,
     AdminKeysDependency,
     AdminRegistry,
+    BreakerOptions,
+    Breakers,
     ElementDirectory,
     KeyFollower,
     RefusalReporter,
@@ -40,6 +45,8 @@ from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.version import __version__
 from artstore.wire.scopes import Scope
+
+_log = get_logger(__name__)
 
 
 def create_app() -> FastAPI:
@@ -52,6 +59,15 @@ def make_app(settings: IngesterSettings) -> FastAPI:
     redis = connect(settings.redis_url, client_name="artstore-ingester")
     keys = JwksClient(settings.admin_url)
     directory = ElementDirectory(redis)
+    database = Database(
+        settings.database_url, application_name="artstore-ingester", pool_size=settings.database_pool_size
+    )
+    keys_of_uploads = IdempotencyKeys(database, settings.database_url)
+    breakers = Breakers(
+        BreakerOptions(
+            settings.breaker_failures, settings.breaker_open_seconds, settings.breaker_longest_seconds
+        )
+    )
     revocations = RevocationList()
     following = RevocationFollower(revocations, redis, settings.admin_url)
 
@@ -66,8 +82,13 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 send = AdminAudit(session, settings.admin_url, ServiceToken(*account))
                 reporter = RefusalReporter(app.state.refusals, send)
                 background.start("refusals", reporter.run)
-            app.state.uploads = Uploads(session, directory.elements, settings)
-            app.state.resumable = ResumableUploads(session, directory, settings)
+            app.state.uploads = Uploads(session, directory.elements, settings, breakers, keys_of_uploads)
+            app.state.resumable = ResumableUploads(session, directory, breakers, settings)
+            try:
+                await keys_of_uploads.prepare()
+            except DatabaseDown as error:
+                _log.warning("started without idempotency keys", reason=error.reason)
+            background.start("idempotency keys", keys_of_uploads.run)
             background.start("element directory", directory.run)
             background.start("keys", KeyFollower(redis, keys).run)
             await following.learn_first()
@@ -79,6 +100,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 if reporter is not None:
                     await reporter.close()
                 await redis.aclose()
+                await database.close()
 
     app = kernel_app.create_app(
         service="ingester",
@@ -86,7 +108,14 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         version=__version__,
         verifier=TokenVerifier(keys, settings.issuer, revocations),
         limits=request_limits("ingester", settings),
-        dependencies=[RedisDependency(redis), AdminKeysDependency(keys), directory.dependency(), following],
+        dependencies=[
+            RedisDependency(redis),
+            database.dependency(essential=False),
+            AdminKeysDependency(keys),
+            directory.dependency(),
+            breakers.dependency(directory.elements),
+            following,
+        ],
         lifespan=lifespan,
     )
     for path, form, operation in (

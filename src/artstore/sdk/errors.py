@@ -135,6 +135,8 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.DIGEST_MISMATCH: Damaged,
     ProblemType.INVALID_FILENAME: Rejected,
     ProblemType.INVALID_ATTRIBUTES: Rejected,
+    ProblemType.IDEMPOTENCY_KEY_REUSED: Conflict,
+    ProblemType.FILE_ID_TAKEN: Conflict,
     ProblemType.ATTRIBUTES_TOO_LARGE: Rejected,
     ProblemType.FIELD_ORDER: Rejected,
     ProblemType.OFFSET_MISMATCH: Conflict,

@@ -27,6 +27,7 @@ REFUSED_CLASSES: tuple[type[Exception], ...] = (
 
 REFUSALS: dict[type[Exception], ProblemType] = {
     engine.NotFound: ProblemType.NOT_FOUND,
+    engine.AlreadyStored: ProblemType.FILE_ID_TAKEN,
     engine.RevisionMismatch: ProblemType.PRECONDITION_FAILED,
     engine.ModeForbids: ProblemType.MODE_FORBIDS,
     engine.NoRoom: ProblemType.INSUFFICIENT_STORAGE,
@@ -68,6 +69,7 @@ REFUSALS: dict[type[Exception], ProblemType] = {
 _OWN_WORDS: dict[ProblemType, str] = {
     # What the engine says names files, or is for the administrator, who finds it in the log of the service.
     ProblemType.NOT_FOUND: "There is no such document, or it is not yours to see.",
+    ProblemType.FILE_ID_TAKEN: "Another document has or had the given id; send this one with a new id.",
     ProblemType.DOCUMENT_DAMAGED: "The stored document is damaged; its administrator must restore it.",
     ProblemType.ELEMENT_UNAVAILABLE: "The storage element cannot take this request now; try again shortly.",
     ProblemType.INTERNAL: "The service made a mistake; give its administrator the request id.",

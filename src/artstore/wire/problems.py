@@ -48,6 +48,12 @@ class ProblemType(Enum):
     DIGEST_MISMATCH = ("digest-mismatch", 422, "The bytes that arrived are not those of the announced digest")
     INVALID_FILENAME = ("invalid-filename", 422, "The file name cannot be accepted")
     INVALID_ATTRIBUTES = ("invalid-attributes", 422, "The attributes cannot be accepted")
+    IDEMPOTENCY_KEY_REUSED = (
+        "idempotency-key-reused",
+        422,
+        "The idempotency key came with another upload before",
+    )
+    FILE_ID_TAKEN = ("file-id-taken", 409, "Another document has or had the given id")
     ATTRIBUTES_TOO_LARGE = ("attributes-too-large", 422, "The attributes exceed 4096 bytes as written")
     FIELD_ORDER = ("field-order", 422, "A field that decides placement came after the file")
 

@@ -13,6 +13,7 @@ EXAMPLES: list[errors.EngineError] = [
     errors.EngineError("base"),
     errors.NotFound(ID),
     errors.RevisionMismatch(ID, "a", "b"),
+    errors.AlreadyStored(ID, None, "0" * 64),
     errors.ModeForbids("ro", "delete documents"),
     errors.NoRoom(100, 10),
     errors.NoRoom(None, 0),

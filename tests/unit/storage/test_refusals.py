@@ -23,6 +23,7 @@ ERRORS: list[tuple[Exception, ProblemType]] = [
     (engine.EngineError(), ProblemType.INTERNAL),
     (engine.NotFound(FILE_ID), ProblemType.NOT_FOUND),
     (engine.RevisionMismatch(FILE_ID, "a", "b"), ProblemType.PRECONDITION_FAILED),
+    (engine.AlreadyStored(FILE_ID, None, "0" * 64), ProblemType.FILE_ID_TAKEN),
     (engine.ModeForbids("ro", "create"), ProblemType.MODE_FORBIDS),
     (engine.NoRoom(10, 5), ProblemType.INSUFFICIENT_STORAGE),
     (engine.DiskFull("write the log"), ProblemType.INSUFFICIENT_STORAGE),

@@ -14,6 +14,7 @@ from artstore.engine.capacity import Reservation
 from artstore.engine.content_type import HEAD_BYTES
 from artstore.engine.durable import remove_durably
 from artstore.engine.errors import (
+    AlreadyStored,
     Damaged,
     DiskFull,
     NotFound,
@@ -322,7 +323,8 @@ class ResumableUpload:
             staged=self._file,
             head=await self._file.head(HEAD_BYTES),
         )
-        await upload.commit(self.state.draft)
+        with suppress(AlreadyStored):  # by an earlier try, of which its state does not tell
+            await upload.commit(self.state.draft)
         hit("resumable.committed")
         await self._mark_complete()
         for part in self.state.parts:

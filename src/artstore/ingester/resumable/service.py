@@ -8,17 +8,10 @@ import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from artstore.ingester.choice import fitting
 from artstore.ingester.metrics import RESUMABLE
-from artstore.ingester.placement import (
-    CannotPlace,
-    Obstacle,
-    Wanted,
-    is_active,
-    largest_file,
-    mode_for,
-    place,
-)
-from artstore.ingester.resumable.addresses import Address
+from artstore.ingester.placement import Wanted, is_active, largest_file, mode_for
+from artstore.ingester.resumable.addresses import PATH, Address
 from artstore.ingester.resumable.calls import Answer, Call, ElementSilent
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import too_large
@@ -27,7 +20,7 @@ from artstore.kernel import resumable as tus
 from artstore.kernel.access import Principal
 from artstore.kernel.exchange import HEADERS_KEY
 from artstore.kernel.logging import get_logger
-from artstore.kernel.peers import ElementDirectory, forwarded_headers
+from artstore.kernel.peers import Breakers, ElementDirectory, forwarded_headers
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import RegisteredElement
 from artstore.wire.problems import ProblemType
@@ -76,17 +69,13 @@ _TO_CLIENT = (
 _METHOD_OVERRIDE = "X-HTTP-Method-Override"
 _OVERRIDDEN = ("PATCH", "DELETE", "HEAD")
 _OPERATIONS = {"POST": "create", "PATCH": "append", "HEAD": "look", "GET": "look", "DELETE": "end"}
-_PROBLEM_OF = {
-    Obstacle.NONE_AVAILABLE: ProblemType.NO_ELEMENT_AVAILABLE,
-    Obstacle.TOO_LARGE: ProblemType.FILE_TOO_LARGE,
-    Obstacle.NO_ROOM: ProblemType.INSUFFICIENT_STORAGE,
-}
 
 
 @dataclass(frozen=True)
 class ResumableUploads:
     session: aiohttp.ClientSession
     directory: ElementDirectory
+    breakers: Breakers
     settings: IngesterSettings
 
     async def options(self) -> Response:
@@ -128,14 +117,12 @@ class ResumableUploads:
             self._demand_size(tus.whole_number(request.headers, UPLOAD_LENGTH))
             element = self._element(address.element_id)
             call = Call(self.session, request, self.settings)
-            url = element.url.rstrip("/") + address.path_at_element
+            with_body = method == "PATCH"
+            headers = _headers(request, principal, with_body=with_body)
             try:
-                headers = _headers(request, principal, with_body=method == "PATCH")
-                answer = await call.send(method, url, headers, with_body=method == "PATCH")
+                answer = await self._send(call, method, element, address.path_at_element, headers, with_body)
             except ElementSilent as error:
-                _log.warning(
-                    "the element of an upload is away", element_id=element.element_id, reason=str(error)
-                )
+                _log.warning("an upload cannot go on", element_id=element.element_id, reason=str(error))
                 raise _away() from error
             return _response(answer, element.element_id, method)
 
@@ -153,9 +140,8 @@ class ResumableUploads:
         call = Call(self.session, request, self.settings)
         refusal: Response | None = None
         for element in candidates:
-            url = element.url.rstrip("/") + "/api/v1/uploads"
             try:
-                answer = await call.send("POST", url, headers, with_body=with_body)
+                answer = await self._send(call, "POST", element, PATH, headers, with_body)
             except ElementSilent as error:
                 _log.warning("no upload begun", element_id=element.element_id, reason=str(error))
                 if call.begun:
@@ -174,6 +160,29 @@ class ResumableUploads:
             return refusal
         raise _away()
 
+    async def _send(
+        self,
+        call: Call,
+        method: str,
+        element: RegisteredElement,
+        path: str,
+        headers: Mapping[str, str],
+        with_body: bool,
+    ) -> Answer:
+        """Raises ElementSilent, also for an element that is to be left alone; ClientDisconnect, Problem."""
+        attempt = self.breakers.attempt(element)
+        if attempt is None:
+            raise ElementSilent("it failed several times, and is left alone for a while")
+        with attempt:
+            url = element.url.rstrip("/") + path
+            try:
+                answer = await call.send(method, url, headers, attempt.reached, with_body=with_body)
+            except ElementSilent as error:
+                attempt.failed(str(error))
+                raise
+            attempt.answered(answer.status, answer.headers.get("Content-Type", ""))
+        return answer
+
     def _max_size(self) -> int:
         largest = [largest_file(element) for element in self.directory.elements() if is_active(element)]
         return min(self.settings.max_file_bytes, max(largest, default=self.settings.max_file_bytes))
@@ -184,11 +193,10 @@ class ResumableUploads:
 
     def _candidates(self, creation: tus.Creation) -> list[RegisteredElement]:
         mode = mode_for(retention_policy({creation.metadata.get("retention_policy", "").strip()}))
-        try:
-            return place(self.directory.elements(), Wanted(mode, creation.length or 1, creation.length))
-        except CannotPlace as error:
-            _log.warning("no element for an upload", obstacle=error.obstacle.value, reason=error.detail)
-            raise Problem(_PROBLEM_OF[error.obstacle], error.detail) from error
+        wanted = Wanted(mode, creation.length or 1, creation.length)
+        candidates, choice = fitting(self.directory.elements(), wanted, self.settings)
+        _log.info("elements for an upload", first=candidates[0].element_id, **choice)
+        return candidates
 
     def _element_of_parts(self, creation: tus.Creation) -> tuple[RegisteredElement, str]:
         """The one element that has all parts, and how they are called there."""
