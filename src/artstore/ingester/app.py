@@ -63,7 +63,6 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         settings.database_url, application_name="artstore-ingester", pool_size=settings.database_pool_size
     )
     keys_of_uploads = IdempotencyKeys(database, settings.database_url)
-    candidates = Candidates(directory.elements, settings)
     breakers = Breakers(
         BreakerOptions(
             settings.breaker_failures, settings.breaker_open_seconds, settings.breaker_longest_seconds

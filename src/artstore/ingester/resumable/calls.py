@@ -36,8 +36,6 @@ class Call:
     def __init__(self, session: aiohttp.ClientSession, request: Request, settings: IngesterSettings) -> None:
         self.begun = False
         """Bytes of the body were given to an element."""
-        self.reached: Callable[[], None] = lambda: None
-        """Is called when the element asks for the body."""
         self._session = session
         self._request = request
         self._settings = settings

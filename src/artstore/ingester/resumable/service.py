@@ -99,14 +99,13 @@ class ResumableUploads:
             headers = _headers(request, principal, with_body=with_body)
             if creation.parts:
                 element, concat = self._element_of_parts(creation)
-                fitting = [element]
-                choice: dict[str, object] = {"strategy": "where the parts are"}
+                candidates = [element]
                 headers[UPLOAD_CONCAT] = concat
             else:
-                fitting, choice = self._fitting(creation)
+                candidates = self._candidates(creation)
                 if creation.partial:
                     headers[UPLOAD_CONCAT] = "partial"
-            return await self._begin(request, fitting, choice, headers, with_body=with_body)
+            return await self._begin(request, candidates, headers, with_body=with_body)
 
     async def pass_on(self, request: Request, principal: Principal) -> Response:
         """A request of an upload that was begun. Raises Problem, ClientDisconnect."""
@@ -132,8 +131,7 @@ class ResumableUploads:
     async def _begin(
         self,
         request: Request,
-        fitting: Iterable[RegisteredElement],
-        choice: Mapping[str, object],
+        candidates: Iterable[RegisteredElement],
         headers: Mapping[str, str],
         *,
         with_body: bool,
@@ -155,7 +153,6 @@ class ResumableUploads:
                     "upload begun" if answer.status == 201 else "upload refused",
                     element_id=element.element_id,
                     status=answer.status,
-                    **choice,
                 )
                 return response
             refusal = response

@@ -1,7 +1,7 @@
 """Brings one upload to an element: to the best that can be reached, and to no more than one of them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -70,8 +70,9 @@ class Delivery:
     """
 
     session: aiohttp.ClientSession
-    candidates: Candidates
+    elements: Callable[[], list[RegisteredElement]]
     breakers: Breakers
+    settings: IngesterSettings
     patience: Patience
     pauses: Sequence[float]
 
@@ -84,7 +85,7 @@ class Delivery:
         tried: set[str] = set()
         for candidate in candidates:
             element_id, file_id = await identity.begin(candidate.element_id)
-            element = candidate if element_id == candidate.element_id else self.candidates.known(element_id)
+            element = candidate if element_id == candidate.element_id else self._known(element_id)
             answer = None
             try:
                 if element is not None and element_id not in tried:
@@ -169,7 +170,7 @@ class Delivery:
     ) -> ElementAnswer:
         answer = None
         if FILE_ID in headers:
-            as_announced = partial(self.candidates.known, element.element_id)
+            as_announced = partial(self._known, element.element_id)
             settling = Settling(self.session, self.breakers, as_announced, self.pauses)
             answer = await settling.outcome(relay, headers[FILE_ID], headers)
         if answer is None:
@@ -178,7 +179,10 @@ class Delivery:
         _note("settled", element, choice, status=answer.status)
         return answer
 
-    def _fitting(
+    def _known(self, element_id: str) -> RegisteredElement | None:
+        return next((e for e in self.elements() if e.element_id == element_id), None)
+
+    def _candidates(
         self, wanted: Wanted, element_id: str | None
     ) -> tuple[list[RegisteredElement], dict[str, object]]:
         """The elements, the best first, and why: for the log. Only one where it is known where to go."""
