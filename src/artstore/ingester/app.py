@@ -7,7 +7,6 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from artstore.ingester.candidates import Candidates
 from artstore.ingester.idempotency.once import Keys as IdempotencyKeys
 from artstore.ingester.resumable import endpoint as resumable
 from artstore.ingester.resumable.service import ResumableUploads
@@ -64,7 +63,6 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         settings.database_url, application_name="artstore-ingester", pool_size=settings.database_pool_size
     )
     keys_of_uploads = IdempotencyKeys(database, settings.database_url)
-    candidates = Candidates(directory.elements, settings)
     breakers = Breakers(
         BreakerOptions(
             settings.breaker_failures, settings.breaker_open_seconds, settings.breaker_longest_seconds
@@ -84,8 +82,8 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 send = AdminAudit(session, settings.admin_url, ServiceToken(*account))
                 reporter = RefusalReporter(app.state.refusals, send)
                 background.start("refusals", reporter.run)
-            app.state.uploads = Uploads(session, candidates, settings, breakers, keys_of_uploads)
-            app.state.resumable = ResumableUploads(session, directory, candidates, breakers, settings)
+            app.state.uploads = Uploads(session, directory.elements, settings, breakers, keys_of_uploads)
+            app.state.resumable = ResumableUploads(session, directory, breakers, settings)
             try:
                 await keys_of_uploads.prepare()
             except DatabaseDown as error:
