@@ -36,10 +36,14 @@ class BreakingProxy:
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with server:
             yield self
-        for writer in list(self._open):
-            self._break(writer)
+        self.break_all()
         if self._serving:
             await asyncio.wait(self._serving)
+
+    def break_all(self) -> None:
+        """All lines that are open."""
+        for writer in list(self._open):
+            self._break(writer)
 
     async def passed(self, size: int) -> None:
         """Returns when so many bytes have come from clients."""

@@ -99,7 +99,11 @@ def run(target: Target, description: dict[str, Any], folder: Path) -> subprocess
 
 
 def _configuration(target: Target, description: dict[str, Any]) -> str:
-    lines = ["[headers]", f"Authorization = {_text(f'Bearer {target.token}')}"]
+    lines = [
+        f"hooks = {_text(str(Path(__file__).with_name('schemathesis_hooks.py')))}",
+        "[headers]",
+        f"Authorization = {_text(f'Bearer {target.token}')}",
+    ]
     lines += ["[cache]", "enabled = false", "[generation]", "with-security-parameters = false"]
     # Whoever sends nonsense to what is not there, or to what has changed meanwhile, may be told of that.
     lines += ["[checks.negative_data_rejection]", 'expected-statuses = ["4xx"]']

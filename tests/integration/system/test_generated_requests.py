@@ -52,7 +52,7 @@ class Made(Setup):
             case "admin":
                 return self._admin()
             case "ingester":
-                return Target(self.ingester, self.administrator.token, {})
+                return self._ingester()
             case "query":
                 return Target(self.query, self.administrator.token, self._documents())
             case _:
@@ -71,12 +71,24 @@ class Made(Setup):
             "header.Range": ["bytes=0-1", "bytes=2-", "bytes=-3", "bytes=99-"],
         }
 
+    def _ingester(self) -> Target:
+        uploads = {"path.upload": [self.begin(self.administrator, self.ingester) for _ in range(FEW)]}
+        ended = {"path.upload": [self.begin(self.administrator, self.ingester) for _ in range(MANY)]}
+        of_operations = {"DELETE /api/v1/uploads/{upload}": ended}
+        return Target(self.ingester, self.administrator.token, uploads, of_operations)
+
     def _element(self) -> Target:
         changed = self.store(self.administrator)
         read = self.administrator.http.get(f"{self.documents}/api/v1/files/{changed}")
         change = {"path.file_id": [changed], "header.If-Match": [read.headers["ETag"]]}
-        of_operations = {"PATCH /api/v1/files/{file_id}/metadata": change}
-        return Target(self.documents, self.administrator.token, self._documents(), of_operations)
+        uploads = {"path.upload_id": [self.begin(self.administrator, self.documents) for _ in range(FEW)]}
+        ended = {"path.upload_id": [self.begin(self.administrator, self.documents) for _ in range(MANY)]}
+        of_operations: dict[str, dict[str, list[str]]] = {
+            "PATCH /api/v1/files/{file_id}/metadata": change,
+            "DELETE /api/v1/uploads/{upload_id}": ended,
+        }
+        there = self._documents() | uploads
+        return Target(self.documents, self.administrator.token, there, of_operations)
 
     def _admin(self) -> Target:
         accounts = [self.new_account() for _ in range(FEW)]

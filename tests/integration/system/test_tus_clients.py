@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import random
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -154,18 +155,27 @@ class TestAcknowledged:
         assert (await tus.patch(url, offset, CONTENT[offset:])).status_code == 204
         assert await tus.content(url) == CONTENT
 
-    async def test_what_a_dying_client_sent_is_kept(self, tus: Tus) -> None:
+    async def test_what_a_dying_client_sent_is_kept(self, own_system: RunningSystem, tus: Tus) -> None:
+        over = asyncio.Event()
+
+        async def dying() -> AsyncIterator[bytes]:
+            yield CONTENT[:5_000_000]
+            await over.wait()
+            yield CONTENT[5_000_000:]
+
         url = await tus.create(SIZE, "a.bin")
-        async with BreakingProxy(tus.base, [5_000_000]).serving() as proxy:
-            broken = Tus(tus.account)
+        staged = own_system.root(ELEMENT) / "staging" / f"{url.rpartition('.')[2]}.part"
+        async with BreakingProxy(tus.base, []).serving() as proxy:
+            broken = url.replace(tus.base, proxy.url)
+            sending = asyncio.create_task(tus.patch(broken, 0, dying(), {"Content-Length": str(SIZE)}))
+            await eventually(lambda: staged.stat().st_size > 3_000_000, "nothing comes to the element")
+            came = staged.stat().st_size
+            proxy.break_all()
+            over.set()
             with pytest.raises(httpx.TransportError):
-                await broken.patch(url.replace(tus.base, proxy.url), 0, CONTENT)
-
-        async def kept() -> bool:
-            return await tus.offset(url) > 4_000_000
-
-        await eventually(kept, "what came is not kept")
+                await sending
         offset = await tus.offset(url)
+        assert offset >= came
         assert (await tus.patch(url, offset, CONTENT[offset:])).status_code == 204
         assert await tus.content(url) == CONTENT
 

@@ -24,7 +24,9 @@ def _header(name: str, description: str, *, required: bool = False) -> dict[str,
     return {"name": name, "in": "header", "required": required, "description": description, "schema": schema}
 
 
-_VERSION = _header("Tus-Resumable", "1.0.0", required=True)
+_VERSION = _header("Tus-Resumable", "The version of tus", required=True) | {
+    "schema": {"type": "string", "enum": ["1.0.0"]}
+}
 _OFFSET = _header("Upload-Offset", "Bytes that the upload has")
 _CHECKSUM = _header("Upload-Checksum", "`sha256` or `sha1` and the Base64 of that of the body")
 _REFUSED = problem_answers(

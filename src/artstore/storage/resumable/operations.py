@@ -13,7 +13,9 @@ def _header(name: str, description: str, *, required: bool = False) -> dict[str,
 
 
 _UPLOAD = {"name": "upload_id", "in": "path", "required": True, "schema": {"type": "string"}}
-_VERSION = _header("Tus-Resumable", "1.0.0", required=True)
+_VERSION = _header("Tus-Resumable", "The version of tus", required=True) | {
+    "schema": {"type": "string", "enum": ["1.0.0"]}
+}
 _PIECE = {"application/offset+octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _REFUSED = (
     ProblemType.INVALID_REQUEST,
