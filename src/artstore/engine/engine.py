@@ -24,8 +24,9 @@ from artstore.engine.changing import Changing
 from artstore.engine.checkpointing import Checkpointing
 from artstore.engine.damage import KnownDamage
 from artstore.engine.documents import Documents, Locate
+from artstore.engine.draft import Arrival
 from artstore.engine.effects import effect_by
-from artstore.engine.errors import Closed, Damaged, ModeForbids
+from artstore.engine.errors import ChecksumMismatch, Closed, Damaged, ModeForbids, NotFound
 from artstore.engine.failpoints import hit
 from artstore.engine.followers import FilesFollower
 from artstore.engine.layout import ElementDescription, Mode, write_description
@@ -160,6 +161,25 @@ class Engine:
         if (expected_bytes or 0) <= self._options.inline_limit:
             self._submitting.gathering.expect(upload)
         return upload
+
+    async def take_in(self, upload: Upload, arrival: Arrival) -> FileAttributes:
+        """Commits what another element has given away, under the id that it has, unless it is here already.
+
+        The upload is over afterwards in any case. May be repeated: there is one document. Raises
+        ChecksumMismatch, also where another document is here under this id, and what ``Upload.commit`` does.
+        """
+        file_id = FileId(arrival.told.file_id)
+        try:
+            async with self._locks.of(file_id):
+                try:
+                    present = await self.attributes(file_id)
+                except NotFound:
+                    return await upload.commit(arrival)
+        finally:
+            await upload.abort()
+        if present.checksum != arrival.told.checksum:
+            raise ChecksumMismatch(arrival.told.checksum, present.checksum)
+        return present
 
     async def update(
         self,
