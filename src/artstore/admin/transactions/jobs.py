@@ -17,10 +17,10 @@ from artstore.kernel.logging import get_logger
 from artstore.wire.transactions import TransactionKind, TransactionState
 
 _QUEUE: Final = "transactions"
-_HEARTBEAT_SECONDS: Final = 2.0
-_DEAD_SECONDS: Final = 8.0
+_HEARTBEAT_SECONDS: Final = 1.0
+_DEAD_SECONDS: Final = 5.0
 """A worker that is silent for so long is dead, and its jobs are taken up."""
-_LOOK_AROUND_SECONDS: Final = 2.0
+_LOOK_AROUND_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 1.0
 _END_SECONDS: Final = 3.0
 _CONNECT_SECONDS: Final = 5

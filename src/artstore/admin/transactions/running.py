@@ -6,6 +6,7 @@ from uuid import UUID
 
 from artstore.admin import audit
 from artstore.admin.transactions import metrics, progress, repository
+from artstore.admin.transactions.failpoints import hit
 from artstore.admin.transactions.jobs import Jobs
 from artstore.admin.transactions.progress import (
     RetryPolicy,
@@ -54,8 +55,12 @@ class Running:
                 return
             if row.next_at is not None and row.next_at > datetime.now(UTC):
                 return  # its job waits for that moment
+            hit(f"before.{row.step}")
             after = await self._after_next_step(row)
-            if await self._written(row, after) and (not after.is_at_work or after.next_at is not None):
+            hit(f"after.{row.step}")
+            was_written = await self._written(row, after)
+            hit(f"written.{row.step}")
+            if was_written and (not after.is_at_work or after.next_at is not None):
                 return
 
     async def _after_next_step(self, row: TransactionRow) -> TransactionRow:

@@ -18,8 +18,8 @@ from artstore.wire.problems import ProblemType
 PATH = "/api/v1/files/{file_id}"
 OPERATION: dict[str, Any] = {
     "summary": "Delete a document",
-    "description": "One in an element of mode `edit`, which are the temporary ones. Durable when 204 is answered;"
-    " deleting again is answered with 404, and so is a repetition after an answer that got lost.",
+    "description": "One in an element of mode `edit`, which are the temporary ones. Durable when 204 is"
+    " answered; deleting again is answered with 404, and so is a repetition after an answer that got lost.",
     "tags": ["files"],
     "parameters": [
         {
