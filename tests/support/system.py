@@ -82,6 +82,9 @@ class RunningSystem:
         assert pid is not None, f"{name} does not run"
         return pid
 
+    def running_pid(self, name: str) -> int | None:
+        return self._system.parts[name].pid
+
     def part(self, name: str) -> object:
         """The process called ``name``, as its launcher knows it."""
         return self._system.parts[name].part

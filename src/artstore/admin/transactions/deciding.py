@@ -78,14 +78,14 @@ class Decisions:
         actor: audit.Actor,
     ) -> TransactionRow:
         async with self._database.write() as connection:
-            row = await repository.by_id(connection, transaction_id)
+            row = await repository.to_change(connection, transaction_id)
             if row is None:
                 raise transaction_not_found()
             if row.is_over:
                 raise Problem(ProblemType.CONFLICT, f"The transaction is {row.state.value} already.")
             after = decide(row)
-            if not await repository.change(connection, after):
-                raise Problem(ProblemType.CONFLICT, "The transaction has just gone on; look at it again.")
+            was_changed = await repository.change(connection, after)
+            assert was_changed, "nobody else changes a row that is locked"
             await self._jobs.enqueue(connection, row.id)
             await audit.append(connection, entry(action, actor, after))
         return replace(after, revision=row.revision + 1)

@@ -40,6 +40,13 @@ async def by_id(connection: ReadConnection, transaction_id: UUID) -> Transaction
     return None if row is None else _transaction(row)
 
 
+async def to_change(connection: WriteConnection, transaction_id: UUID) -> TransactionRow | None:
+    """As it is now; nobody else changes it before this database transaction ends."""
+    query = select(TRANSACTIONS).where(_transactions.id == transaction_id).with_for_update()
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _transaction(row)
+
+
 async def of_document(
     connection: ReadConnection, kind: TransactionKind, file_id: UUID
 ) -> TransactionRow | None:
