@@ -7,7 +7,7 @@ the next death is armed in the environment that they are started with.
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -62,19 +62,22 @@ class Stand:
             await self.system.start(name)
         self.pids[name] = self.system.running_pid(name)
 
-    async def dies_at_each(self, name: str, failpoints: list[str], work: Coroutine[Any, Any, None]) -> None:
-        """Does ``work`` while the part dies at each of the failpoints, one after the other."""
+    async def begun_while_it_dies(
+        self, name: str, failpoints: list[str], account: Account, file_id: str
+    ) -> dict[str, Any]:
+        """The transaction, after the part has died at each of the failpoints, one after the other."""
         self.arm(name, failpoints[0])
         await self.restart(name)
-        working = asyncio.create_task(work)
+        beginning = asyncio.create_task(begun(account, file_id))
         for following in [*failpoints[1:], None]:
             await self.dies(name, following)
-        await working
+        return await beginning
 
     async def dies(self, name: str, following: str | None) -> None:
         """Waits for the death, and starts it again with what is armed next."""
         before = self.pids[name]
-        await eventually(lambda: self.system.running_pid(name) != before, f"{name} does not die")
+        if before is not None:  # else it died before it was ready
+            await eventually(lambda: self.system.running_pid(name) != before, f"{name} does not die")
         self.arm(name, following)
         await self.restart(name)
 
@@ -134,12 +137,6 @@ async def is_as_it_was(account: Account, document: dict[str, Any]) -> None:
     assert source == document | {"updated_at": source["updated_at"]}
 
 
-async def finalized(account: Account, document: dict[str, Any], content: bytes) -> None:
-    transaction = await begun(account, document["file_id"])
-    await is_in_state(account, transaction, "done")
-    await is_finalized_once(account, document, content)
-
-
 @pytest.mark.parametrize(
     ("part", "failpoints"),
     [
@@ -152,7 +149,9 @@ async def finalized(account: Account, document: dict[str, Any], content: bytes) 
 )
 async def test_killed_at_each_step(stand: Stand, account: Account, part: str, failpoints: list[str]) -> None:
     document = await stored(account, f"{part} dies.bin", LARGE, custom_attributes={"n": 1})
-    await stand.dies_at_each(part, failpoints, finalized(account, document, LARGE))
+    transaction = await stand.begun_while_it_dies(part, failpoints, account, document["file_id"])
+    await is_in_state(account, transaction, "done")
+    await is_finalized_once(account, document, LARGE)
 
 
 async def test_ingester_killed_before_it_answers(stand: Stand, account: Account) -> None:
@@ -163,7 +162,9 @@ async def test_ingester_killed_before_it_answers(stand: Stand, account: Account)
     await stand.system.kill("ingester")
     await asyncio.gather(asking, return_exceptions=True)
     await stand.system.start("ingester")
-    await finalized(account, document, b"content")
+    transaction = await begun(account, document["file_id"])
+    await is_in_state(account, transaction, "done")
+    await is_finalized_once(account, document, b"content")
     with stand.system.database() as connection:
         count = connection.execute(
             "SELECT count(*) FROM admin.transactions WHERE file_id = %s", (document["file_id"],)
@@ -206,7 +207,8 @@ class TestUndone:
         stand.arm("rw-01", "log.after_flush")
         await stand.restart("rw-01")
         transaction = await begun(account, document["file_id"])
-        await eventually(lambda: stand.system.running_pid("rw-01") is None, "the target does not die")
+        noted = stand.pids["rw-01"]
+        await eventually(lambda: stand.system.running_pid("rw-01") != noted, "the target does not die")
         stand.arm("rw-01", None)
         await stand.system.stop("rw-01")
         await self.compensate(stand, transaction)
