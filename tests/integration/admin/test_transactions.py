@@ -117,6 +117,19 @@ def test_goes_on_when_an_operator_says_so(impatient: Admin) -> None:
     assert "transaction.compensated" in told
 
 
+def test_one_that_waits_goes_on_at_once(impatient: Admin) -> None:
+    """Its job does not wait for the moment that it waited for before."""
+    transaction = begun(impatient)
+    impatient.eventually(lambda: read(impatient, transaction)["attempts"] > 0, seconds=30)
+    in_a_day = "UPDATE admin.transactions SET next_at = now() + interval '1 day' WHERE id = %s"
+    with psycopg.connect(libpq(impatient.backends.database_url)) as connection:
+        connection.execute(in_a_day, (transaction["transaction_id"],))
+        connection.execute("SET LOCAL search_path TO admin")
+        connection.execute("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 day'")
+    assert ask(impatient, transaction, "compensate")["step"] == "refuse"
+    fails(impatient, transaction)
+
+
 def test_one_for_each_document(impatient: Admin) -> None:
     first = begun(impatient)
     again = begun(impatient, first["file_id"], status=200)

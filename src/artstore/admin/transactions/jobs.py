@@ -73,8 +73,8 @@ class Jobs:
         self, connection: WriteConnection, transaction_id: UUID, at: datetime | None = None
     ) -> None:
         """A job, in the caller's database transaction: now, or ``at`` a time. It replaces one that waits."""
-        await repository.forget_waiting_jobs(connection, transaction_id)
         await repository.name_schema(connection)
+        await repository.forget_waiting_jobs(connection, transaction_id)
         raw = await connection.connection.get_raw_connection()
         options: dict[str, Any] = {} if at is None else {"schedule_at": at}
         deferrer = self._task.configure(lock=str(transaction_id), connection=raw.driver_connection, **options)
