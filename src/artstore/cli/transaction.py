@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from artstore.cli.options import AsJson, ProfileFile
-from artstore.wire.transactions import TransactionState
 
 if TYPE_CHECKING:
     from artstore.wire.transactions import Transaction
@@ -16,7 +15,10 @@ _TransactionId = Annotated[str, typer.Argument(metavar="TRANSACTION", help="The 
 
 @app.command("list")
 def list_transactions(
-    state: Annotated[TransactionState | None, typer.Option(help="Only those in this state.")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(help="Only those that are pending, running, done, compensating, undone, failed."),
+    ] = None,
     document: Annotated[str | None, typer.Option(metavar="FILE_ID", help="Only those of it.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="So many at most.")] = 50,
     profile: ProfileFile = None,
@@ -28,10 +30,15 @@ def list_transactions(
     """
     from artstore.cli.output import print_json, print_table
     from artstore.sdk import Client
+    from artstore.wire.transactions import TransactionState
 
+    try:
+        wanted = None if state is None else TransactionState(state)
+    except ValueError:
+        raise typer.BadParameter(f"{state!r} is no state of a transaction", param_hint="--state") from None
     found: list[Transaction] = []
     with Client(profile) as client:
-        for page in client.transactions.pages(state=state, file_id=document):
+        for page in client.transactions.pages(state=wanted, file_id=document):
             found += page
             if len(found) >= limit:
                 break
