@@ -24,6 +24,7 @@ from artstore.launcher.redis import EmbeddedRedis
 from artstore.launcher.service import Service
 from artstore.launcher.settings import Element, SystemSettings
 from tests.support import processes
+from tests.support.forking import fork_server
 from tests.support.system import eventually
 
 HOST = "127.0.0.1"
@@ -57,6 +58,7 @@ class ElementStand:
             environment=lambda: self.environment().of("admin"),
             folder=self.folder.run("admin"),
             log=self.folder.log("admin"),
+            fork_server=fork_server(),
         )
         self.parts["admin"] = Keeper("admin", admin, _silent)
         self.parts["admin"].start()
@@ -161,6 +163,7 @@ class ElementProcess:
             environment=lambda: self._stand.environment(told).of(self.element_id),
             folder=self._stand.folder.run(self.element_id),
             log=self.log,
+            fork_server=fork_server(),
             under=under,
         )
         await self._in_thread(service.start)

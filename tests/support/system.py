@@ -24,6 +24,7 @@ from artstore.launcher.private import secret
 from artstore.launcher.settings import SystemSettings
 from artstore.launcher.system import System
 from tests.support import processes
+from tests.support.forking import fork_server
 
 PATIENCE_SECONDS = 30.0
 BOUNDARY = "frontier"
@@ -37,11 +38,11 @@ class RunningSystem:
         folder: Path,
         settings: SystemSettings,
         *,
-        make: Callable[[Path, SystemSettings], System] = System,
+        make: type[System] = System,
     ) -> None:
         self.folder = folder
         self._settings = settings
-        self._system = make(folder, settings)
+        self._system = make(folder, settings, fork_server=fork_server())
         self._accounts: list[Account] = []
 
     def launch(self) -> None:

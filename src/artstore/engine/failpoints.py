@@ -1,6 +1,6 @@
 """Named places in the write path where a test can make the process die, fail or wait.
 
-Armed by the environment when the process starts, a no-op otherwise::
+Armed by the environment when the module is loaded, or by ``arm``; a no-op otherwise::
 
     ARTSTORE_FAILPOINTS="log.before_flush=kill@3;upload.staged=raise;files.before_flush=sleep:0.1"
 
@@ -99,7 +99,7 @@ _armed = parse(os.environ.get(ENVIRONMENT, ""))
 
 
 def arm(text: str) -> None:
-    """Arms this process in place of the environment; the empty text disarms it. For tests."""
+    """Arms this process anew: a forked one has another environment by now. The empty text disarms it."""
     global _armed  # noqa: PLW0603 - the places are spread over the engine, and asked too often for more
     _armed = parse(text)
 

@@ -155,7 +155,7 @@ class Keeper:
         if not self._wanted or process is None:
             self._wait(None)
         elif code is None:
-            watched = os.pidfd_open(process.pid)
+            watched = process.end_descriptor()
             try:
                 self._wait(watched)
             finally:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,22 +18,39 @@ LOG_KEPT_BYTES = 16 * 1024 * 1024
 """A log larger than this is set aside (one generation) when its process is started anew."""
 
 
-class Process(subprocess.Popen[bytes]):
-    """A started program, with where its part of the log begins."""
+class Process(ABC):
+    """A started process, with where its part of the log begins."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, **options: Any) -> None:
+    def __init__(self, name: str, log: Path, log_begins: int) -> None:
         self.name = name
         self.log = log
-        with _opened_log(log) as output:
-            self.log_begins = output.tell()
-            super().__init__(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                **options,
-            )
+        self.log_begins = log_begins
+
+    @property
+    @abstractmethod
+    def pid(self) -> int: ...
+
+    @abstractmethod
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+
+    @abstractmethod
+    def wait(self, seconds: float | None = None) -> int:
+        """Waits for the exit code. Raises subprocess.TimeoutExpired."""
+
+    @abstractmethod
+    def send_signal(self, number: signal.Signals) -> None:
+        """Does nothing once it has ended."""
+
+    @abstractmethod
+    def end_descriptor(self) -> int:
+        """A descriptor that becomes readable when it has ended; the caller closes it."""
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float, every: float = POLL_SECONDS) -> None:
         """Returns once ``ready`` says so; raises CannotStart when it ended or the time is over."""
@@ -46,6 +64,38 @@ class Process(subprocess.Popen[bytes]):
 
     def _cannot_start(self, reason: str) -> CannotStart:
         return CannotStart(self.name, reason, self.log, since=self.log_begins)
+
+
+class Program(Process):
+    """A process that was started by executing a program."""
+
+    def __init__(self, name: str, command: Sequence[str], log: Path, **options: Any) -> None:
+        with opened_log(log) as output:
+            super().__init__(name, log, output.tell())
+            self._popen = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **options,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def poll(self) -> int | None:
+        return self._popen.poll()
+
+    def wait(self, seconds: float | None = None) -> int:
+        return self._popen.wait(seconds)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self._popen.send_signal(number)
+
+    def end_descriptor(self) -> int:
+        return os.pidfd_open(self.pid)
 
 
 def start_bound(
@@ -66,7 +116,7 @@ def start_bound(
     which then stops everything in order. ``under`` is a wrapper that replaces itself by the program. Output
     goes to ``log``.
     """
-    return Process(name, [*under, *_death_signal(end_with), *argv], log, env=env, cwd=cwd)
+    return Program(name, [*under, *_death_signal(end_with), *argv], log, env=env, cwd=cwd)
 
 
 def _death_signal(end_with: signal.Signals) -> list[str]:
@@ -75,7 +125,8 @@ def _death_signal(end_with: signal.Signals) -> list[str]:
     return [program, "--pdeathsig", end_with.name.removeprefix("SIG"), "--"] if program else []
 
 
-def _opened_log(log: Path) -> BinaryIO:
+def opened_log(log: Path) -> BinaryIO:
+    """A log to append to, that nobody else can read; a long one is set aside."""
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_KEPT_BYTES:
         log.replace(log.with_name(log.name + ".1"))
@@ -87,7 +138,7 @@ def exit_word(code: int) -> str:
     return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
 
 
-def end(process: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, float]]) -> int:
+def end(process: Process, steps: Sequence[tuple[signal.Signals, float]]) -> int:
     """Sends each signal in turn and waits its seconds; SIGKILL is the last step whatever ``steps`` says."""
     for number, seconds in steps:
         if process.poll() is None:

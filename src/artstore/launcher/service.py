@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from artstore.launcher.errors import CannotStart, PortTaken
+from artstore.launcher.fork_server import ForkServer
 from artstore.launcher.private import private_folder
 from artstore.launcher.process import Process, end, start_bound, wait_until_left
 
@@ -22,8 +23,8 @@ PORT_TAKEN_EXIT = 3
 class Service:
     """A service process. ``folder`` is its working folder and of nobody else, by which it is found again.
 
-    ``environment`` is asked at each start: an element may have another mode by then. ``under`` is a program
-    that runs it, as strace does.
+    ``environment`` is asked at each start: an element may have another mode by then. It is forked from
+    ``fork_server`` where there is one. ``under`` is a program that runs it instead, as strace does.
     """
 
     def __init__(
@@ -36,15 +37,17 @@ class Service:
         environment: Callable[[], Mapping[str, str]],
         folder: Path,
         log: Path,
+        fork_server: ForkServer | None = None,
         under: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.host = host
         self.port = port
         self.log = log
-        self._arguments = [sys.executable, "-m", "artstore", command, "serve"]
+        self._command = command
         self._environment = environment
         self._folder = folder
+        self._fork_server = fork_server
         self._under = under
         self._process: Process | None = None
 
@@ -67,15 +70,7 @@ class Service:
             return
         private_folder(self._folder)
         _clear(self.name, self._folder, signal.SIGTERM)
-        self._process = start_bound(
-            self.name,
-            self._arguments,
-            log=self.log,
-            end_with=signal.SIGTERM,
-            under=self._under,
-            env=self._environment(),
-            cwd=self._folder,
-        )
+        self._process = self._launched()
         try:
             self._process.wait_until(self._is_ready, seconds=READY_SECONDS, every=_ASK_EVERY_SECONDS)
         except CannotStart:
@@ -98,6 +93,28 @@ class Service:
             self._process.wait()
             _clear(self.name, self._folder, signal.SIGKILL)
 
+    def _launched(self) -> Process:
+        arguments = [self._command, "serve"]
+        if self._fork_server is not None and not self._under:
+            return self._fork_server.start(
+                self.name,
+                arguments,
+                load=application_of(self._command),
+                log=self.log,
+                end_with=signal.SIGTERM,
+                env=self._environment(),
+                cwd=self._folder,
+            )
+        return start_bound(
+            self.name,
+            [sys.executable, "-m", "artstore", *arguments],
+            log=self.log,
+            end_with=signal.SIGTERM,
+            under=self._under,
+            env=self._environment(),
+            cwd=self._folder,
+        )
+
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
         try:
@@ -107,6 +124,11 @@ class Service:
             return False
         finally:
             connection.close()
+
+
+def application_of(command: str) -> str:
+    """The module with the code of a service."""
+    return f"artstore.{command}.app"
 
 
 def _clear(name: str, folder: Path, number: signal.Signals) -> None:

@@ -12,12 +12,13 @@ from typing import Self
 from artstore.launcher.environment import INITIAL_CLIENT_ID, Environment
 from artstore.launcher.errors import LauncherError, PortTaken
 from artstore.launcher.folder import DataFolder
+from artstore.launcher.fork_server import ForkServer
 from artstore.launcher.keeper import Keeper, Part
 from artstore.launcher.ports import Ports
 from artstore.launcher.postgres import ADMIN_ROLE, DATABASE, EmbeddedPostgres
 from artstore.launcher.private import write_private
 from artstore.launcher.redis import EmbeddedRedis
-from artstore.launcher.service import Service
+from artstore.launcher.service import Service, application_of
 from artstore.launcher.settings import SystemSettings
 
 _PORT_ATTEMPTS = 5
@@ -44,7 +45,8 @@ class System:
     ``start`` and ``stop`` concern all of them; ``parts`` gives each one by name (``postgres``, ``redis``,
     ``admin``, ``ingester``, ``query`` and the ids of the elements) to be stopped, killed and started alone.
     A process that dies by itself is started again. ``say`` receives a sentence about each such event, from
-    any thread. To be used from one thread; as a context manager it stops at the end.
+    any thread. To be used from one thread; as a context manager it stops at the end. The services are forked
+    from ``fork_server``, by default from one of the system's own.
     """
 
     def __init__(
@@ -52,12 +54,18 @@ class System:
         data_dir: Path,
         settings: SystemSettings | None = None,
         *,
+        fork_server: ForkServer | None = None,
         say: Callable[[str], None] = _silent,
     ) -> None:
         self.folder = DataFolder(data_dir)
         self.settings = settings or SystemSettings()
         self.parts: dict[str, Keeper] = {}
         self._say = say
+        self._own_fork_server = fork_server is None
+        self._fork_server = fork_server or ForkServer(
+            [application_of(command) for command in ("admin", "storage", "ingester", "query")],
+            log=self.folder.log("fork-server"),
+        )
         self._ports: Ports | None = None
         self._environment: Environment | None = None
 
@@ -89,6 +97,7 @@ class System:
         """
         self.folder.take()
         try:
+            self._fork_server.begin()
             database_url, admin_database_url, redis_url = self._start_servers()
             self._ports = self._choose_ports()
             self._environment = Environment(
@@ -227,6 +236,7 @@ class System:
             environment=partial(environment.of, name),
             folder=self.folder.run(name),
             log=self.folder.log(name),
+            fork_server=self._fork_server,
         )
 
     def _keep(self, name: str, part: Part) -> Keeper:
@@ -239,6 +249,8 @@ class System:
                 keeper.close()
 
     def _given_up(self) -> None:
+        if self._own_fork_server:
+            self._fork_server.close()
         if self._ports is not None:
             self._ports.close()
         self.folder.release()

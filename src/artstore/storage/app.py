@@ -1,5 +1,6 @@
 """The composition root of the Storage Element service: the only module that knows all its parts."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +9,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artstore.engine import failpoints
 from artstore.engine.blobs import Blobs
 from artstore.kernel.access import JwksClient, RevocationFollower, RevocationList, TokenVerifier
 from artstore.kernel.app import create_app as create_service
@@ -50,7 +52,8 @@ SERVICE = "storage"
 
 
 def create_app() -> FastAPI:
-    """The application, with its settings from the environment."""
+    """The application, with its settings and failpoints from the environment."""
+    failpoints.arm(os.environ.get(failpoints.ENVIRONMENT, ""))
     return compose(load(StorageSettings))
 
 

@@ -18,6 +18,7 @@ from artstore.launcher.postgres import EmbeddedPostgres
 from artstore.launcher.redis import EmbeddedRedis
 from artstore.launcher.service import Service
 from artstore.wire.accounts import CreatedServiceAccount, TokenAnswer
+from tests.support.forking import fork_server
 
 TOKEN_PATH = "/api/v1/auth/token"
 ACCOUNTS_PATH = "/api/v1/service-accounts"
@@ -184,6 +185,7 @@ def _starter(folder: Path) -> Iterator[StartAdmin]:
             environment=lambda: variables,
             folder=folder / name,
             log=folder / f"{name}.log",
+            fork_server=fork_server(),
         )
         url = f"http://127.0.0.1:{port}"
         running = Admin(url, backends, service, told, httpx.Client(base_url=url, timeout=30))

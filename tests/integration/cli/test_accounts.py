@@ -10,6 +10,7 @@ from joserfc.jwk import ECKey
 
 from artstore.launcher.settings import SystemSettings
 from tests.support.elements import ElementSystem
+from tests.support.forking import fork_server
 
 from .test_commands import Run
 
@@ -21,7 +22,7 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Of a system that has nothing but Admin, which stands for the others in the profile."""
     folder = tmp_path_factory.mktemp("accounts")
     settings = SystemSettings(default_ports={}, elements=(), durable_database=False)
-    with ElementSystem(folder / "data", settings) as system:
+    with ElementSystem(folder / "data", settings, fork_server=fork_server()) as system:
         url = system.url("admin")
         told = json.loads(system.folder.profile.read_text()) | {"ingester_url": url, "query_url": url}
         profile = folder / "profile.json"

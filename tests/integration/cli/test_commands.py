@@ -19,6 +19,7 @@ from artstore.launcher.greeting import greeting
 from artstore.launcher.settings import SystemSettings
 from artstore.launcher.system import System
 from artstore.sdk import Client
+from tests.support.forking import fork_server
 from tests.support.secrecy.observing import heard
 
 MISSING = "0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e"
@@ -27,7 +28,8 @@ MISSING = "0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e"
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("cli") / "data"
-    with System(folder, SystemSettings(default_ports={}, durable_database=False)) as system:
+    settings = SystemSettings(default_ports={}, durable_database=False)
+    with System(folder, settings, fork_server=fork_server()) as system:
         yield system
 
 

@@ -90,7 +90,7 @@ def test_start_stop_restart(keeper: Keeper, program: Program) -> None:
     keeper.stop()
     assert keeper.pid is None
     assert program.process is not None
-    assert program.process.returncode == 0
+    assert program.process.poll() == 0
 
 
 def test_what_dies_is_started_again(keeper: Keeper, said: "Queue[str]") -> None:

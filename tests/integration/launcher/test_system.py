@@ -223,6 +223,8 @@ class TestSystem:
 
     def test_given_and_taken_is_an_error_and_nothing_is_left(self, data: Path, ports: dict[str, int]) -> None:
         with socket.socket() as somebody:
+            # Connections of the system that just stopped may linger in TIME_WAIT.
+            somebody.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             somebody.bind(("127.0.0.1", ports["admin"]))
             somebody.listen()
             system = System(data, SystemSettings(ports={"admin": ports["admin"]}))

@@ -16,6 +16,7 @@ from artstore.launcher.ports import Ports
 from artstore.launcher.service import Service
 from artstore.launcher.settings import SystemSettings
 from tests.support.elements import AtElement
+from tests.support.forking import fork_server
 from tests.support.swift import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Swift
 from tests.support.system import Account, RunningSystem, eventually
 
@@ -288,6 +289,7 @@ class TestSettings:
             environment=lambda: {**os.environ, **told, **settings(swift, **changes)},
             folder=folder / "run",
             log=folder / "alone.log",
+            fork_server=fork_server(),
         )
 
     async def _answer(self, url: str) -> tuple[int, dict[str, Any]]:

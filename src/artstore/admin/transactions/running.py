@@ -6,7 +6,7 @@ from uuid import UUID
 
 from artstore.admin import audit
 from artstore.admin.transactions import metrics, progress, repository
-from artstore.admin.transactions.failpoints import hit
+from artstore.admin.transactions.failpoints import Failpoints
 from artstore.admin.transactions.jobs import Jobs
 from artstore.admin.transactions.progress import (
     RetryPolicy,
@@ -34,9 +34,14 @@ class Running:
     jobs: Jobs
 
     def __init__(
-        self, database: Database, sagas: Mapping[TransactionKind, Saga], policy: RetryPolicy
+        self,
+        database: Database,
+        sagas: Mapping[TransactionKind, Saga],
+        policy: RetryPolicy,
+        failpoints: Failpoints,
     ) -> None:
         self._database = database
+        self._failpoints = failpoints
         self._sagas = sagas
         self._policy = policy
 
@@ -55,11 +60,11 @@ class Running:
                 return
             if row.next_at is not None and row.next_at > datetime.now(UTC):
                 return  # its job waits for that moment
-            hit(f"before.{row.step}")
+            self._failpoints.hit(f"before.{row.step}")
             after = await self._after_next_step(row)
-            hit(f"after.{row.step}")
+            self._failpoints.hit(f"after.{row.step}")
             was_written = await self._written(row, after)
-            hit(f"written.{row.step}")
+            self._failpoints.hit(f"written.{row.step}")
             if was_written and (not after.is_at_work or after.next_at is not None):
                 return
 

@@ -1,5 +1,6 @@
 """The part of the composition root that has to do with transactions."""
 
+import os
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
@@ -10,6 +11,7 @@ from artstore.admin.settings import AdminSettings
 from artstore.admin.storage_elements.repository import element_by_id
 from artstore.admin.transactions.deciding import Decisions
 from artstore.admin.transactions.elements import TransferElements
+from artstore.admin.transactions.failpoints import ENVIRONMENT, Failpoints
 from artstore.admin.transactions.finalize import Finalizing
 from artstore.admin.transactions.jobs import Jobs
 from artstore.admin.transactions.running import Running
@@ -33,7 +35,8 @@ class Transactions:
         elements = TransferElements(self._open_session, partial(_find, database, directory), token)
         margin = timedelta(seconds=settings.finalize_margin_seconds)
         sagas = {TransactionKind.FINALIZE: Finalizing(database, elements, margin).saga}
-        running = Running(database, sagas, settings.retry_policy())
+        failpoints = Failpoints(os.environ.get(ENVIRONMENT, ""))
+        running = Running(database, sagas, settings.retry_policy(), failpoints)
         at_once = settings.transactions_at_once
         self._jobs = running.jobs = Jobs(database, settings.database_url, running.go_on, at_once=at_once)
         self.decisions = Decisions(database, running, self._jobs)
