@@ -17,7 +17,7 @@ _TransactionId = Annotated[str, typer.Argument(metavar="TRANSACTION", help="The 
 def list_transactions(
     state: Annotated[
         str | None,
-        typer.Option(help="Only those that are pending, running, done, compensating, undone, failed."),
+        typer.Option(help="pending, running, done, compensating, undone or failed."),
     ] = None,
     document: Annotated[str | None, typer.Option(metavar="FILE_ID", help="Only those of it.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="So many at most.")] = 50,

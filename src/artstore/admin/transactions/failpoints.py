@@ -1,6 +1,6 @@
 """Named places between the steps of transactions where a test can make Admin die: see ``engine.failpoints``.
 
-Armed by the environment variable ``ARTSTORE_ADMIN_FAILPOINTS`` when the application is made, a no-op otherwise.
+Armed by the environment variable ``ARTSTORE_ADMIN_FAILPOINTS`` when the application is made, else a no-op.
 ``before.hold`` lies before the step ``hold`` begins, ``after.hold`` behind it, when nothing of it is written
 down yet, ``written.hold`` when its outcome is.
 """
