@@ -185,6 +185,23 @@ def test_a_transaction_without_a_job_gets_one(impatient: Admin) -> None:
     fails(impatient, transaction)
 
 
+def test_a_job_whose_end_was_not_noted_is_no_obstacle(impatient: Admin) -> None:
+    """The database may go away just then. Its worker lives, but is not at it."""
+    transaction = begun(impatient)
+    impatient.eventually(lambda: read(impatient, transaction)["attempts"] > 0, seconds=30)
+    with psycopg.connect(libpq(impatient.backends.database_url)) as connection:
+        connection.execute("SET LOCAL search_path TO admin")
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status, worker_id, args) "
+            "SELECT 'transactions', 'transaction', %(id)s::text, 'doing', "
+            "(SELECT id FROM procrastinate_workers ORDER BY last_heartbeat DESC LIMIT 1), "
+            "jsonb_build_object('transaction_id', %(id)s::text) "
+            "WHERE NOT EXISTS (SELECT FROM procrastinate_jobs WHERE lock = %(id)s::text AND status = 'doing')",
+            {"id": transaction["transaction_id"]},
+        )
+    fails(impatient, transaction)
+
+
 def test_pages(impatient: Admin) -> None:
     transactions = [begun(impatient)["transaction_id"] for _ in range(5)]
     headers = impatient.headers()

@@ -376,7 +376,7 @@ STORAGE: dict[str, Request] = {
     "PUT /api/v1/mode": lambda ask: ask.send(ask.world.element, json={"mode": "rw"}),
     **{
         f"{method} /api/v1/transfers/{{file_id}}/{what}": lambda ask: ask.send(
-            ask.world.documents, ids={"file_id": ask.file_id()}
+            ask.world.documents, ids={"file_id": str(uuid.uuid4())}
         )
         for method, what in (
             ("PUT", "hold"),

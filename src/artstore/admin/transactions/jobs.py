@@ -7,12 +7,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import procrastinate
-from procrastinate import PsycopgConnector, RetryStrategy
+from procrastinate import JobContext, PsycopgConnector, RetryStrategy
 from pydantic import SecretStr
 
 from artstore.admin.metadata import SCHEMA
 from artstore.admin.transactions import metrics, repository
-from artstore.kernel.database import Database, WriteConnection, libpq_address
+from artstore.kernel.database import Database, DatabaseDown, WriteConnection, libpq_address
 from artstore.kernel.logging import get_logger
 from artstore.wire.transactions import TransactionKind, TransactionState
 
@@ -60,14 +60,15 @@ class Jobs:
         )
         self._app = procrastinate.App(connector=connector)
 
-        async def go_on(transaction_id: str) -> None:
-            await run(UUID(transaction_id))
-
-        self._task = self._app.task(
-            name="transaction",
-            queue=_QUEUE,
-            retry=RetryStrategy(wait=1),  # what run raises is no failed step
-        )(go_on)
+        self._run = run
+        self._worker_id: int | None = None
+        self._at_work: set[int | None] = set()
+        """Jobs that this process has in its hands."""
+        self._left_before: set[int | None] = set()
+        task = self._app.task(
+            name="transaction", queue=_QUEUE, pass_context=True, retry=RetryStrategy(wait=1)
+        )
+        self._task = task(self._go_on)
 
     async def enqueue(
         self, connection: WriteConnection, transaction_id: UUID, at: datetime | None = None
@@ -85,6 +86,20 @@ class Jobs:
         async with self._app.open_async(), asyncio.TaskGroup() as group:
             group.create_task(self._work())
             group.create_task(self._look_around())
+
+    async def _go_on(self, context: JobContext, transaction_id: str) -> None:
+        """The job. While the database is away it waits here: nobody else could take it up then either."""
+        self._worker_id = context.job.worker_id
+        self._at_work.add(context.job.id)
+        try:
+            while True:
+                try:
+                    return await self._run(UUID(transaction_id))
+                except DatabaseDown as error:
+                    _log.warning("a transaction waits for the database", reason=error.reason)
+                    await asyncio.sleep(_POLL_SECONDS)
+        finally:
+            self._at_work.discard(context.job.id)
 
     async def _work(self) -> None:
         await self._app.run_worker_async(
@@ -109,8 +124,27 @@ class Jobs:
                 await self._app.job_manager.retry_job(job)
                 metrics.TAKEN_UP.inc()
                 _log.warning("a worker died; its transaction is taken up", transaction_id=job.lock)
+            await self._give_back_what_is_left()
             await self._take_up_orphans()
             await asyncio.sleep(_LOOK_AROUND_SECONDS)
+
+    async def _give_back_what_is_left(self) -> None:
+        """Jobs of this worker that nobody is at: the database went away when their end was to be noted.
+
+        Later jobs of their transactions would wait for them as long as the worker lives.
+        """
+        if self._worker_id is None:
+            return
+        jobs = await self._app.job_manager.list_jobs_async(
+            queue=_QUEUE, status="doing", worker_id=self._worker_id
+        )
+        left = {job.id for job in jobs} - self._at_work
+        for job in jobs:
+            if job.id in left & self._left_before:
+                await self._app.job_manager.retry_job(job)
+                metrics.TAKEN_UP.inc()
+                _log.warning("the end of a job was not noted; it runs again", transaction_id=job.lock)
+        self._left_before = left
 
     async def _take_up_orphans(self) -> None:
         async with self._database.write() as connection:
