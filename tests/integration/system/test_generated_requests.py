@@ -105,6 +105,8 @@ class Made(Setup):
         }
         of_operations: dict[str, dict[str, Sequence[str | int]]] = {
             "PATCH /api/v1/files/{file_id}/metadata": change,
+            # None of those that are held for a transfer.
+            "DELETE /api/v1/files/{file_id}": {**self._documents()},
             # What is not there is gone already.
             "DELETE /api/v1/transfers/{file_id}/source": {
                 "path.file_id": [str(uuid.uuid4()) for _ in range(FEW)]
