@@ -38,7 +38,7 @@ bench: $(VENV)/.installed-dev ## Measure, always beside a reference in the same 
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove the virtual environments and all caches (never data)
-	rm -rf $(VENV) $(SWIFT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SWIFT) .node .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ArtStore needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11"; exit 1; }

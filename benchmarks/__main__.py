@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import attributes, audit, element, limits, rebuild, recovery, tokens, way
+from benchmarks import attributes, audit, element, ingester, limits, rebuild, recovery, tokens, way
 
 MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
     "attributes": (attributes.measure, "attributes validated, migrated and written, in microseconds"),
@@ -20,6 +20,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
         "an element that was killed before its files showed anything, until it serves",
     ),
     "rebuild": (rebuild.measure, "the index of an element made anew from its files"),
+    "ingester": (ingester.measure, "the Ingester: placement, and uploads beside straight to the element"),
     "way": (way.measure, "the whole way: Ingester, element, Query"),
 }
 

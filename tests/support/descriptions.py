@@ -31,7 +31,7 @@ _OWN: dict[str, dict[str, str]] = {
         "SERVICE_CLIENT_SECRET": "nor-does-anybody-with-that",
     },
     "storage": _DATABASE | {"ELEMENT_ID": "rw-01", "MODE": "rw", "ROOT": "/nowhere"},
-    "ingester": {},
+    "ingester": _DATABASE,
     "query": _DATABASE | {"CLIENT_ID": "artstore-services", "CLIENT_SECRET": "nor-with-this-one"},
 }
 

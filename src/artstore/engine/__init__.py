@@ -16,6 +16,7 @@ from artstore.engine.documents import Locate
 from artstore.engine.draft import Arrival, Draft
 from artstore.engine.engine import Engine
 from artstore.engine.errors import (
+    AlreadyStored,
     ChecksumMismatch,
     Closed,
     Damaged,
@@ -29,11 +30,18 @@ from artstore.engine.errors import (
     NoRoom,
     NotAnElement,
     NotFound,
+    OffsetMismatch,
+    PartsUnfit,
+    PieceMismatch,
     RevisionMismatch,
     StoreMismatch,
     StoreRefuses,
     StoreUnavailable,
     TooLarge,
+    TooManyUploads,
+    UploadBusy,
+    UploadClosed,
+    UploadUnknown,
 )
 from artstore.engine.layout import ElementDescription, Mode
 from artstore.engine.log.findings import Finding, FindingKind
@@ -41,15 +49,18 @@ from artstore.engine.log.record import Lsn
 from artstore.engine.opening import RecoveryReport
 from artstore.engine.options import EngineOptions
 from artstore.engine.reading import OpenDocument
+from artstore.engine.resumable import Checksum, ResumableUpload, ResumableUploads
 from artstore.engine.status import FollowerStatus, LogStatus
 from artstore.engine.upload import Upload
 
 __all__ = [
+    "AlreadyStored",
     "Arrival",
     "Capacity",
     "Change",
     "ChangeKind",
     "ChangesGone",
+    "Checksum",
     "ChecksumMismatch",
     "Closed",
     "Damaged",
@@ -74,13 +85,22 @@ __all__ = [
     "NoRoom",
     "NotAnElement",
     "NotFound",
+    "OffsetMismatch",
     "OpenDocument",
+    "PartsUnfit",
+    "PieceMismatch",
     "RecoveryReport",
+    "ResumableUpload",
+    "ResumableUploads",
     "RevisionMismatch",
     "StoreMismatch",
     "StoreRefuses",
     "StoreUnavailable",
     "TooLarge",
+    "TooManyUploads",
     "Upload",
+    "UploadBusy",
+    "UploadClosed",
+    "UploadUnknown",
     "revision_of",
 ]

@@ -99,11 +99,18 @@ class Room:
 class Reservation:
     """Room promised to one upload, its attributes included."""
 
-    def __init__(self, room: Room, expected_bytes: int | None) -> None:
+    def __init__(self, room: Room, expected_bytes: int | None, *, staged_bytes: int | None = None) -> None:
+        """``staged_bytes``: on the disk already, of an upload that was promised its room before a restart.
+        That promise stands, whatever room there is now.
+        """
         self._room = room
         self._reserved = (expected_bytes or 0) + MAX_BYTES
         self._staged = 0
-        room.reserve(self._reserved)
+        if staged_bytes is None:
+            room.reserve(self._reserved)
+        else:
+            room.reserved_bytes += self._reserved
+            self.staged(staged_bytes)
 
     def cover(self, size: int) -> None:
         """Makes sure that ``size`` bytes of a document are covered. Raises NoRoom, DiskFull."""

@@ -24,12 +24,20 @@ from artstore.engine.layout import storage_path_of
 class Describes(Protocol):
     """Gives the attributes of a document, once its bytes are there."""
 
+    @property
+    def file_id(self) -> FileId | None:
+        """The id that it comes with; None: a new one."""
+
     def attributes(self, head: bytes, size: int, checksum: str) -> FileAttributes: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """``content_type`` None: found out from the first bytes and the name."""
+    """``content_type`` None: found out from the first bytes and the name.
+
+    ``file_id`` None: a new one. One that is given must be a UUIDv7, whose time becomes that of the document,
+    and must not have been used.
+    """
 
     original_filename: str
     created_by_id: str
@@ -44,13 +52,15 @@ class Draft:
     expires_at: datetime | None = None
     document_id: UUID | None = None
     previous_version_id: UUID | None = None
+    file_id: FileId | None = None
 
     def attributes(self, head: bytes, size: int, checksum: str) -> FileAttributes:
-        """Of a document with these first bytes, under a new id. Raises AttributesInvalid, FilenameInvalid."""
+        """Of a document with these first bytes. Raises AttributesInvalid, FilenameInvalid."""
         check_filename(self.original_filename)
-        file_id = new_file_id(datetime.now(UTC))
+        file_id = self.file_id or new_file_id(datetime.now(UTC))
         at = created_at_of(file_id)
-        assert at is not None, "a new id carries its time"
+        if at is None:
+            raise ValueError(f"the given id {file_id} carries no time")
         stored = stored_name(self.original_filename, self.created_by_username, at, file_id)
         return FileAttributes.of(
             {
@@ -73,6 +83,10 @@ class Arrival:
     """A document that has its id and its attributes already, and comes from another element."""
 
     told: FileAttributes
+
+    @property
+    def file_id(self) -> FileId:
+        return FileId(self.told.file_id)
 
     @classmethod
     def of(cls, document: Mapping[str, Any], **changes: Any) -> "Arrival":

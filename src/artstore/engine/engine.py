@@ -12,6 +12,8 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -26,9 +28,10 @@ from artstore.engine.damage import KnownDamage
 from artstore.engine.documents import Documents, Locate
 from artstore.engine.draft import Arrival
 from artstore.engine.effects import effect_by
-from artstore.engine.errors import ChecksumMismatch, Closed, Damaged, ModeForbids, NotFound
+from artstore.engine.errors import AlreadyStored, ChecksumMismatch, Damaged, NotFound
 from artstore.engine.failpoints import hit
 from artstore.engine.followers import FilesFollower
+from artstore.engine.given_ids import GivenIds, recent_ids
 from artstore.engine.layout import ElementDescription, Mode, write_description
 from artstore.engine.locks import DocumentLocks
 from artstore.engine.log.record import Entry, Lsn, Put
@@ -38,6 +41,7 @@ from artstore.engine.opening import OpenedElement, RecoveryReport, open_element
 from artstore.engine.options import EngineOptions
 from artstore.engine.reading import OpenDocument
 from artstore.engine.recent import Recent
+from artstore.engine.resumable import ResumableUploads
 from artstore.engine.scanning import Scan
 from artstore.engine.scrub import DEFAULT_BYTES_PER_SECOND, IndexRows, RepairSource, Scrub, ScrubFinding
 from artstore.engine.scrub.parts import Parts
@@ -94,10 +98,24 @@ class Engine:
             self._log, self._loop, options.max_backlog_bytes, opened.followers, self._files
         )
         self._recent = Recent()
+        self._given_ids = GivenIds(datetime.now(UTC))
         self._modes = Modes(opened.description, partial(self._submit, attributes=None))
         self._changing = Changing(
             self._modes, self._documents, self._locks, self.damage, self._room, self._submit
         )
+
+        self.resumable = ResumableUploads(
+            options,
+            self._layout.staging,
+            self._threads,
+            self._room,
+            self.body_memory,
+            commit=self._commit,
+            attributes=self.attributes,
+            demand_open=self._demand_open,
+            survivors=opened.resumable,
+        )
+        """Uploads that may be interrupted and go on."""
 
     @property
     def element(self) -> ElementDescription:
@@ -139,6 +157,7 @@ class Engine:
             return
         for scrub in self._scrubs:
             await scrub.stop()
+        await self.resumable.close()
         self._modes.closed = True
         await self._submitting.close()
         await asyncio.to_thread(self._files.stop, self._options.close_seconds)
@@ -152,8 +171,7 @@ class Engine:
 
         Raises ModeForbids, LogFull, NoRoom, DiskFull.
         """
-        self._modes.demand("store documents", Mode.EDIT, Mode.RW)
-        self._submitting.demand_room(min(expected_bytes or 0, self._options.inline_limit))
+        self._demand_open(min(expected_bytes or 0, self._options.inline_limit))
         reservation = Reservation(self._room, expected_bytes)
         upload = Upload(
             self._options, self._layout.staging, self._threads, reservation, self.body_memory, self._commit
@@ -168,18 +186,16 @@ class Engine:
         The upload is over afterwards in any case. May be repeated: there is one document. Raises
         ChecksumMismatch, also where another document is here under this id, and what ``Upload.commit`` does.
         """
-        file_id = FileId(arrival.told.file_id)
         try:
-            async with self._locks.of(file_id):
-                try:
-                    present = await self.attributes(file_id)
-                except NotFound:
-                    return await upload.commit(arrival)
+            return await upload.commit(arrival)
+        except AlreadyStored as already:
+            if already.stored is None:
+                raise
+            if already.stored.checksum != arrival.told.checksum:
+                raise ChecksumMismatch(arrival.told.checksum, already.stored.checksum) from already
+            return already.stored
         finally:
             await upload.abort()
-        if present.checksum != arrival.told.checksum:
-            raise ChecksumMismatch(arrival.told.checksum, present.checksum)
-        return present
 
     async def update(
         self,
@@ -345,6 +361,12 @@ class Engine:
 
     # Within
 
+    async def _learn_ids(self) -> None:
+        unfollowed = [file_id for file_id, _ in self._overlay.items()]  # first: they are filed meanwhile
+        filed = await asyncio.to_thread(recent_ids, self._blobs, datetime.now(UTC))
+        if filed is not None:
+            self._given_ids.stored_before([*unfollowed, *filed])
+
     async def _verify(self, document: OpenDocument) -> None:
         """A document that was damaged may have been put right meanwhile. Closes it where it was not."""
         try:
@@ -354,10 +376,16 @@ class Engine:
             raise
         self.damage.forget(FileId(document.attributes.file_id))
 
+    def _demand_open(self, logged_bytes: int = 0) -> None:
+        """Raises ModeForbids, LogFull, Closed."""
+        self._modes.demand("store documents", Mode.EDIT, Mode.RW)
+        self._submitting.demand_room(logged_bytes)
+
     async def _start(self) -> None:
         self._files.start()
         releasable = await asyncio.to_thread(self._checkpoint.write, self._files.position)
         await asyncio.to_thread(self._log.release, releasable)
+        await self._learn_ids()
         options = self._options
         if options.confirm_mode and options.mode is not None and options.mode is not self.element.mode:
             await self._modes.change(options.mode)
@@ -365,14 +393,33 @@ class Engine:
             # A record behind the hole, so that followers who wait for the missing ones get on.
             await self._modes.change(self.element.mode)
 
-    async def _commit(self, put: Put, attributes: FileAttributes, upload: Upload) -> None:
+    async def _commit(self, put: Put, attributes: FileAttributes, upload: Upload, given: bool) -> None:
         self._submitting.gathering.forget(upload)
+        file_id = FileId(attributes.file_id)
+        # The lock: the same upload may be under way twice, and one of the two has to see the other.
+        async with self._locks.of(file_id) if given else nullcontext():
+            try:
+                if given:
+                    await self._demand_new(file_id, attributes.checksum)
+                self._modes.demand("store documents", Mode.EDIT, Mode.RW)
+            except BaseException:
+                upload.refused()
+                raise
+            await self._submit(put, attributes, upload.committed, upload.refused)
+
+    async def _demand_new(self, file_id: FileId, checksum: str) -> None:
+        """Raises AlreadyStored; Damaged where there is a document that cannot be read."""
+        known = self._given_ids.may_be_stored(file_id)
+        adopted = self._opened.adopted
+        if known is False and (adopted is None or not adopted.find(file_id)):
+            return
         try:
-            self._modes.demand("store documents", Mode.EDIT, Mode.RW)
-        except (ModeForbids, Closed):
-            upload.refused()
-            raise
-        await self._submit(put, attributes, upload.committed, upload.refused)
+            stored = (await self._documents.attributes(file_id))[1]
+        except NotFound:
+            if known is None:
+                return
+            raise AlreadyStored(file_id, None, checksum) from None
+        raise AlreadyStored(file_id, stored, checksum)
 
     async def _submit(
         self,
@@ -388,6 +435,8 @@ class Engine:
     ) -> None:
         """A record is durable: from here on it can be read."""
         taken()
+        if isinstance(entry, Put) and attributes is not None:
+            self._given_ids.add(FileId(attributes.file_id))
         if (effect := effect_by(entry, attributes)) is not None:
             self._overlay.apply(lsn, effect)
             self._room.count(effect.used_bytes, effect.documents)

@@ -3,11 +3,19 @@
 EngineError                    (catch this for all of them)
 ├── NotFound                   no such document in this element
 ├── RevisionMismatch           the document was changed since the caller read it
+├── AlreadyStored              a document has or had the id that was given for another one
 ├── ModeForbids                the element's mode does not allow the operation
 ├── NoRoom                     the element has no room for the document
 │   └── DiskFull               the disk under the element has none, whatever the element's own limit
 ├── ChecksumMismatch           what arrived is not what was announced
 ├── TooLarge                   the document exceeds what one document may have
+├── UploadUnknown              there is no such resumable upload, or it has expired
+├── UploadBusy                 another request is at the resumable upload; transient
+├── OffsetMismatch             the bytes do not follow those that the resumable upload has
+├── PieceMismatch              a piece of a resumable upload is not what was announced; it is dropped
+├── UploadClosed               the resumable upload takes no bytes: it is complete, or made of others
+├── PartsUnfit                 what was named cannot be the parts of one upload
+├── TooManyUploads             an account has too many unfinished uploads
 ├── LogFull                    too much is accepted and not yet followed; transient
 ├── StoreUnavailable           the object store that holds the documents cannot be used now; transient
 │   └── StoreRefuses           it will not serve until somebody changes something: bucket, rights, settings
@@ -25,6 +33,8 @@ EngineError                    (catch this for all of them)
 from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
+
+from artstore.attributes import FileAttributes
 
 
 class EngineError(Exception):
@@ -48,6 +58,17 @@ class RevisionMismatch(EngineError):
         self.file_id = file_id
         self.expected = expected
         self.current = current
+
+
+class AlreadyStored(EngineError):
+    """``stored`` has the id, None where it was deleted since; ``checksum`` is that of the one that came."""
+
+    def __init__(self, file_id: UUID, stored: FileAttributes | None, checksum: str) -> None:
+        state = "was deleted" if stored is None else "is stored"
+        super().__init__(f"a document with the id {file_id} {state} already")
+        self.file_id = file_id
+        self.stored = stored
+        self.checksum = checksum
 
 
 class ModeForbids(EngineError):
@@ -90,6 +111,48 @@ class TooLarge(EngineError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"the document is larger than the {limit} bytes that this element accepts")
+        self.limit = limit
+
+
+class UploadUnknown(EngineError):
+    def __init__(self) -> None:
+        super().__init__("there is no such upload, or it has expired; begin another one")
+
+
+class UploadBusy(EngineError):
+    transient = True
+
+    def __init__(self) -> None:
+        super().__init__("another request is at this upload; ask for its offset and go on from there")
+
+
+class OffsetMismatch(EngineError):
+    """Both in bytes; ``current`` is what the upload has."""
+
+    def __init__(self, given: int, current: int) -> None:
+        super().__init__(f"the upload has {current} bytes, and the request goes on behind {given}")
+        self.given = given
+        self.current = current
+
+
+class PieceMismatch(EngineError):
+    def __init__(self, algorithm: str) -> None:
+        super().__init__(f"the {algorithm} of the bytes is not the one announced; send them again")
+
+
+class UploadClosed(EngineError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the upload takes no bytes: {reason}")
+
+
+class PartsUnfit(EngineError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"these uploads cannot be put together: {reason}")
+
+
+class TooManyUploads(EngineError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the account has {limit} unfinished uploads, the most it may; finish or end some")
         self.limit = limit
 
 

@@ -2,8 +2,9 @@
 
 After a crash at any point, also of opening itself, opening again comes to the same. In order: nothing is
 touched before the lock is held; the log is put in order (see ``log.recovery``); staging files that no record
-names are removed, because nobody was ever told of them; what is used follows from the checkpoint and the
-records after it, or is counted by walking where the checkpoint or a part of the log is gone.
+names are removed, because nobody was ever told of them, but for resumable uploads that have not expired; what
+is used follows from the checkpoint and the records after it, or is counted by walking where the checkpoint or
+a part of the log is gone.
 """
 
 import os
@@ -41,6 +42,8 @@ from artstore.engine.log.log import Log
 from artstore.engine.log.record import Lsn, ModeChange, Record
 from artstore.engine.log.recovery import recover
 from artstore.engine.options import EngineOptions
+from artstore.engine.resumable import Survivor, survivors
+from artstore.engine.resumable.state import bytes_path, state_path
 from artstore.engine.unfollowed import Overlay
 
 _NEEDS_COUNTING = {
@@ -91,6 +94,7 @@ class OpenedElement:
     lock: int
     adopted: AdoptedList | None = None
     """Where adopted documents lie; None where there are none, or where the list is lost."""
+    resumable: list[Survivor] = field(default_factory=list)
 
 
 def open_element(root: Path, options: EngineOptions, blobs: Blobs) -> OpenedElement:
@@ -145,6 +149,7 @@ class _Opening:
         self._sizes: dict[str, int] = {}
         """What each document takes after its last unfollowed record, by storage path; 0 when it is gone."""
         self._staged: set[str] = set()
+        self._resumable: list[Survivor] = []
         self._unfollowed = 0
         self._grown_bytes = 0
         self._grown_documents = 0
@@ -187,6 +192,7 @@ class _Opening:
             report,
             lock,
             self._adopted_list(),
+            self._resumable,
         )
 
     def _seal_description(self) -> None:
@@ -256,7 +262,14 @@ class _Opening:
 
     def _clean_staging(self) -> int:
         """Removes what no record names, unless a record that was lost may have named it."""
-        strangers = [path for path in self._layout.staging.iterdir() if path.name not in self._staged]
+        staging = self._layout.staging
+        self._resumable = list(survivors(staging, self._staged, self._options.resumable_seconds))
+        kept = set(self._staged)
+        for found in self._resumable:
+            kept.add(state_path(staging, found.state.upload_id).name)
+            if not found.state.complete:
+                kept.add(bytes_path(staging, found.state.upload_id).name)
+        strangers = [path for path in staging.iterdir() if path.name not in kept]
         loss = any(finding.kind.is_loss for finding in self._findings)
         for path in strangers:
             if loss:

@@ -53,6 +53,10 @@ class EngineOptions:
     cost of hashing it; a larger one, and a part, is sent as it is read, with its checksum for the reader to
     compare. Documents that are known to be damaged are compared in any case before they are given away.
     0 compares none of the others."""
+    resumable_seconds: float = 24 * 3600.0
+    """How long a resumable upload is kept after something of it was written last."""
+    resumable_uploads: int = 1000
+    """Unfinished ones of one owner."""
     threads: int = 8
     """For reading and hashing beside the event loop."""
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from enum import Enum, auto
 from pathlib import Path
+from typing import Protocol
 
 from artstore.attributes import FileAttributes
 from artstore.engine.body_memory import BodyMemory
@@ -16,8 +17,22 @@ from artstore.engine.log.record import Put
 from artstore.engine.options import EngineOptions
 from artstore.engine.staging import StagingFile
 
-Commit = Callable[[Put, FileAttributes, "Upload"], Awaitable[None]]
-"""Makes a put durable and, in the same step, ends the reservation and hands the staging file over."""
+Commit = Callable[[Put, FileAttributes, "Upload", bool], Awaitable[None]]
+"""Makes a put durable and, in the same step, ends the reservation and hands the staging file over. The last
+argument tells whether the id was given with the document."""
+
+
+class Staged(Protocol):
+    """A file of the staging folder that takes the bytes of a document: see ``StagingFile``."""
+
+    path: Path
+    written: int
+
+    async def write(self, chunk: bytes) -> None: ...
+
+    async def finish(self) -> str: ...
+
+    async def discard(self) -> None: ...
 
 
 class _State(Enum):
@@ -42,8 +57,12 @@ class Upload:
         reservation: Reservation,
         memory: BodyMemory,
         commit: Commit,
+        *,
+        staged: Staged | None = None,
+        head: bytes = b"",
     ) -> None:
-        self.size = 0
+        """``staged`` has bytes of the document already, which begin with ``head``."""
+        self.size = 0 if staged is None else staged.written
         """Bytes taken so far."""
         self._options = options
         self._staging = staging
@@ -51,9 +70,9 @@ class Upload:
         self._reservation = reservation
         self._memory = memory
         self._commit = commit
-        self._head = b""
+        self._head = head
         self._chunks: list[bytes] = []
-        self._file: StagingFile | None = None
+        self._file: Staged | None = staged
         self._checksum: str | None = None
         self._state = _State.OPEN
 
@@ -81,9 +100,9 @@ class Upload:
         """Stores the document. When it returns, bytes and attributes are durable and can be read.
 
         ``announced_checksum`` is the SHA-256 in hexadecimal that the bytes must have. Raises ChecksumMismatch
-        where they have not, AttributesError where the draft cannot be stored (commit again with another one,
-        or abort), LogFull, ModeForbids, DiskFull, LogFailed. When cancelled the document is stored or not, as
-        a whole.
+        where they have not, AttributesError where the draft cannot be stored and AlreadyStored where its id
+        is not new (commit again with another one, or abort), LogFull, ModeForbids, DiskFull, LogFailed. When
+        cancelled the document is stored or not, as a whole.
         """
         self._demand(_State.OPEN)
         if self.size == 0:
@@ -100,7 +119,7 @@ class Upload:
         else:
             put = Put(written, staged=self._file.path.name)
         self._state = _State.COMMITTING
-        await self._commit(put, attributes, self)
+        await self._commit(put, attributes, self, draft.file_id is not None)
         return attributes
 
     async def abort(self) -> None:

@@ -8,12 +8,16 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artstore.ingester.candidates import Candidates
 from artstore.ingester.files import deletion
 from artstore.ingester.files.deletion import Deletion
 from artstore.ingester.files.locating import Locating
 from artstore.ingester.finalize import operations
 from artstore.ingester.finalize.finalizing import Finalizing
 from artstore.ingester.finalize.transactions import AdminTransactions
+from artstore.ingester.idempotency.once import Keys as IdempotencyKeys
+from artstore.ingester.resumable import endpoint as resumable
+from artstore.ingester.resumable.service import ResumableUploads
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads import endpoint
 from artstore.ingester.uploads.body import UploadBody
@@ -29,12 +33,16 @@ from artstore.kernel.access import (
     TokenVerifier,
 )
 from artstore.kernel.background import Background
+from artstore.kernel.database import Database, DatabaseDown
 from artstore.kernel.hot import HotEndpoint
 from artstore.kernel.limits import request_limits
+from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import (
     AdminAudit,
     AdminKeysDependency,
     AdminRegistry,
+    BreakerOptions,
+    Breakers,
     ElementDirectory,
     KeyFollower,
     RefusalReporter,
@@ -45,6 +53,8 @@ from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.settings import load
 from artstore.version import __version__
 from artstore.wire.scopes import Scope
+
+_log = get_logger(__name__)
 
 
 def create_app() -> FastAPI:
@@ -57,6 +67,16 @@ def make_app(settings: IngesterSettings) -> FastAPI:
     redis = connect(settings.redis_url, client_name="artstore-ingester")
     keys = JwksClient(settings.admin_url)
     directory = ElementDirectory(redis)
+    database = Database(
+        settings.database_url, application_name="artstore-ingester", pool_size=settings.database_pool_size
+    )
+    keys_of_uploads = IdempotencyKeys(database, settings.database_url)
+    candidates = Candidates(directory.elements, settings)
+    breakers = Breakers(
+        BreakerOptions(
+            settings.breaker_failures, settings.breaker_open_seconds, settings.breaker_longest_seconds
+        )
+    )
     revocations = RevocationList()
     following = RevocationFollower(revocations, redis, settings.admin_url)
 
@@ -75,8 +95,14 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 background.start("refusals", reporter.run)
             locating = Locating(session, directory.elements)
             app.state.deletion = Deletion(locating)
-            app.state.finalizing = Finalizing(locating, transactions)
-            app.state.uploads = Uploads(session, directory.elements, settings)
+            app.state.finalizing = Finalizing(locating, candidates, transactions)
+            app.state.uploads = Uploads(session, candidates, settings, breakers, keys_of_uploads)
+            app.state.resumable = ResumableUploads(session, directory, candidates, breakers, settings)
+            try:
+                await keys_of_uploads.prepare()
+            except DatabaseDown as error:
+                _log.warning("started without idempotency keys", reason=error.reason)
+            background.start("idempotency keys", keys_of_uploads.run)
             background.start("element directory", directory.run)
             background.start("keys", KeyFollower(redis, keys).run)
             await following.learn_first()
@@ -88,6 +114,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 if reporter is not None:
                     await reporter.close()
                 await redis.aclose()
+                await database.close()
 
     app = kernel_app.create_app(
         service="ingester",
@@ -95,7 +122,14 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         version=__version__,
         verifier=TokenVerifier(keys, settings.issuer, revocations),
         limits=request_limits("ingester", settings),
-        dependencies=[RedisDependency(redis), AdminKeysDependency(keys), directory.dependency(), following],
+        dependencies=[
+            RedisDependency(redis),
+            database.dependency(essential=False),
+            AdminKeysDependency(keys),
+            directory.dependency(),
+            breakers.dependency(directory.elements),
+            following,
+        ],
         lifespan=lifespan,
     )
     for path, form, operation in (
@@ -106,6 +140,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
             app, path, _upload(form), methods=["POST"], scope=Scope.FILES_WRITE, operation=operation
         )
     _add_documents(app)
+    resumable.add_routes(app)
     return app
 
 

@@ -4,6 +4,12 @@ from prometheus_client import Counter
 
 UPLOADS = Counter("artstore_ingester_uploads", "Uploads that ended, by how they ended", ("outcome",))
 UPLOAD_BYTES = Counter("artstore_ingester_upload_bytes", "Bytes of uploads that were relayed to elements")
+RESUMABLE = Counter(
+    "artstore_ingester_resumable_requests",
+    "Requests of resumable uploads by what they want and their end: answered (by the element), client_gone,"
+    " failed, or the slug of the problem that refused them",
+    ("operation", "outcome"),
+)
 PLACEMENTS = Counter(
     "artstore_ingester_placements",
     "Elements that uploads were sent to, and what came of it",

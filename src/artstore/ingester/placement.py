@@ -1,16 +1,25 @@
 """Chooses the element for a document. Pure: what is known of the elements goes in, their order comes out.
 
 Elements are filled in order: the first by priority, then by id, that fits takes the document. That keeps the
-documents of one time together, so that full elements can be turned read-only and moved one by one. What the
-registry says of an element counts: one that is drained or retired takes nothing.
+documents of one time together, so that full elements can be turned read-only and moved one by one. Or the one
+with the most free room takes it, which spreads the load. What the registry says of an element counts: one
+that is drained or retired takes nothing, and labels and a period may be required of it.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, StrEnum
 
 from artstore.attributes import RetentionPolicy
-from artstore.wire.elements import CapacityStatus, ElementHealth, ElementState, Mode, RegisteredElement
+from artstore.wire.elements import (
+    CapacityStatus,
+    ElementHealth,
+    ElementState,
+    Mode,
+    RegisteredElement,
+    Registration,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +32,25 @@ class Wanted:
     mode: Mode
     at_least: int = 1
     at_most: int | None = None
+
+
+class Strategy(StrEnum):
+    """Which of the elements that fit is the best."""
+
+    PRIORITY = "priority"
+    """The first by priority, then by id."""
+    FREE_ROOM = "free_room"
+    """The one with the most free bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the registry must say of an element."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """With these values; it may have others beside them."""
+    kept_until: datetime | None = None
+    """Its documents are to be kept until then at least."""
 
 
 class Obstacle(Enum):
@@ -50,38 +78,102 @@ def mode_for(retention_policy: RetentionPolicy) -> Mode:
     return Mode.EDIT if retention_policy is RetentionPolicy.TEMPORARY else Mode.RW
 
 
-def place(elements: Iterable[RegisteredElement], wanted: Wanted) -> list[RegisteredElement]:
+_NO_NEEDS = Needs()
+# Looked up once: a member of an enumeration costs more than all the rest of a comparison.
+_ACTIVE, _AWAY, _FULL = ElementState.ACTIVE, ElementHealth.AWAY, CapacityStatus.FULL
+
+
+def place(
+    elements: Collection[RegisteredElement],
+    wanted: Wanted,
+    needs: Needs = _NO_NEEDS,
+    strategy: Strategy = Strategy.PRIORITY,
+) -> list[RegisteredElement]:
     """The elements that can take the document, the best first; never empty. Raises `CannotPlace`."""
-    of_mode = [element for element in elements if element.mode is wanted.mode and is_active(element)]
-    if not of_mode:
-        raise CannotPlace(
-            Obstacle.NONE_AVAILABLE,
-            f"No storage element of mode '{wanted.mode}' takes documents now; try again later.",
-        )
-    if not (taking := [element for element in of_mode if largest_file(element) >= wanted.at_least]):
-        limit = max(largest_file(element) for element in of_mode)
-        raise CannotPlace(
-            Obstacle.TOO_LARGE, f"The largest file that a storage element takes has {limit} bytes."
-        )
-    if not (present := [element for element in taking if element.health is not ElementHealth.AWAY]):
-        raise CannotPlace(
-            Obstacle.NONE_AVAILABLE,
-            f"All storage elements of mode '{wanted.mode}' are away; try again later.",
-        )
-    needed = wanted.at_most or wanted.at_least
-    open_ones = [element for element in present if element.capacity_status is not CapacityStatus.FULL]
-    if not open_ones:
-        raise CannotPlace(Obstacle.NO_ROOM, f"All storage elements of mode '{wanted.mode}' are full.")
-    if not (fitting := [element for element in open_ones if room(element) >= needed]):
-        most = max(room(element) for element in open_ones)
-        raise CannotPlace(
-            Obstacle.NO_ROOM, f"The upload needs {needed} bytes; the most that an element has left is {most}."
-        )
-    return sorted(fitting, key=lambda element: (element.registration.priority, element.element_id))
+    mode, at_least, needed = wanted.mode, wanted.at_least, wanted.at_most or wanted.at_least
+    easy = needs == _NO_NEEDS
+    fitting = [
+        element
+        for element in elements
+        if element.mode is mode
+        and element.free_bytes >= needed
+        and element.max_file_bytes >= at_least
+        and element.health is not _AWAY
+        and element.capacity_status is not _FULL
+        and _lets(element.registration, element, needed, at_least)
+        and (easy or _meets(element.registration, needs))
+    ]
+    if not fitting:
+        raise _why_none(elements, wanted, needs)
+    if len(fitting) > 1:
+        fitting.sort(key=_by_room if strategy is Strategy.FREE_ROOM else _by_priority)
+    return fitting
+
+
+def _lets(registration: Registration, element: RegisteredElement, needed: int, at_least: int) -> bool:
+    """Whether the registry lets it take the document, beside what the element says itself."""
+    limit = registration.limit_bytes
+    limit_file = registration.limit_file_bytes
+    return (
+        registration.state is _ACTIVE
+        and (limit is None or limit - element.used_bytes >= needed)
+        and (limit_file is None or limit_file >= at_least)
+    )
+
+
+def _by_priority(element: RegisteredElement) -> tuple[int, str]:
+    return element.registration.priority, element.element_id
+
+
+def _by_room(element: RegisteredElement) -> tuple[int, str]:
+    return -room(element), element.element_id
+
+
+def _why_none(elements: Collection[RegisteredElement], wanted: Wanted, needs: Needs) -> CannotPlace:
+    """What stands in the way, told for those elements that nothing else keeps from taking the document."""
+    mode = wanted.mode
+    left = [element for element in elements if element.mode is mode and is_active(element)]
+    if not left:
+        detail = f"No storage element of mode '{mode}' takes documents now; try again later."
+        return CannotPlace(Obstacle.NONE_AVAILABLE, detail)
+    suitable = [element for element in left if _meets(element.registration, needs)]
+    if not suitable:
+        detail = f"No storage element of mode '{mode}' has {_told(needs)}, as required here; try again later."
+        return CannotPlace(Obstacle.NONE_AVAILABLE, detail)
+    left = [element for element in suitable if largest_file(element) >= wanted.at_least]
+    if not left:
+        limit = max(largest_file(element) for element in suitable)
+        detail = f"The largest file that a storage element takes has {limit} bytes."
+        return CannotPlace(Obstacle.TOO_LARGE, detail)
+    left = [element for element in left if element.health is not ElementHealth.AWAY]
+    if not left:
+        detail = f"All storage elements of mode '{mode}' are away; try again later."
+        return CannotPlace(Obstacle.NONE_AVAILABLE, detail)
+    left = [element for element in left if element.capacity_status is not CapacityStatus.FULL]
+    if not left:
+        return CannotPlace(Obstacle.NO_ROOM, f"All storage elements of mode '{mode}' are full.")
+    most, needed = max(map(room, left)), wanted.at_most or wanted.at_least
+    detail = f"The upload needs {needed} bytes; the most that an element has left is {most}."
+    return CannotPlace(Obstacle.NO_ROOM, detail)
+
+
+def _meets(registration: Registration, needs: Needs) -> bool:
+    labels = registration.labels
+    for name, value in needs.labels.items():
+        if labels.get(name) != value:
+            return False
+    until = registration.retention_until
+    return needs.kept_until is None or (until is not None and until >= needs.kept_until)
+
+
+def _told(needs: Needs) -> str:
+    labels = ", ".join(f"{name}={value}" for name, value in sorted(needs.labels.items()))
+    kept = "" if needs.kept_until is None else f"a retention period until {needs.kept_until:%Y-%m-%d}"
+    return " and ".join(filter(None, (labels and f"the labels {labels}", kept)))
 
 
 def is_active(element: RegisteredElement) -> bool:
-    return element.registration.state is ElementState.ACTIVE
+    return element.registration.state is _ACTIVE
 
 
 def room(element: RegisteredElement) -> int:

@@ -71,7 +71,7 @@ class Exchange:
         message = await self._receive()
         if message["type"] == "http.request":
             self.bytes_in += len(message.get("body", b""))
-            if not message.get("more_body", False):
+            if not message.get("more_body", False) or self.bytes_in == self._announced > 0:
                 self.body_waits = False
             if limit is not None and self.bytes_in > limit:
                 raise _too_large(limit)

@@ -80,7 +80,7 @@ class Environment:
         if name == "admin":
             return self._admin()
         if name == "ingester":
-            return self._with_account("ingester", name, {})
+            return self._with_account("ingester", name, {}, {"DATABASE_URL": self._database_url})
         if name == "query":
             return self._with_account("query", name, {}, {"DATABASE_URL": self._database_url})
         element = next(element for element in self._settings.elements if element.element_id == name)

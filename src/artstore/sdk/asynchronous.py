@@ -81,6 +81,7 @@ class AsyncClient:
         tags: Sequence[str] | None = None,
         retention_policy: RetentionPolicy | None = None,
         content_type: str | None = None,
+        idempotency_key: str | None = None,
         progress: Progress | None = None,
     ) -> Document:
         """Stores a document and returns its attributes once it is durable.
@@ -90,9 +91,12 @@ class AsyncClient:
         ``retention_policy``: permanent unless said otherwise. ``content_type`` is guessed from the name, or
         by the element from the first bytes.
 
-        An upload that broke is not repeated by itself, for the document may have been stored. Raises OSError
-        for a path that cannot be read, ValueError for content without a name, TooLarge, NoRoom, and Damaged
-        when the element wrote other bytes than were sent.
+        An upload that broke is sent again where ``content`` can be read again, with a key by which the
+        service knows it: there is one document. An ``idempotency_key`` of your own, such as a UUID, does the
+        same for a program that calls this again within 24 hours, with the same content and attributes.
+
+        Raises OSError for a path that cannot be read, ValueError for content without a name, TooLarge,
+        NoRoom, and Damaged when the element wrote other bytes than were sent.
         """
         return await uploads.upload(
             self._transport,
@@ -104,6 +108,7 @@ class AsyncClient:
             tags=tags,
             retention_policy=retention_policy,
             content_type=content_type,
+            idempotency_key=idempotency_key,
             progress=progress,
         )
 

@@ -12,9 +12,10 @@ from artstore.sdk.errors import Unavailable
 class Retries:
     """How often and how patiently. The defaults bridge the restart of a service, not a night's outage.
 
-    Tried again are requests that change nothing, after a failed connection, a broken answer or a 503; and any
-    request whose connection was refused, for then no byte of it was sent, or that was one of too many (429),
-    for then nothing was done. Never another body that was begun.
+    Tried again are requests that change nothing, and uploads, which carry a key by which a service knows them
+    again: after a failed connection, a broken answer or a 503. Any request is whose connection was refused,
+    for then no byte of it was sent, or that was one of too many (429), for then nothing was done. Never
+    another body that was begun.
     """
 
     attempts: int = 5

@@ -99,6 +99,7 @@ class Client:
         tags: Sequence[str] | None = None,
         retention_policy: RetentionPolicy | None = None,
         content_type: str | None = None,
+        idempotency_key: str | None = None,
         progress: Progress | None = None,
     ) -> Document:
         """Stores a document (a path, bytes or an open file) and returns its attributes once it is durable."""
@@ -112,6 +113,7 @@ class Client:
                 tags=tags,
                 retention_policy=retention_policy,
                 content_type=content_type,
+                idempotency_key=idempotency_key,
                 progress=progress,
             )
         )

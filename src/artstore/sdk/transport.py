@@ -97,14 +97,23 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         content: Callable[[], bytes | AsyncIterator[bytes]] | None = None,
         replayable: bool = True,
+        idempotent: bool = False,
     ) -> AsyncIterator[httpx.Response]:
         """Opens a request and yields its successful answer, whose body is still to be read.
 
-        ``content`` makes the body anew for each attempt; ``replayable`` says whether it can. A 401 leads to
-        one more attempt with a new token, except where a body cannot be sent again. Raises ArtStoreError.
+        ``content`` makes the body anew for each attempt; ``replayable`` says whether it can, ``idempotent``
+        whether the service may get it twice. A 401 leads to one more attempt with a new token, except where a
+        body cannot be sent again. Raises ArtStoreError.
         """
         response = await self._open(
-            method, url, params=params, headers=headers, content=content, replayable=replayable
+            method,
+            url,
+            params=params,
+            headers=headers,
+            content=content,
+            replayable=replayable,
+            idempotent=idempotent,
+            whole=idempotent,  # an answer that breaks off is a reason to send it again, too
         )
         try:
             with translated(url):
@@ -121,6 +130,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         content: Callable[[], bytes | AsyncIterator[bytes]] | None = None,
         replayable: bool = True,
+        idempotent: bool = False,
         whole: bool = False,
     ) -> httpx.Response:
         """The answer when it is a success; with ``whole`` its body has been read."""
@@ -145,7 +155,7 @@ class Transport:
                 renewed = True
                 self._tokens.forget(token)
             except Unavailable as error:
-                changes_nothing = method in ("GET", "HEAD")
+                changes_nothing = method in ("GET", "HEAD") or (idempotent and replayable)
                 never_sent = isinstance(error.__cause__, _NEVER_SENT)
                 refused_before = isinstance(error, TooManyRequests) and replayable
                 if not (changes_nothing or never_sent or refused_before):

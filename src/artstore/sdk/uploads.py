@@ -5,6 +5,7 @@ import mimetypes
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
+from uuid import uuid4
 
 from artstore.attributes import RetentionPolicy
 from artstore.sdk.answers import read_answer
@@ -14,6 +15,7 @@ from artstore.sdk.progress import Progress
 from artstore.sdk.sources import Content, source_of, unicode_text
 from artstore.sdk.transport import Transport
 from artstore.wire.documents import Document
+from artstore.wire.headers import IDEMPOTENCY_KEY
 
 
 async def upload(
@@ -27,6 +29,7 @@ async def upload(
     tags: Sequence[str] | None,
     retention_policy: RetentionPolicy | None,
     content_type: str | None,
+    idempotency_key: str | None,
     progress: Progress | None,
 ) -> Document:
     """See ``AsyncClient.upload``."""
@@ -53,8 +56,11 @@ async def upload(
         headers = {"Content-Type": form.content_type}
         if source.size is not None:
             headers["Content-Length"] = str(form.length(source.size))
+        # Without a second attempt a key of our own would be of no use, and cost the service a look.
+        if key := idempotency_key or (str(uuid4()) if source.replayable else None):
+            headers[IDEMPOTENCY_KEY] = key
         async with transport.stream(
-            "POST", url, headers=headers, content=body, replayable=source.replayable
+            "POST", url, headers=headers, content=body, replayable=source.replayable, idempotent=True
         ) as response:
             document = await read_answer(response, Document)
     if document.checksum != digest.hexdigest():

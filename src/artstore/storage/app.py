@@ -40,6 +40,9 @@ from artstore.storage.health import (
 )
 from artstore.storage.index.endpoints import index_router
 from artstore.storage.refusals import REFUSED_CLASSES, refusal_of
+from artstore.storage.resumable import operations as resumable
+from artstore.storage.resumable.endpoints import PATH as UPLOADS_PATH
+from artstore.storage.resumable.endpoints import ResumableEndpoints
 from artstore.storage.running import RunningElement
 from artstore.storage.scrub.endpoints import scrub_router
 from artstore.storage.settings import StorageSettings
@@ -118,6 +121,7 @@ def compose(settings: StorageSettings) -> FastAPI:
         app.add_exception_handler(refused, _on_refused)
     _add_routes(app, element, uploads, settings.thresholds)
     app.include_router(transfer_router(element, arrivals, lambda: app.state.session))
+    _add_resumable(app, ResumableEndpoints(element, idle_seconds=settings.idle_seconds))
     return app
 
 
@@ -175,6 +179,27 @@ def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads, thresho
     app.include_router(mode_router(element))
     app.include_router(index_router(element))
     app.include_router(scrub_router(element))
+
+
+def _add_resumable(app: FastAPI, uploads: ResumableEndpoints) -> None:
+    one = f"{UPLOADS_PATH}/{{upload_id}}"
+    routes: list[tuple[str, Any, str, dict[str, Any], int | None]] = [
+        (UPLOADS_PATH, uploads.create, "POST", resumable.CREATE, None),
+        (one, uploads.append, "PATCH", resumable.APPEND, None),
+        (one, uploads.head, "HEAD", resumable.HEAD, 0),
+        (one, uploads.status, "GET", resumable.STATUS, 0),
+        (one, uploads.end, "DELETE", resumable.END, 0),
+    ]
+    for path, endpoint, method, operation, most in routes:
+        hot_route(
+            app,
+            path,
+            endpoint,
+            methods=[method],
+            scope=Scope.FILES_WRITE,
+            operation=operation,
+            max_body_bytes=most,
+        )
 
 
 async def _on_refused(request: Request, error: Exception) -> Response:

@@ -19,6 +19,15 @@ UPLOADS = Counter(
     "Uploads by their end: stored, client_gone, failed, or the slug of the problem that refused them",
     ("outcome",),
 )
+RESUMABLE = Counter(
+    "artstore_storage_resumable_requests",
+    "Requests of resumable uploads by what they want and their end: done, client_gone, failed, or the slug of"
+    " the problem that refused them",
+    ("operation", "outcome"),
+)
+RESUMABLE_EXPIRED = Counter(
+    "artstore_storage_resumable_expired", "Resumable uploads that were removed because nothing more came"
+)
 CHANGES = Counter(
     "artstore_storage_changes",
     "Updates of attributes, deletions and changes of the mode by their end: done, client_gone, failed, or the"
@@ -76,6 +85,11 @@ class ElementCollector(Collector):
             "Bytes of documents on their way in that are in memory",
             self._engine.body_memory.held_bytes,
         )
+        resumable = self._engine.resumable.figures()
+        yield _gauge(
+            "resumable_uploads", "Resumable uploads that have not become documents", resumable.unfinished
+        )
+        yield _gauge("resumable_bytes", "Bytes of them that are in the element", resumable.staged_bytes)
         yield _gauge("documents", "Documents in the element", capacity.documents)
         yield _gauge("log_last_lsn", "The newest durable change", status.last_lsn)
         yield _gauge("log_segments", "Segments of the log on disk", status.segments)

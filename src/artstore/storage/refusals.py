@@ -13,6 +13,7 @@ from artstore.kernel.streaming import UnsatisfiableRange
 from artstore.storage.element.modes import ALLOWED
 from artstore.storage.index.reader import IndexUnavailable
 from artstore.wire.problems import ProblemType
+from artstore.wire.resumable import UPLOAD_CONCAT, UPLOAD_OFFSET
 
 _log = get_logger(__name__)
 
@@ -26,12 +27,20 @@ REFUSED_CLASSES: tuple[type[Exception], ...] = (
 
 REFUSALS: dict[type[Exception], ProblemType] = {
     engine.NotFound: ProblemType.NOT_FOUND,
+    engine.AlreadyStored: ProblemType.FILE_ID_TAKEN,
     engine.RevisionMismatch: ProblemType.PRECONDITION_FAILED,
     engine.ModeForbids: ProblemType.MODE_FORBIDS,
     engine.NoRoom: ProblemType.INSUFFICIENT_STORAGE,
     engine.DiskFull: ProblemType.INSUFFICIENT_STORAGE,
     engine.ChecksumMismatch: ProblemType.DIGEST_MISMATCH,
     engine.TooLarge: ProblemType.FILE_TOO_LARGE,
+    engine.UploadUnknown: ProblemType.NOT_FOUND,
+    engine.UploadBusy: ProblemType.UPLOAD_BUSY,
+    engine.OffsetMismatch: ProblemType.OFFSET_MISMATCH,
+    engine.PieceMismatch: ProblemType.CHECKSUM_MISMATCH,
+    engine.UploadClosed: ProblemType.NOT_PERMITTED,
+    engine.PartsUnfit: ProblemType.INVALID_PARAMETER,
+    engine.TooManyUploads: ProblemType.TOO_MANY_UPLOADS,
     engine.LogFull: ProblemType.LOG_FULL,
     engine.StoreUnavailable: ProblemType.DEPENDENCY_UNAVAILABLE,
     engine.StoreRefuses: ProblemType.DEPENDENCY_UNAVAILABLE,
@@ -60,6 +69,7 @@ REFUSALS: dict[type[Exception], ProblemType] = {
 _OWN_WORDS: dict[ProblemType, str] = {
     # What the engine says names files, or is for the administrator, who finds it in the log of the service.
     ProblemType.NOT_FOUND: "There is no such document, or it is not yours to see.",
+    ProblemType.FILE_ID_TAKEN: "Another document has or had the given id; send this one with a new id.",
     ProblemType.DOCUMENT_DAMAGED: "The stored document is damaged; its administrator must restore it.",
     ProblemType.ELEMENT_UNAVAILABLE: "The storage element cannot take this request now; try again shortly.",
     ProblemType.INTERNAL: "The service made a mistake; give its administrator the request id.",
@@ -77,8 +87,12 @@ def refusal_of(error: Exception) -> Problem:
     headers: dict[str, str] = {}
     if isinstance(error, UnsatisfiableRange):
         headers["Content-Range"] = error.content_range
+    if isinstance(error, engine.OffsetMismatch):
+        headers[UPLOAD_OFFSET] = str(error.current)
     if kind.status == 503:
         headers["Retry-After"] = "2"
+    if isinstance(error, engine.UploadUnknown):
+        return upload_not_found()
     words = _OWN_WORDS.get(kind) or _words(error)
     return Problem(kind, words, field=_field(error), headers=headers, **_members(error))
 
@@ -88,8 +102,16 @@ def document_not_found(*, is_refusal: bool = False) -> Problem:
     return Problem(ProblemType.NOT_FOUND, _OWN_WORDS[ProblemType.NOT_FOUND], is_refusal=is_refusal)
 
 
+def upload_not_found(*, is_refusal: bool = False) -> Problem:
+    """The same for a resumable upload. Whose it is makes no difference to anybody but its account."""
+    detail = "There is no such upload, it has expired, or it is another account's; begin another one."
+    return Problem(ProblemType.NOT_FOUND, detail, is_refusal=is_refusal)
+
+
 def _field(error: Exception) -> str | None:
     match error:
+        case engine.PartsUnfit():
+            return UPLOAD_CONCAT
         case FilenameInvalid() | engine.TooLarge():
             return "file"
         case AttributesInvalid():
@@ -103,6 +125,8 @@ def _field(error: Exception) -> str | None:
 def _members(error: Exception) -> dict[str, Any]:
     """What programs want to know beside the sentence."""
     match error:
+        case engine.OffsetMismatch():
+            return {"offset": error.current}
         case engine.ModeForbids():
             return {"mode": error.mode, "allowed": ALLOWED[Mode(error.mode)]}
         case _:

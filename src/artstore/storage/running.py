@@ -39,6 +39,7 @@ from artstore.storage.index.repository import IndexRepository
 from artstore.storage.index.tables import SCHEMA, index_tables
 from artstore.storage.index.writer import IndexWriter
 from artstore.storage.metrics import ElementCollector
+from artstore.storage.resumable.expiry import expire_for_ever
 from artstore.storage.scrub.alarm import Alarm, tell
 from artstore.storage.scrub.index_rows import IndexOfElement
 from artstore.storage.scrub.schedule import Schedule
@@ -188,6 +189,7 @@ class RunningElement:
         self._background.start("index rebuild", parts.rebuild.run)
         self._background.start("scrub", parts.scrubbing.run)
         self._background.start("announce", parts.announcer.run)
+        self._background.start("resumable uploads", partial(expire_for_ever, parts.engine))
 
     async def _open_engine(self) -> Engine:
         settings = self._settings
@@ -204,6 +206,8 @@ class RunningElement:
             followers=(IndexTarget.name, EventsTarget.name),
             close_seconds=CLOSE_SECONDS / 2,
             take_over=settings.s3_take_over,
+            resumable_seconds=settings.resumable_seconds,
+            resumable_uploads=settings.resumable_uploads,
             threads=EngineOptions.threads if blobs is None else _THREADS_FOR_STORE,
         )
         try:

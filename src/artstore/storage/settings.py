@@ -70,6 +70,11 @@ class StorageSettings(ObjectStoreSettings):
     has before it reads on, and small ones cost a flush of their own. 0 gathers nothing: slow."""
     idle_seconds: Annotated[float, Field(gt=0)] = 30.0
     """An upload that sends nothing for so long is cut off with 408, and its room is given back."""
+    resumable_seconds: Annotated[float, Field(ge=60, le=31_536_000)] = 24 * 3600
+    """A resumable upload of which nothing came for so long is removed, and its room given back; one that is
+    complete is forgotten. Short ones lose the bytes of clients that come back the next day."""
+    resumable_uploads: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """Most unfinished resumable uploads of one account in this element."""
     rate_limit_factor: int = Field(default=0, ge=0, le=1_000_000)
     """As everywhere, but with no limit: whoever comes through Ingester and Query is limited there."""
     scrub_enabled: bool = True

@@ -48,8 +48,23 @@ class ProblemType(Enum):
     DIGEST_MISMATCH = ("digest-mismatch", 422, "The bytes that arrived are not those of the announced digest")
     INVALID_FILENAME = ("invalid-filename", 422, "The file name cannot be accepted")
     INVALID_ATTRIBUTES = ("invalid-attributes", 422, "The attributes cannot be accepted")
+    IDEMPOTENCY_KEY_REUSED = (
+        "idempotency-key-reused",
+        422,
+        "The idempotency key came with another upload before",
+    )
+    FILE_ID_TAKEN = ("file-id-taken", 409, "Another document has or had the given id")
     ATTRIBUTES_TOO_LARGE = ("attributes-too-large", 422, "The attributes exceed 4096 bytes as written")
     FIELD_ORDER = ("field-order", 422, "A field that decides placement came after the file")
+
+    # Resumable uploads
+    OFFSET_MISMATCH = ("offset-mismatch", 409, "The bytes do not follow those that the upload has")
+    UPLOAD_BUSY = ("upload-busy", 423, "Another request is at the upload")
+    # Not 408, which no client of tus takes for a reason to go on by itself.
+    UPLOAD_STALLED = ("upload-stalled", 503, "Nothing more of the piece arrived")
+    CHECKSUM_MISMATCH = ("checksum-mismatch", 460, "The bytes of the piece are not those of its checksum")
+    TUS_VERSION = ("tus-version", 412, "The version of tus is not spoken here")
+    TOO_MANY_UPLOADS = ("too-many-uploads", 429, "The account has too many unfinished uploads")
 
     # Storage
     INSUFFICIENT_STORAGE = ("insufficient-storage", 507, "No storage element has room for the file")

@@ -145,9 +145,28 @@ class TestRetries:
         error, server = await ask(lambda request: reply, lambda client: client.create_account("billing"))
         assert isinstance(error, Unavailable)
         assert len(server.requests) == 1
-        error, server = await ask(lambda request: reply, lambda client: client.upload(b"x", filename="x"))
-        assert isinstance(error, Unavailable)
-        assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("first", [Reply.problem("element-unavailable", 503), BROKEN])
+    async def test_an_upload_is_repeated_with_its_key(self, first: Reply, tmp_path: Path) -> None:
+        for content in (b"x", tmp_path / "x"):
+            (tmp_path / "x").write_bytes(b"x")
+            replies = [first, Reply.of(attributes(b"x"), 201), Reply.of(attributes(b"x"), 201)]
+
+            async def twice(client: AsyncClient, content: Any = content) -> Any:
+                await client.upload(content, filename="x")
+                return await client.upload(content, filename="x")
+
+            document, server = await ask(lambda request, replies=replies: replies.pop(0), twice)  # type: ignore[misc]
+            assert str(document.file_id) == FILE_ID
+            broken, again, other = (request.headers["idempotency-key"] for request in server.requests)
+            assert broken == again != other
+
+    async def test_a_key_can_be_given(self) -> None:
+        _, server = await ask(
+            lambda request: Reply.of(attributes(b"x"), 201),
+            lambda client: client.upload(b"x", filename="x", idempotency_key="mine"),
+        )
+        assert server.requests[0].headers["idempotency-key"] == "mine"
 
     async def test_what_was_one_too_many_is_repeated_since_nothing_was_done(self) -> None:
         replies = [
@@ -177,6 +196,7 @@ class TestRetries:
             error, server = await ask(lambda request: reply, lambda client: client.upload(pipe, filename="x"))
         assert isinstance(error, TooManyRequests)
         assert len(server.requests) == 1
+        assert "idempotency-key" not in server.requests[0].headers
 
     async def test_other_errors_are_not_repeated(self) -> None:
         error, server = await ask(lambda request: Reply.problem("not-found", 404), info)

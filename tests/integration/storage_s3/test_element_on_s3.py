@@ -19,6 +19,7 @@ from tests.support.elements import AtElement
 from tests.support.forking import fork_server
 from tests.support.swift import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Swift
 from tests.support.system import Account, RunningSystem, eventually
+from tests.support.tus import Tus
 
 BUCKET = "system"
 ELEMENT = "rw-01"
@@ -106,6 +107,23 @@ class TestWayOfADocument:
         [path] = [path for path, size in blobs.walk("files") if file_id in path and size == len(content)]
         attributes = json.loads(blobs.read(f"{path}.attr.json", 4096))
         assert attributes["original_filename"] == "отчёт 2026.bin"
+
+    async def test_resumable_upload(self, system: RunningSystem, account: Account, blobs: Blobs) -> None:
+        """Its bytes lie in the root until it is whole, through a restart."""
+        tus = Tus(account)
+        url = await tus.create(len(LARGE), "large.bin")
+        assert (await tus.patch(url, 0, LARGE[:9_000_000])).status_code == 204
+        await system.kill(ELEMENT)
+        await system.start(ELEMENT)
+
+        async def answers() -> bool:
+            return (await tus.head(url)).status_code == 200
+
+        await eventually(answers, "the element does not come back")
+        assert await tus.offset(url) == 9_000_000
+        assert (await tus.patch(url, 9_000_000, LARGE[9_000_000:])).status_code == 204
+        await in_store(blobs, (await tus.document(url))["file_id"])
+        assert await tus.content(url) == LARGE
 
     async def test_survives_restarts(self, system: RunningSystem, account: Account, blobs: Blobs) -> None:
         kept = [await stored(account, "kept.bin", content) for content in (SMALL, LARGE)]

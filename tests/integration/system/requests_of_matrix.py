@@ -33,6 +33,7 @@ from .callers import (
 ELEMENTS = "/api/v1/storage-elements"
 KEYS = "/api/v1/jwt-keys"
 FILE = {"file": (f"{WORD}.txt", b"content")}
+TUS = {"Tus-Resumable": "1.0.0"}
 TEMPORARY = {"retention_policy": "temporary"}
 
 
@@ -276,6 +277,24 @@ def read_finalization(ask: Ask) -> httpx.Response:
     return ask.send(ask.world.ingester, ids={"transaction_id": begun["transaction_id"]})
 
 
+def resumable(ask: Ask, service: str) -> httpx.Response:
+    """An upload that was begun just now."""
+    owner = ask.world.owner(ask.caller, ask.row.whose)
+    if not ask.world.stores(owner):
+        owner = ask.world.owners[OTHERS]
+    name = ask.world.begin(owner, service)
+    headers = TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    if ask.row.endpoint.startswith("POST"):
+        headers["X-HTTP-Method-Override"] = "PATCH"
+    content = b"01234" if ask.row.endpoint.startswith(("PATCH", "POST")) else None
+    return ask.send(service, ids={"upload": name, "upload_id": name}, headers=headers, content=content)
+
+
+def begin_resumable(ask: Ask, service: str) -> httpx.Response:
+    headers = TUS | {"Upload-Length": "10", "Upload-Metadata": "filename YS50eHQ="}
+    return ask.send(service, headers=headers)
+
+
 Request = Callable[[Ask], httpx.Response]
 ADMIN: dict[str, Request] = {
     "POST /api/v1/auth/token": lambda ask: with_client(ask, grant_type="client_credentials"),
@@ -345,6 +364,13 @@ INGESTER: dict[str, Request] = {
     "DELETE /api/v1/files/{file_id}": delete_at_ingester,
     "POST /api/v1/finalize/{file_id}": finalize_document,
     "GET /api/v1/finalize/{transaction_id}/status": read_finalization,
+    "OPTIONS /api/v1/uploads": lambda ask: ask.send(ask.world.ingester),
+    "OPTIONS /api/v1/uploads/{upload}": lambda ask: ask.send(ask.world.ingester, ids={"upload": "x"}),
+    "POST /api/v1/uploads": lambda ask: begin_resumable(ask, ask.world.ingester),
+    **{
+        f"{method} /api/v1/uploads/{{upload}}": lambda ask: resumable(ask, ask.world.ingester)
+        for method in ("HEAD", "GET", "PATCH", "DELETE", "POST")
+    },
 }
 QUERY: dict[str, Request] = {
     "GET /api/v1/search": lambda ask: ask.send(ask.world.query, params={"q": WORD, "limit": 1000}),
@@ -369,6 +395,11 @@ STORAGE: dict[str, Request] = {
             "GET /api/v1/files/{file_id}/verification",
             "GET /api/v1/files/{file_id}/metadata",
         )
+    },
+    "POST /api/v1/uploads": lambda ask: begin_resumable(ask, ask.world.documents),
+    **{
+        f"{method} /api/v1/uploads/{{upload_id}}": lambda ask: resumable(ask, ask.world.documents)
+        for method in ("HEAD", "GET", "PATCH", "DELETE")
     },
     "PATCH /api/v1/files/{file_id}/metadata": change_document,
     "DELETE /api/v1/files/{file_id}": delete_document,

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.system import Account, RunningSystem
+from tests.support.http_connection import Connection
+from tests.support.system import BOUNDARY, Account, RunningSystem, form, part
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 DOCUMENTS = sorted(path for path in SAMPLES.rglob("*") if path.is_file())
@@ -124,6 +125,22 @@ class TestUpload:
         assert first["file_id"] != second["file_id"]
         assert (await account.download(first["file_id"])).content == b"north"
         assert (await account.download(second["file_id"])).content == b"south"
+
+    @pytest.mark.parametrize("path", ["/api/v1/files/upload", "/api/v1/files?filename=a.txt"])
+    @pytest.mark.parametrize("size", [10, 2 << 20])
+    async def test_one_connection_serves_many(self, account: Account, path: str, size: int) -> None:
+        content = b"x" * size
+        is_form = path.endswith("upload")
+        body = form(part("file", content, "a.txt")) if is_form else content
+        headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"} if is_form else {}
+        connection = await Connection.open(account.system.ingester_url, account.token)
+        try:
+            for _ in range(3):
+                answer = await connection.request("POST", path, headers, body)
+                assert answer.status == 201
+                assert "connection" not in answer.headers
+        finally:
+            await connection.close()
 
     async def test_answer_carries_request_id_and_location(self, account: Account) -> None:
         answer = await account.upload("note.txt", b"note", headers={"X-Request-ID": "my-request-1"})

@@ -8,7 +8,7 @@ import pytest
 
 from artstore.engine import Engine
 from artstore.engine.failpoints import arm
-from artstore.engine.staging import GATHER_BYTES
+from artstore.engine.gathered import GATHER_BYTES
 from tests.support.engines import draft_of, fetch, store
 from tests.unit.engine.conftest import OpenElement
 

@@ -10,7 +10,8 @@ import pytest
 
 from artstore.engine import staging
 from artstore.engine.durable import write_all
-from artstore.engine.staging import GATHER_BYTES, StagingFile
+from artstore.engine.gathered import GATHER_BYTES
+from artstore.engine.staging import StagingFile
 from tests.support.engines import store
 from tests.unit.engine.conftest import OpenElement
 

@@ -1,12 +1,18 @@
 """The head of a form: read as far as needed, kept unchanged."""
 
+import asyncio
+from itertools import pairwise
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from artstore.ingester.placement import Wanted
 from artstore.ingester.uploads.body import Head
 from artstore.ingester.uploads.form import FORM_OVERHEAD_BYTES, FormBody
+from artstore.ingester.uploads.held import Holding, parted
+from artstore.ingester.uploads.pace import PaceLimits
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import Mode
 from artstore.wire.problems import ProblemType
@@ -18,7 +24,7 @@ FILE = part("file", b"content", "note.txt")
 
 
 async def head_of(upload: Upload, *, seconds: float = 10) -> tuple[Head, FormBody]:
-    body = FormBody(upload.request, max_file_bytes=GIB, silence_seconds=10)
+    body = FormBody(upload.request, max_file_bytes=GIB, pace=PaceLimits(10))
     return await body.head(seconds=seconds), body
 
 
@@ -130,3 +136,27 @@ class TestReading:
         upload = Upload([form(FILE)], announced=GIB + FORM_OVERHEAD_BYTES + 1)
         assert (await refusal(upload)).kind is ProblemType.FILE_TOO_LARGE
         assert upload.pieces_read == 0
+
+
+@given(
+    st.lists(st.integers(1, 400), max_size=40, unique=True),
+    st.binary(max_size=200),
+    st.lists(st.sampled_from([b"description", b"tags"]), max_size=3),
+)
+def test_any_split_of_a_body_is_the_same_document(
+    cuts: list[int], content: bytes, fields: list[bytes]
+) -> None:
+    """What is relayed, and what is known of it."""
+    others = [part(name.decode(), b"words") for name in fields]
+    whole = form(part("retention_policy", b"temporary"), *others, part("file", content + b"x", "note.txt"))
+    at = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
+    pieces = [whole[start:end] for start, end in pairwise(at)]
+
+    async def relayed() -> tuple[Mode, bytes]:
+        head, body = await head_of(Upload(pieces, announced=len(whole)))
+        assert head.wanted.at_least <= len(content) + 1 <= (head.wanted.at_most or 0)
+        await Holding(1 << 20).read(body, head.pieces)
+        assert body.ended
+        return head.wanted.mode, b"".join(parted(head.pieces))
+
+    assert asyncio.run(relayed()) == (Mode.EDIT, whole)

@@ -1,6 +1,6 @@
 """The choice of the element."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artstore.attributes import RetentionPolicy
-from artstore.ingester.placement import CannotPlace, Obstacle, Wanted, mode_for, place
+from artstore.ingester.placement import CannotPlace, Needs, Obstacle, Strategy, Wanted, mode_for, place
 from artstore.wire.elements import (
     CapacityStatus,
     ElementHealth,
@@ -115,6 +115,69 @@ class TestOrder:
     def test_an_unknown_size_goes_where_there_is_any_room(self) -> None:
         elements = [element("a", free_bytes=0), element("b", free_bytes=1)]
         assert chosen(elements, Wanted(Mode.RW)) == ["b"]
+
+
+class TestFreeRoom:
+    def order(self, *elements: RegisteredElement) -> list[str]:
+        return [found.element_id for found in place(elements, WANTED, strategy=Strategy.FREE_ROOM)]
+
+    def test_the_most_comes_first_whatever_the_priority(self) -> None:
+        first = Registration(priority=1)
+        assert self.order(
+            element("a", free_bytes=100, registration=first), element("b", free_bytes=300), element("c")
+        ) == ["c", "b", "a"]
+
+    def test_by_id_where_it_is_the_same(self) -> None:
+        assert self.order(element("b"), element("a")) == ["a", "b"]
+
+    def test_limits_of_the_registry_count(self) -> None:
+        limited = Registration(limit_bytes=200)
+        assert self.order(element("a", registration=limited), element("b", free_bytes=201)) == ["b", "a"]
+
+
+class TestNeeds:
+    def fitting(self, needs: Needs, *elements: RegisteredElement) -> list[str]:
+        return [found.element_id for found in place(elements, WANTED, needs)]
+
+    def labelled(self, element_id: str, **labels: str) -> RegisteredElement:
+        return element(element_id, registration=Registration(labels=labels))
+
+    def kept(self, element_id: str, until: datetime | None) -> RegisteredElement:
+        return element(element_id, registration=Registration(retention_until=until))
+
+    def test_all_labels_with_their_values(self) -> None:
+        needs = Needs(labels={"region": "eu", "tier": "1"})
+        assert self.fitting(
+            needs,
+            self.labelled("a", region="eu"),
+            self.labelled("b", region="eu", tier="2"),
+            self.labelled("c", region="eu", tier="1", more="x"),
+            element("d"),
+        ) == ["c"]
+
+    def test_a_period_that_is_long_enough(self) -> None:
+        needs = Needs(kept_until=NOW)
+        early, late = NOW - timedelta(seconds=1), NOW + timedelta(days=1)
+        assert self.fitting(
+            needs, self.kept("a", early), self.kept("b", NOW), self.kept("c", late), self.kept("d", None)
+        ) == ["b", "c"]
+
+    def test_none_meets_them(self) -> None:
+        needs = Needs(labels={"region": "eu"}, kept_until=NOW)
+        with pytest.raises(
+            CannotPlace, match="labels region=eu and a retention period until 2026-11-23"
+        ) as no:
+            place([element()], WANTED, needs)
+        assert no.value.obstacle is Obstacle.NONE_AVAILABLE
+
+    def test_the_one_that_meets_them_is_full(self) -> None:
+        needs = Needs(labels={"region": "eu"})
+        full = element(
+            "a", capacity_status=CapacityStatus.FULL, registration=Registration(labels={"region": "eu"})
+        )
+        with pytest.raises(CannotPlace) as no:
+            place([full, element("b")], WANTED, needs)
+        assert no.value.obstacle is Obstacle.NO_ROOM
 
 
 class TestObstacles:

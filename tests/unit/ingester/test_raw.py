@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 
 from artstore.attributes import FilenameInvalid, check_filename
+from artstore.ingester.uploads.pace import PaceLimits
 from artstore.ingester.uploads.raw import RawBody
 from artstore.kernel.multipart import Field, FileData, FileStart, FormEvent, FormParser
 from artstore.kernel.problems import Problem
@@ -30,7 +31,7 @@ def raw(
 
 
 def body_of(upload: Upload) -> RawBody:
-    return RawBody(upload.request, max_file_bytes=LIMIT, silence_seconds=0.05)
+    return RawBody(upload.request, max_file_bytes=LIMIT, pace=PaceLimits(0.05))
 
 
 async def form_of(body: RawBody) -> bytes:

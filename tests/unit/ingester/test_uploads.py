@@ -12,12 +12,15 @@ from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from artstore.ingester.candidates import Candidates
+from artstore.ingester.idempotency.once import Keys
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.form import FormBody
 from artstore.ingester.uploads.service import Uploads
 from artstore.kernel.access import Principal
-from artstore.kernel.peers import http_session
+from artstore.kernel.database import Database
+from artstore.kernel.peers import BreakerOptions, Breakers, BreakerState, http_session
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import ElementHealth, Mode, RegisteredElement
 from artstore.wire.problems import PROBLEM_JSON, ProblemBody, ProblemType
@@ -26,8 +29,13 @@ from tests.support.system import BOUNDARY, form, part
 from tests.support.uploads import GONE, SILENCE, Upload
 
 PRINCIPAL = Principal("id", "client", "name", "USER", frozenset({Scope.FILES_WRITE}), "the-token")
+NOWHERE = SecretStr("postgresql+psycopg://127.0.0.1:1/none")
+NO_KEYS = Keys(Database(NOWHERE, application_name="test"), NOWHERE)
+"""No upload here has one."""
 SMALL = form(part("file", b"content", "note.txt"))
 BIG = form(part("description", b"words"), part("file", b"0123456789abcdef" * 500_000, "big.bin"))
+HUGE = form(part("file", b"0123456789abcdef" * 1_200_000, "huge.bin"))
+"""Does not fit into what lies between the services."""
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 Behaviour = Callable[["Element", web.Request], Awaitable[web.StreamResponse]]
@@ -39,12 +47,17 @@ class Element:
     def __init__(self, behaviour: Behaviour) -> None:
         self.requests: list[web.Request] = []
         self.body = b""
+        self.documents: set[str] = set()
+        """The ids of what was stored."""
+        self.stored = asyncio.Event()
+        """Set when something was stored whose answer was lost."""
         self.broken = asyncio.Event()
         """Set when an upload broke off before its end."""
         self.url = ""
         self._behaviour = behaviour
         app = web.Application()
         app.router.add_post("/api/v1/files/upload", self._answer, expect_handler=self._expect)
+        app.router.add_get("/api/v1/files/{file_id}", self._tell)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
 
     async def start(self) -> None:
@@ -63,6 +76,12 @@ class Element:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
         return await self._behaviour(self, request)
+
+    async def _tell(self, request: web.Request) -> web.StreamResponse:
+        file_id = request.match_info["file_id"]
+        if file_id not in self.documents:
+            raise web.HTTPNotFound
+        return web.json_response({"file_id": file_id}, headers={"ETag": '"r1"'})
 
     async def pieces(self, request: web.Request) -> AsyncIterator[bytes]:
         if request.headers.get("Expect") == "100-continue":
@@ -98,6 +117,51 @@ async def stores(element: Element, request: web.Request) -> web.StreamResponse:
     return web.json_response({"file_id": "1"}, status=201, headers=headers)
 
 
+async def keeps_and_dies(element: Element, request: web.Request) -> web.StreamResponse:
+    """Stores the document; its answer is lost."""
+    await stores(element, request)
+    element.documents.add(request.headers["X-File-Id"])
+    element.stored.set()
+    return drop(request)
+
+
+def first(once: Behaviour, then: Behaviour) -> Behaviour:
+    async def behave(element: Element, request: web.Request) -> web.StreamResponse:
+        return await (once if len(element.requests) == 1 else then)(element, request)
+
+    return behave
+
+
+def drop(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def reads_nothing(element: Element, request: web.Request) -> web.StreamResponse:
+    if request.headers.get("Expect") == "100-continue":
+        assert request.transport is not None
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    await asyncio.Event().wait()
+    return web.Response()
+
+
+def says(status: int) -> Behaviour:
+    """Without a reason: something between the services, or a fault."""
+
+    async def behave(element: Element, request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status)
+
+    return behave
+
+
+async def wants_another_clock(element: Element, request: web.Request) -> web.StreamResponse:
+    if "X-File-Id" in request.headers:
+        body = ProblemBody.of(ProblemType.INVALID_PARAMETER, "Too old.", field="X-File-Id").model_dump_json()
+        return web.Response(text=body, status=422, content_type=PROBLEM_JSON)
+    return await stores(element, request)
+
+
 def refuses(kind: ProblemType, *, unread: bool = True) -> Behaviour:
     async def behave(element: Element, request: web.Request) -> web.StreamResponse:
         if not unread:
@@ -110,9 +174,7 @@ def refuses(kind: ProblemType, *, unread: bool = True) -> Behaviour:
 
 async def dies(element: Element, request: web.Request) -> web.StreamResponse:
     await anext(element.pieces(request))
-    assert request.transport is not None
-    request.transport.abort()
-    return web.Response()
+    return drop(request)
 
 
 async def falls_silent(element: Element, request: web.Request) -> web.StreamResponse:
@@ -127,7 +189,15 @@ class World:
     def __init__(self, session: aiohttp.ClientSession, settings: IngesterSettings) -> None:
         self.elements: list[Element] = []
         self.announced: list[RegisteredElement] = []
-        self.uploads = Uploads(session, lambda: self.announced, settings)
+        self.breakers = Breakers(BreakerOptions(failures=2, open_seconds=60, longest_seconds=60))
+        self.uploads = Uploads(
+            session,
+            Candidates(lambda: self.announced, settings),
+            settings,
+            self.breakers,
+            NO_KEYS,
+            pauses=(0.01, 0.01),
+        )
 
     async def add(self, behaviour: Behaviour, **changes: Any) -> Element:
         element = Element(behaviour)
@@ -148,6 +218,7 @@ class World:
 @pytest.fixture
 def settings() -> IngesterSettings:
     return IngesterSettings(
+        database_url=NOWHERE,
         redis_url=SecretStr("redis://127.0.0.1:1"),
         admin_url="http://127.0.0.1:1",
         max_file_bytes=20_000_000,
@@ -157,13 +228,25 @@ def settings() -> IngesterSettings:
     )
 
 
-@pytest.fixture
-async def world(settings: IngesterSettings) -> AsyncIterator[World]:
+async def running(settings: IngesterSettings) -> AsyncIterator[World]:
     async with http_session() as session:
         world = World(session, settings)
         yield world
     for element in world.elements:
         await element.stop()
+
+
+@pytest.fixture
+async def world(settings: IngesterSettings) -> AsyncIterator[World]:
+    async for world in running(settings):
+        yield world
+
+
+@pytest.fixture
+async def holding(settings: IngesterSettings) -> AsyncIterator[World]:
+    """Holds every body."""
+    async for world in running(settings.model_copy(update={"held_bytes": 32 << 20})):
+        yield world
 
 
 class TestRelay:
@@ -222,21 +305,6 @@ class TestAnotherElement:
         assert answer.status_code == 201
         assert second.body == body
 
-    async def test_first_next_time_until_the_lost_one_is_heard_of(self, world: World) -> None:
-        gone = await world.add(stores)
-        second = await world.add(stores)
-        await gone.stop()
-        await world.take(Upload.whole(SMALL))
-        first = Element(stores)
-        await first.start()
-        world.elements.append(first)
-        world.announced[0] = first.announcement("e1")
-        await world.take(Upload.whole(SMALL))
-        assert len(second.requests) == 2
-        world.announced[0] = first.announcement("e1", announced_at=NOW.replace(second=5))
-        await world.take(Upload.whole(SMALL))
-        assert len(first.requests) == 1
-
     @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])
     @pytest.mark.parametrize(
         "kind", [ProblemType.INSUFFICIENT_STORAGE, ProblemType.LOG_FULL, ProblemType.MODE_FORBIDS]
@@ -291,16 +359,177 @@ class TestPlacement:
         assert (await world.refusal(Upload.whole(SMALL))).kind is ProblemType.FILE_TOO_LARGE
 
 
-class TestElementFails:
-    @pytest.mark.parametrize("behaviour", [dies, falls_silent])
+class TestBreaker:
+    async def open(self, world: World, behaviour: Behaviour = stores) -> Element:
+        """A first element that was found to be away, and is there again, unnoticed; the second is there."""
+        gone, second = await world.add(stores), await world.add(stores)
+        await gone.stop()
+        for _ in range(2):
+            await world.take(Upload.whole(SMALL))
+        assert len(second.requests) == 2
+        assert world.breakers.state("e1") is BreakerState.OPEN
+        again = Element(behaviour)
+        await again.start()
+        world.elements.append(again)
+        world.announced[0] = again.announcement("e1", announced_at=NOW.replace(second=5))
+        return again
+
+    async def test_while_it_is_open_the_element_is_left_alone(self, world: World) -> None:
+        again = await self.open(world)
+        for _ in range(3):
+            assert (await world.take(Upload.whole(SMALL))).status_code == 201
+        assert not again.requests
+
+    async def test_an_element_that_was_started_is_tried(self, world: World) -> None:
+        again = await self.open(world)
+        world.announced[0] = again.announcement("e1", started_at=NOW.replace(second=5))
+        await world.take(Upload.whole(SMALL))
+        assert len(again.requests) == 1
+        assert world.breakers.state("e1") is BreakerState.CLOSED
+
     @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])
-    async def test_in_the_middle(self, world: World, behaviour: Behaviour, body: bytes) -> None:
+    async def test_one_upload_tries_and_the_others_go_elsewhere(self, world: World, body: bytes) -> None:
+        tried, go_on = asyncio.Event(), asyncio.Event()
+
+        async def waits(element: Element, request: web.Request) -> web.StreamResponse:
+            tried.set()
+            await go_on.wait()
+            return await stores(element, request)
+
+        again = await self.open(world, waits)
+        world.announced[0] = again.announcement("e1", started_at=NOW.replace(second=5))
+        trial = world.take(Upload.whole(body, pieces=10))
+        await tried.wait()
+        assert (await world.take(Upload.whole(SMALL))).status_code == 201
+        assert len(again.requests) == 1
+        go_on.set()
+        assert (await trial).status_code == 201
+        assert world.breakers.state("e1") is BreakerState.CLOSED
+
+    async def test_nobody_is_called_while_all_are_open(self, world: World) -> None:
+        await (await world.add(stores)).stop()
+        for _ in range(2):
+            await world.refusal(Upload.whole(SMALL))
+        problem = await world.refusal(Upload.whole(SMALL))
+        assert problem.kind is ProblemType.NO_ELEMENT_AVAILABLE
+        assert 1 <= int(problem.headers["Retry-After"]) <= 60
+
+    @pytest.mark.parametrize(
+        ("behaviour", "opens"),
+        [
+            (refuses(ProblemType.INSUFFICIENT_STORAGE), False),
+            (refuses(ProblemType.TOO_MANY_REQUESTS), False),
+            (refuses(ProblemType.LOG_FULL), False),
+            (refuses(ProblemType.INVALID_ATTRIBUTES), False),
+            (refuses(ProblemType.INTERNAL), True),
+            (says(500), True),
+            (says(503), True),
+        ],
+    )
+    async def test_refusals_are_no_failures(self, world: World, behaviour: Behaviour, opens: bool) -> None:
+        await world.add(behaviour)
+        for _ in range(2):
+            await world.take(Upload.whole(SMALL))
+        assert (world.breakers.state("e1") is BreakerState.OPEN) is opens
+
+    async def test_what_dies_of_every_large_body_is_left_alone(self, world: World) -> None:
+        await world.add(dies)
+        for _ in range(2):
+            await world.refusal(Upload.whole(BIG, pieces=10))
+        assert world.breakers.state("e1") is BreakerState.OPEN
+
+    async def test_a_client_that_goes_away_says_nothing(self, world: World) -> None:
+        await world.add(stores)
+        for _ in range(2):
+            with pytest.raises(ClientDisconnect):
+                await world.take(Upload([BIG[:5_000_000], GONE], announced=len(BIG)))
+        assert world.breakers.state("e1") is BreakerState.CLOSED
+
+
+class TestElementFails:
+    @pytest.mark.parametrize("behaviour", [dies, falls_silent, reads_nothing])
+    async def test_in_the_middle_of_a_large_body(self, world: World, behaviour: Behaviour) -> None:
         await world.add(behaviour)
         second = await world.add(stores)
-        problem = await world.refusal(Upload.whole(body, pieces=50))
+        problem = await world.refusal(Upload.whole(HUGE, pieces=50))
         assert problem.kind is ProblemType.ELEMENT_UNAVAILABLE
+        assert "nothing is stored" in problem.detail
+        assert not second.requests
+
+    @pytest.mark.parametrize("behaviour", [dies, falls_silent, reads_nothing])
+    async def test_in_the_middle_of_a_body_that_is_held(self, holding: World, behaviour: Behaviour) -> None:
+        await holding.add(behaviour)
+        second = await holding.add(stores)
+        answer = await holding.take(Upload.whole(HUGE, pieces=50))
+        assert answer.status_code == 201
+        assert second.body == HUGE
+
+    @pytest.mark.parametrize("announced", [True, False])
+    async def test_a_held_body_comes_with_its_length(self, holding: World, announced: bool) -> None:
+        element = await holding.add(stores)
+        upload = Upload.whole(BIG, pieces=50) if announced else Upload([BIG[:1000], BIG[1000:]])
+        await holding.take(upload)
+        (request,) = element.requests
+        assert request.headers["Content-Length"] == str(len(BIG))
+        assert "Expect" not in request.headers
+        assert element.body == BIG
+
+    async def test_after_it_may_have_stored_a_small_body(self, world: World) -> None:
+        first_one = await world.add(first(keeps_and_dies, stores))
+        second = await world.add(stores)
+        answer = await world.take(Upload.whole(SMALL, pieces=3))
+        assert answer.status_code == 201
+        one, again = first_one.requests
+        assert one.headers["X-File-Id"] == again.headers["X-File-Id"]
+        assert first_one.body == SMALL
         # It may have stored the document: a second element would store it twice.
         assert not second.requests
+
+    async def test_after_it_may_have_stored_a_large_body(self, world: World) -> None:
+        first_one = await world.add(keeps_and_dies)
+        second = await world.add(stores)
+        answer = await world.take(Upload.whole(BIG, pieces=50))
+        assert answer.status_code == 201
+        (file_id,) = first_one.documents
+        assert answer.body == b'{"file_id": "%s"}' % file_id.encode()
+        assert answer.headers["location"] == f"/api/v1/files/{file_id}"
+        assert answer.headers["etag"] == '"r1"'
+        assert not second.requests
+
+    @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])
+    @pytest.mark.parametrize(
+        "then", [dies, refuses(ProblemType.INSUFFICIENT_STORAGE), wants_another_clock, says(401)]
+    )
+    async def test_and_nobody_can_tell(self, world: World, then: Behaviour, body: bytes) -> None:
+        element = await world.add(first(keeps_and_dies, then))
+        second = await world.add(stores)
+        upload = world.take(Upload.whole(body, pieces=50))
+        await element.stored.wait()
+        element.documents.clear()
+        with pytest.raises(Problem) as refused:
+            await upload
+        assert refused.value.kind is ProblemType.ELEMENT_UNAVAILABLE
+        assert "cannot be told" in refused.value.detail
+        assert not second.requests
+
+    async def test_what_is_said_of_the_document_is_believed_again(self, world: World) -> None:
+        await world.add(first(keeps_and_dies, refuses(ProblemType.INVALID_ATTRIBUTES)))
+        assert (await world.take(Upload.whole(SMALL))).status_code == 422
+
+    async def test_it_started_anew_elsewhere(self, world: World) -> None:
+        gone, moved = await world.add(keeps_and_dies), await world.add(stores)
+        world.announced = [gone.announcement("e1")]
+        upload = world.take(Upload.whole(SMALL))
+        await gone.stored.wait()
+        world.announced = [moved.announcement("e1", started_at=NOW.replace(second=5))]
+        assert (await upload).status_code == 201
+        assert moved.requests[0].headers["X-File-Id"] == gone.requests[0].headers["X-File-Id"]
+
+    @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])
+    async def test_its_clock_is_another(self, world: World, body: bytes) -> None:
+        element = await world.add(wants_another_clock)
+        assert (await world.take(Upload.whole(body, pieces=10))).status_code == 201
+        assert element.body == body
 
 
 class TestClientFails:

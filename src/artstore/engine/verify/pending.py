@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 from artstore.attributes import FileAttributes
+from artstore.engine.durable import is_temporary
 from artstore.engine.layout import Layout
+from artstore.engine.resumable.state import MAX_STATE_BYTES, STATE_SUFFIX, bytes_path, parse_state
 from artstore.engine.verify.log import Pending
-from artstore.engine.verify.reading import check_bytes, entries_of
+from artstore.engine.verify.reading import check_bytes, entries_of, fault_of, read_at_most
 from artstore.engine.verify.report import Report
 from artstore.engine.verify.rules import Rule
 
@@ -32,12 +34,7 @@ class PendingCheck:
         self._advance = advance
 
     def run(self) -> None:
-        wanted = set(self._pending.staged.values())
-        for name, regular in entries_of(self._layout.staging, self._report):
-            if not regular:
-                self._report.add(Rule.O004, f"staging/{name}")
-            elif name not in wanted:
-                self._report.add(Rule.O003, f"staging/{name}")
+        self._check_staging()
         for path, attributes in self._pending.puts.items():
             if path in self._pending.staged:
                 staged = f"staging/{self._pending.staged[path]}"
@@ -49,6 +46,28 @@ class PendingCheck:
             if not self._found((path,), attributes) and not (self._offline or self._apart):
                 self._report.add(Rule.D001, path)
             self._count(attributes)
+
+    def _check_staging(self) -> None:
+        entries = entries_of(self._layout.staging, self._report)
+        wanted = set(self._pending.staged.values())
+        for name, regular in entries:
+            if regular and name.endswith(STATE_SUFFIX) and not is_temporary(name):
+                upload_id = name.removesuffix(STATE_SUFFIX)
+                wanted |= {name, bytes_path(self._layout.staging, upload_id).name}
+                self._check_resumable(name, upload_id)
+        for name, regular in entries:
+            if not regular:
+                self._report.add(Rule.O004, f"staging/{name}")
+            elif name not in wanted:
+                self._report.add(Rule.O003, f"staging/{name}")
+
+    def _check_resumable(self, name: str, upload_id: str) -> None:
+        try:
+            parse_state(read_at_most(self._layout.staging / name, MAX_STATE_BYTES), upload_id)
+        except ValueError as error:
+            self._report.add(Rule.O006, f"staging/{name}", error)
+        except OSError as error:
+            self._report.add(*fault_of(error, f"staging/{name}"))
 
     def _found(self, places: tuple[str, ...], attributes: FileAttributes) -> bool:
         for place in places:

@@ -107,6 +107,11 @@ class Rule(Enum):
         "Move it away; replace a link by what it points to.",
     )
     O005 = ("an entry does not belong to the format", "Move it away.", Severity.WARNING)
+    O006 = (
+        "the state of a resumable upload is damaged",
+        "No document is lost: its client begins again. Remove it, or start the element, which does.",
+        Severity.WARNING,
+    )
 
     S001 = (
         "a line of the scrub's journal is damaged",

@@ -5,10 +5,11 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artstore.ingester.candidates import Candidates
 from artstore.ingester.files.locating import Locating, file_id_in
 from artstore.ingester.finalize.transactions import AdminTransactions
 from artstore.ingester.metrics import FINALIZATIONS
-from artstore.ingester.placement import CannotPlace, Obstacle, Wanted, place
+from artstore.ingester.placement import Wanted
 from artstore.kernel.access import Principal
 from artstore.kernel.peers import forwarded_headers
 from artstore.kernel.problems import Problem
@@ -16,18 +17,15 @@ from artstore.wire.elements import Mode, RegisteredElement
 from artstore.wire.problems import ProblemType
 from artstore.wire.transactions import Finalization, NewFinalization, Transaction, TransactionKind
 
-_PROBLEM_OF = {
-    Obstacle.NONE_AVAILABLE: ProblemType.NO_ELEMENT_AVAILABLE,
-    Obstacle.TOO_LARGE: ProblemType.FILE_TOO_LARGE,
-    Obstacle.NO_ROOM: ProblemType.INSUFFICIENT_STORAGE,
-}
-
 
 class Finalizing:
     """``transactions`` is None where this service has no account to speak to Admin with."""
 
-    def __init__(self, locating: Locating, transactions: AdminTransactions | None) -> None:
+    def __init__(
+        self, locating: Locating, candidates: Candidates, transactions: AdminTransactions | None
+    ) -> None:
         self._locating = locating
+        self._candidates = candidates
         self._transactions = transactions
 
     async def begin(self, request: Request, principal: Principal) -> Response:
@@ -87,10 +85,7 @@ class Finalizing:
         )
 
     def _target(self, size: int) -> RegisteredElement:
-        try:
-            return place(self._locating.elements(), Wanted(Mode.RW, at_least=size, at_most=size))[0]
-        except CannotPlace as error:
-            raise Problem(_PROBLEM_OF[error.obstacle], error.detail) from error
+        return self._candidates.fitting(Wanted(Mode.RW, at_least=size, at_most=size))[0][0]
 
     def _admin(self) -> AdminTransactions:
         if self._transactions is None:

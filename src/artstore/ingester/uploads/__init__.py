@@ -1,7 +1,8 @@
-"""Uploads as forms: ``POST /api/v1/files/upload``.
+"""Uploads in one request: of a form, ``POST /api/v1/files/upload``, or the document, ``POST /api/v1/files``.
 
-`body` reads what the client sends, within limits; `head` reads the form up to its file; `relay` sends the
-bytes to an element and brings back its answer; `service` joins them, with the choice of the element between.
+`body` is what the client sends, within limits of size and `pace`, as `form` or `raw`; `held` keeps small ones
+in memory; `delivery` chooses an element and brings the body there with `relay`, or to the next where that
+fails; `settling` finds out what became of a document whose answer was lost; `service` joins them.
 
 Words: the *head* of a form is all that comes before the bytes of the file; a *refusal* of an element is an
 answer that says that it kept nothing.

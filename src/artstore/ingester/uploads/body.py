@@ -1,13 +1,15 @@
 """The body of an upload as it comes from the client: within the limits of size and time."""
 
-import asyncio
+import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.requests import Request
 
 from artstore.ingester.placement import Wanted
+from artstore.ingester.uploads.pace import Pace, PaceLimits
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
 
@@ -30,16 +32,20 @@ class UploadBody(ABC):
     element_query: str
     """The query of the request to the element."""
 
-    def __init__(self, request: Request, *, max_file_bytes: int, silence_seconds: float) -> None:
+    def __init__(self, request: Request, *, max_file_bytes: int, pace: PaceLimits) -> None:
         """Raises Problem for a request whose head condemns it already, FILE_TOO_LARGE among others."""
         self.announced = _content_length(request)
         """Content-Length; None for a chunked body."""
         self.ended = False
+        self.told = hashlib.sha256()
+        """Of all that has been told of the document so far, its bytes left out."""
+        self.on_file_bytes: Callable[[bytes | memoryview], object] | None = None
+        """Is given the bytes of the file as they come."""
         self.received = 0
         """Bytes of the body."""
         self.max_file_bytes = max_file_bytes
         self._stream = request.stream()
-        self._silence_seconds = silence_seconds
+        self._pace = Pace(pace)
         if self.announced is not None and self.announced > max_file_bytes + self.overhead_bytes:
             raise too_large(max_file_bytes)
 
@@ -61,17 +67,17 @@ class UploadBody(ABC):
         Raises ClientDisconnect, and Problem for what cannot be stored or comes too slowly.
         """
 
+    def _tell(self, *parts: bytes | str | None) -> None:
+        """Takes note of what the client says of the document, so that it can be compared with another try."""
+        for part in parts:
+            encoded = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+            length = b"-" if encoded is None else b"%d:" % len(encoded)
+            self.told.update(length + (encoded or b""))
+
     async def _receive(self) -> bytes:
         if self.ended:
             return b""
-        try:
-            async with asyncio.timeout(self._silence_seconds):
-                piece = await anext(self._stream, b"")
-        except TimeoutError as error:
-            raise Problem(
-                ProblemType.REQUEST_TIMEOUT,
-                f"Nothing arrived for {self._silence_seconds:g} seconds; send the upload again.",
-            ) from error
+        piece = await self._pace.wait(anext(self._stream, b""))
         self.received += len(piece)
         # The announced length tells the end with the last piece; without it, an empty piece follows.
         self.ended = not piece or self.received == self.announced

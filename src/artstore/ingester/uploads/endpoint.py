@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from artstore.ingester.idempotency.header import MOST_CHARACTERS
 from artstore.kernel.digests import REPR_DIGEST_PARAMETER
 from artstore.wire.documents import Document
+from artstore.wire.headers import IDEMPOTENCY_KEY
 
 FORM_PATH = "/api/v1/files/upload"
 RAW_PATH = "/api/v1/files"
@@ -45,6 +47,15 @@ def _query(name: str, description: str, schema: dict[str, Any] | None = None) ->
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
 
 
+_KEY = {
+    "name": IDEMPOTENCY_KEY,
+    "in": "header",
+    "required": False,
+    "description": "Of this upload alone, a UUID say: sent again with it within 24 hours, it is stored once",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS},
+}
+
+
 def _responses(malformed: str, media_type: str) -> dict[str, Any]:
     return {
         "201": {
@@ -55,7 +66,7 @@ def _responses(malformed: str, media_type: str) -> dict[str, Any]:
         "408": _refusal("The document did not arrive in time"),
         "413": _refusal("The file is larger than is taken"),
         "415": _refusal(media_type),
-        "422": _refusal("The file name, the attributes or the digest cannot be accepted"),
+        "422": _refusal("The file name, the attributes, the digest or the key cannot be accepted"),
         "503": _refusal("No storage element can take it now; Retry-After says when to try again"),
         "507": _refusal("No storage element has room for it"),
     }
@@ -69,6 +80,7 @@ FORM: dict[str, Any] = {
     "parameters": [
         _query("retention_policy", "Instead of the field of that name.", _POLICY),
         REPR_DIGEST_PARAMETER,
+        _KEY,
     ],
     "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}},
     "responses": _responses("The form cannot be read, or has no file", "The body is not multipart/form-data"),
@@ -86,6 +98,7 @@ RAW: dict[str, Any] = {
         _query("custom_attributes", "A JSON object."),
         _query("tags", "Repeated, or one JSON array, or separated by commas.", _TAGS),
         REPR_DIGEST_PARAMETER,
+        _KEY,
     ],
     "requestBody": {"required": True, "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
     "responses": _responses(

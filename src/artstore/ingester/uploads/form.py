@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from artstore.ingester.placement import Wanted, mode_for
 from artstore.ingester.uploads.body import Head, UploadBody, file_empty, head_too_slow, too_large
+from artstore.ingester.uploads.pace import PaceLimits
 from artstore.ingester.uploads.policy import retention_policy
 from artstore.kernel.multipart import (
     BrokenForm,
@@ -32,7 +33,7 @@ class FormBody(UploadBody):
 
     overhead_bytes = FORM_OVERHEAD_BYTES
 
-    def __init__(self, request: Request, *, max_file_bytes: int, silence_seconds: float) -> None:
+    def __init__(self, request: Request, *, max_file_bytes: int, pace: PaceLimits) -> None:
         """Refuses at once what the head of the request condemns: UNSUPPORTED_MEDIA_TYPE, FILE_TOO_LARGE."""
         self.content_type = request.headers.get("content-type", "")
         self.element_query = request.url.query
@@ -41,7 +42,8 @@ class FormBody(UploadBody):
         self._file_bytes = 0
         self._file_ended = False
         self._files = 0
-        super().__init__(request, max_file_bytes=max_file_bytes, silence_seconds=silence_seconds)
+        super().__init__(request, max_file_bytes=max_file_bytes, pace=pace)
+        self._tell(*sorted(self._policies))
 
     @property
     def form_bytes(self) -> int | None:
@@ -104,6 +106,7 @@ class FormBody(UploadBody):
         match event:
             case FileStart(name=name):
                 self._files += 1
+                self._tell("file", event.filename, event.content_type)
                 if name != "file":
                     raise _file_missing(f"The part with the file must be named 'file', not '{name[:100]}'.")
                 if self._files > 1:
@@ -113,6 +116,8 @@ class FormBody(UploadBody):
                 self._file_bytes += len(data)
                 if self._file_bytes > self.max_file_bytes:
                     raise too_large(self.max_file_bytes)
+                if self.on_file_bytes is not None:
+                    self.on_file_bytes(data)
             case FileEnd():
                 self._file_ended = True
                 if self._file_bytes == 0:
@@ -122,7 +127,7 @@ class FormBody(UploadBody):
                     "The part 'file' has no file name; send it as a file (curl: -F file=@NAME)."
                 )
             case Field():
-                pass
+                self._tell("field", event.name, event.value)
 
 
 def _file_missing(detail: str) -> Problem:

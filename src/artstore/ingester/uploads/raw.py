@@ -9,6 +9,7 @@ from starlette.requests import Request
 from artstore.attributes import FilenameInvalid, check_filename
 from artstore.ingester.placement import Wanted, mode_for
 from artstore.ingester.uploads.body import Head, UploadBody, file_empty, head_too_slow, too_large
+from artstore.ingester.uploads.pace import PaceLimits
 from artstore.ingester.uploads.policy import retention_policy
 from artstore.kernel.disposition import UnreadableHeader, parse_filename
 from artstore.kernel.problems import Problem
@@ -23,7 +24,7 @@ _SAYS_NOTHING = "application/x-www-form-urlencoded"
 class RawBody(UploadBody):
     """A form with one file, whose bytes are the body of the request."""
 
-    def __init__(self, request: Request, *, max_file_bytes: int, silence_seconds: float) -> None:
+    def __init__(self, request: Request, *, max_file_bytes: int, pace: PaceLimits) -> None:
         """Refuses at once what the head of the request condemns: INVALID_PARAMETER, FILE_MISSING (no name),
         UNSUPPORTED_MEDIA_TYPE, INVALID_REQUEST, FILE_EMPTY, FILE_TOO_LARGE.
         """
@@ -33,9 +34,14 @@ class RawBody(UploadBody):
         boundary = secrets.token_hex(16)  # so long and random that no document holds it
         self.content_type = f"multipart/form-data; boundary={boundary}"
         self._policies = {value for name, value in parameters if name == "retention_policy"}
-        self._opening = _opening(boundary, parameters, _filename(request, parameters), _content_type(request))
+        filename, content_type = _filename(request, parameters), _content_type(request)
+        self._opening = _opening(boundary, parameters, filename, content_type)
         self._closing = f"\r\n--{boundary}--\r\n".encode()
-        super().__init__(request, max_file_bytes=max_file_bytes, silence_seconds=silence_seconds)
+        super().__init__(request, max_file_bytes=max_file_bytes, pace=pace)
+        self._tell("file", filename, content_type)
+        for name, value in dict.fromkeys(parameters):
+            if name != "filename":
+                self._tell("field", name, value)
         if self.announced == 0:
             raise file_empty()
 
@@ -62,6 +68,8 @@ class RawBody(UploadBody):
         piece = await self._receive()
         if self.received > self.max_file_bytes:
             raise too_large(self.max_file_bytes)
+        if self.on_file_bytes is not None:
+            self.on_file_bytes(piece)
         if not self.ended:
             return piece
         if self.received == 0:

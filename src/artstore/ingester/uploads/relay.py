@@ -1,7 +1,7 @@
 """Sends an upload to an element while it arrives, and brings back what the element answers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -10,12 +10,16 @@ from yarl import URL
 
 from artstore.ingester.metrics import UPLOAD_BYTES
 from artstore.ingester.uploads.body import UploadBody
+from artstore.ingester.uploads.held import parted
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import ElementAnnouncement
+from artstore.wire.problems import ProblemType
 
 UPLOAD_PATH = "/api/v1/files/upload"
 _ANSWER_LIMIT = 1024 * 1024
 _CONNECT_SECONDS = 3
+_FROM_BETWEEN = (502, 504)
+"""What no element answers, but a proxy before one that has gone."""
 
 
 class NothingSent(Exception):
@@ -23,7 +27,11 @@ class NothingSent(Exception):
 
 
 class ElementLost(Exception):
-    """The element broke off or fell silent. Whether it kept the document is unknown."""
+    """The element broke off or fell silent. ``maybe_stored``: it may have got the whole, and kept it."""
+
+    def __init__(self, reason: str, *, maybe_stored: bool) -> None:
+        super().__init__(reason)
+        self.maybe_stored = maybe_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,19 @@ class ElementAnswer:
     content: bytes
     repeatable: bool
 
+    @property
+    def has_document(self) -> bool:
+        """The element has a document of the id that was sent: the one that was sent, or another."""
+        taken = ProblemType.FILE_ID_TAKEN
+        return self.status == 201 or (self.status == taken.status and taken.uri.encode() in self.content)
+
+    @property
+    def is_for_its_own_state(self) -> bool:
+        """The element refused for its own state (full, busy, another mode), having kept nothing."""
+        if self.status == ProblemType.MODE_FORBIDS.status:
+            return ProblemType.MODE_FORBIDS.uri.encode() in self.content
+        return self.status in (503, ProblemType.INSUFFICIENT_STORAGE.status)
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -46,46 +67,76 @@ class Patience:
 
 
 class Relay:
-    """One upload on its way to an element. `send` may be called again, for another element, after
-    `NothingSent` and after an answer that is ``repeatable``.
+    """One upload on its way to an element. `send` may be called again, for the same element or another, while
+    it is ``repeatable``.
 
-    At most the head of the form and one further piece are in memory. The connection to the element is closed,
+    A body that is wholly held is sent from memory; of any other at most the head of the form and one further
+    piece are in memory. The connection to the element is closed,
     not reused, whenever the body was not sent to its end, so that the element knows to drop what it got.
     """
 
     def __init__(self, session: aiohttp.ClientSession, body: UploadBody, pieces: list[bytes]) -> None:
         self._session = session
         self._body = body
-        self._pieces = pieces
         self._whole = body.ended
+        self._pieces = parted(pieces) if self._whole else pieces
         self._failure: ClientDisconnect | Problem | None = None
         self._begun = False
+        self._last_sent = False
+
+    @property
+    def whole(self) -> bool:
+        """Nothing of the body is still to come from the client."""
+        return self._whole
+
+    @property
+    def repeatable(self) -> bool:
+        return self._whole or not self._begun
+
+    @property
+    def body_bytes(self) -> int | None:
+        """Of the form; None where it is not known before its end."""
+        return sum(map(len, self._pieces)) if self._whole else self._body.form_bytes
 
     async def send(
-        self, element: ElementAnnouncement, query: str, headers: dict[str, str], patience: Patience
+        self,
+        element: ElementAnnouncement,
+        headers: dict[str, str],
+        patience: Patience,
+        reached: Callable[[], None] = lambda: None,
     ) -> ElementAnswer:
-        """Relays the body, the head first.
+        """Relays the body, the head first. ``reached`` is called once the element is certain to be there.
 
         Raises NothingSent, ElementLost, and what reading from the client raises (see `UploadBody.read`).
         """
+        address = _address(element, self._body.element_query)
+        self._last_sent = False
+        self._begun = self._begun and not self._whole
         try:
             async with asyncio.timeout(None) as timer:
-                return await self._exchange(_address(element, query), headers, patience, timer)
+                return await self._exchange(address, headers, patience, timer, reached)
         except aiohttp.ClientConnectorError as error:
             raise NothingSent(str(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if self._failure is not None:
                 raise self._failure from error
             reason = str(error) or f"no answer in time ({type(error).__name__})"
-            raise (ElementLost if self._begun else NothingSent)(reason) from error
+            if not self._begun:
+                raise NothingSent(reason) from error
+            raise ElementLost(reason, maybe_stored=self._last_sent) from error
 
     async def _exchange(
-        self, address: URL, headers: dict[str, str], patience: Patience, timer: asyncio.Timeout
+        self,
+        address: URL,
+        headers: dict[str, str],
+        patience: Patience,
+        timer: asyncio.Timeout,
+        reached: Callable[[], None],
     ) -> ElementAnswer:
         _expect_within(timer, patience.silence)
         async with self._session.post(
             address,
-            data=self._stream(patience, timer),
+            data=self._stream(patience, timer, reached),
             headers=headers,
             # Where more follows than is held here, the element looks at the head of the request first: it can
             # refuse before a byte is lost to it, and another element can be tried.
@@ -93,20 +144,21 @@ class Relay:
             timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_SECONDS, sock_read=patience.answer),
             allow_redirects=False,
         ) as answer:
-            content = await answer.content.read(_ANSWER_LIMIT)
-            while piece := await answer.content.read(_ANSWER_LIMIT):
-                content += piece
-                if len(content) > _ANSWER_LIMIT:
-                    raise ElementLost("its answer is too long")
-            return ElementAnswer(
-                answer.status, answer.headers, content, repeatable=self._whole or not self._begun
-            )
+            content = await content_of(answer)
+            if answer.status in _FROM_BETWEEN:
+                raise ElementLost(f"the answer is {answer.status}", maybe_stored=self._last_sent)
+            return ElementAnswer(answer.status, answer.headers, content, repeatable=self.repeatable)
 
-    async def _stream(self, patience: Patience, timer: asyncio.Timeout) -> AsyncIterator[bytes]:
+    async def _stream(
+        self, patience: Patience, timer: asyncio.Timeout, reached: Callable[[], None]
+    ) -> AsyncIterator[bytes]:
         """The pieces for the element. Waiting for the client stops the clock that runs for the element."""
         self._begun = True
-        for piece in self._pieces:
+        if not self._whole:
+            reached()  # it asked for the body
+        for number, piece in enumerate(self._pieces, 1):
             _expect_within(timer, patience.silence)
+            self._last_sent = self._whole and number == len(self._pieces)
             yield piece
             UPLOAD_BYTES.inc(len(piece))
         if not self._whole:
@@ -121,9 +173,21 @@ class Relay:
                 raise
             if piece:
                 _expect_within(timer, patience.silence)
+                self._last_sent = self._body.ended
                 yield piece
                 UPLOAD_BYTES.inc(len(piece))
+        self._last_sent = True
         _expect_within(timer, patience.answer)
+
+
+async def content_of(answer: aiohttp.ClientResponse) -> bytes:
+    """Raises aiohttp.ClientError for more than an element has to say, too."""
+    content = b""
+    while piece := await answer.content.read(_ANSWER_LIMIT):
+        content += piece
+        if len(content) > _ANSWER_LIMIT:
+            raise aiohttp.ClientPayloadError("its answer is too long")
+    return content
 
 
 def _expect_within(timer: asyncio.Timeout, seconds: float) -> None:

@@ -1,149 +1,137 @@
 """The way of an upload: read its head, choose an element, relay, answer."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from artstore.ingester.metrics import PLACEMENTS, UPLOADS
-from artstore.ingester.placement import CannotPlace, Obstacle, Wanted, place
+from artstore.attributes import new_file_id
+from artstore.ingester.candidates import Candidates
+from artstore.ingester.idempotency.header import idempotency_key
+from artstore.ingester.idempotency.once import Answer, Keys, reused
+from artstore.ingester.metrics import UPLOADS
+from artstore.ingester.placement import Wanted
 from artstore.ingester.settings import IngesterSettings
-from artstore.ingester.uploads.body import UploadBody
-from artstore.ingester.uploads.relay import ElementAnswer, ElementLost, NothingSent, Patience, Relay
+from artstore.ingester.uploads.body import Head, UploadBody
+from artstore.ingester.uploads.delivery import Delivery, Identity, NewDocument
+from artstore.ingester.uploads.held import Holding
+from artstore.ingester.uploads.pace import PaceLimits
+from artstore.ingester.uploads.relay import ElementAnswer, Patience, Relay
+from artstore.ingester.uploads.settling import PAUSES
 from artstore.kernel.access import Principal
 from artstore.kernel.digests import announced_sha256
-from artstore.kernel.logging import get_logger
-from artstore.kernel.peers import forwarded_headers
+from artstore.kernel.peers import Breakers, forwarded_headers
 from artstore.kernel.problems import Problem
-from artstore.wire.elements import RegisteredElement
-from artstore.wire.headers import EXPECTED_SIZE, REPR_DIGEST
+from artstore.wire.headers import EXPECTED_SIZE, IDEMPOTENCY_REPLAYED, REPR_DIGEST
 from artstore.wire.problems import ProblemType
 
-_log = get_logger(__name__)
-
-_PROBLEM_OF = {
-    Obstacle.NONE_AVAILABLE: ProblemType.NO_ELEMENT_AVAILABLE,
-    Obstacle.TOO_LARGE: ProblemType.FILE_TOO_LARGE,
-    Obstacle.NO_ROOM: ProblemType.INSUFFICIENT_STORAGE,
-}
+_KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 _RELAYED_HEADERS = ("Content-Type", "Location", "ETag", "Retry-After", "WWW-Authenticate")
 
 
 @dataclass(frozen=True)
 class Uploads:
-    """Takes uploads; ``elements`` gives the elements as they are known at the moment."""
+    """Takes uploads."""
 
     session: aiohttp.ClientSession
-    elements: Callable[[], list[RegisteredElement]]
+    candidates: Candidates
     settings: IngesterSettings
-    _unreachable: dict[str, datetime] = field(default_factory=dict, init=False)
-    """By element: which announcement stood when it could not be reached. Until the next it is tried last."""
+    breakers: Breakers
+    keys: Keys
+    pauses: Sequence[float] = PAUSES
+    """Before each time that an element is asked what became of a document."""
+    _holding: Holding = field(init=False)
+    _delivery: Delivery = field(init=False)
+
+    def __post_init__(self) -> None:
+        patience = Patience(self.settings.element_silence_seconds, self.settings.element_answer_seconds)
+        delivery = Delivery(self.session, self.candidates, self.breakers, patience, self.pauses)
+        object.__setattr__(self, "_delivery", delivery)
+        object.__setattr__(self, "_holding", Holding(self.settings.held_bytes))
 
     async def take(self, request: Request, principal: Principal, form: type[UploadBody]) -> Response:
         """The element's answer to the upload in ``request``, of which ``form`` makes what the element takes.
 
         Raises Problem, and ClientDisconnect.
         """
+        pace = PaceLimits(
+            self.settings.client_silence_seconds,
+            self.settings.client_bytes_per_second,
+            self.settings.client_slow_seconds,
+        )
         try:
-            body = form(
-                request,
-                max_file_bytes=self.settings.max_file_bytes,
-                silence_seconds=self.settings.client_silence_seconds,
-            )
-            answer = await self._relay(request, principal, body)
+            body = form(request, max_file_bytes=self.settings.max_file_bytes, pace=pace)
+            key = idempotency_key(request.headers)
+            if key is None:
+                response = _response(await self._relay(request, principal, body, _new_document()))
+            else:
+                response = await self._once(request, principal, body, key)
         except ClientDisconnect:
             UPLOADS.labels("client_gone").inc()
             raise
         except Problem as problem:
             UPLOADS.labels(_outcome(problem.status)).inc()
             raise
-        UPLOADS.labels(_outcome(answer.status)).inc()
-        headers = {name: answer.headers[name] for name in _RELAYED_HEADERS if name in answer.headers}
-        return Response(answer.content, answer.status, headers)
+        UPLOADS.labels(_outcome(response.status_code)).inc()
+        return response
 
-    async def _relay(self, request: Request, principal: Principal, body: UploadBody) -> ElementAnswer:
+    async def _once(self, request: Request, principal: Principal, body: UploadBody, key: str) -> Response:
+        """The answer to the upload that the key stands for."""
+        once = await self.keys.known(principal.account_id, key)
+        if once.was_stored:
+            kept = await once.replay(body)
+            return Response(kept.content, 201, {**kept.headers, IDEMPOTENCY_REPLAYED: "true"})
+        answer = await self._relay(request, principal, body, once)
+        if answer.has_document and answer.status != 201:
+            raise reused()
+        if answer.status != 201:
+            return _response(answer)
+        headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
+        kept = await once.stored(body, Answer(headers, answer.content))
+        return Response(kept.content, 201, dict(kept.headers))
+
+    async def _relay(
+        self, request: Request, principal: Principal, body: UploadBody, identity: Identity
+    ) -> ElementAnswer:
         announced_sha256(request.headers)  # refused before the body is read; the element compares
         head = await body.head(seconds=self.settings.head_seconds)
+        with self._holding.room(body) as may_be_held:
+            if may_be_held:
+                await self._holding.read(body, head.pieces)
+            if body.ended:
+                return await self._deliver(request, principal, body, head, identity)
+        return await self._deliver(request, principal, body, head, identity)
+
+    async def _deliver(
+        self, request: Request, principal: Principal, body: UploadBody, head: Head, identity: Identity
+    ) -> ElementAnswer:
         relay = Relay(self.session, body, head.pieces)
-        headers = _headers(request, principal, body, head.wanted)
-        patience = Patience(self.settings.element_silence_seconds, self.settings.element_answer_seconds)
-        refusal: ElementAnswer | None = None
-        for element in self._candidates(head.wanted):
-            try:
-                answer = await relay.send(element, body.element_query, headers, patience)
-            except NothingSent as error:
-                _note("unreachable", element, head.wanted, reason=str(error))
-                self._unreachable[element.element_id] = element.announced_at
-                continue
-            except ClientDisconnect:
-                _note("client_gone", element, head.wanted, bytes=body.received)
-                raise
-            except ElementLost as error:
-                _note("lost", element, head.wanted, reason=str(error))
-                raise _lost() from error
-            if not (answer.repeatable and _may_fit_elsewhere(answer)):
-                _note("answered", element, head.wanted, status=answer.status)
-                return answer
-            _note("refused", element, head.wanted, status=answer.status)
-            refusal = answer
-        if refusal is not None:
-            return refusal
-        raise Problem(
-            ProblemType.NO_ELEMENT_AVAILABLE,
-            "No storage element can be reached now; try again in a few seconds.",
-        )
-
-    def _candidates(self, wanted: Wanted) -> list[RegisteredElement]:
-        try:
-            fitting = place(self.elements(), wanted)
-        except CannotPlace as error:
-            _log.warning("no element for an upload", obstacle=error.obstacle.value, reason=error.detail)
-            raise Problem(_PROBLEM_OF[error.obstacle], error.detail) from error
-        return sorted(fitting, key=lambda e: self._unreachable.get(e.element_id) == e.announced_at)
+        headers = forwarded_headers(request, principal) | _headers(request, relay, head.wanted)
+        headers["Content-Type"] = body.content_type
+        return await self._delivery.deliver(relay, head.wanted, headers, identity)
 
 
-def _headers(request: Request, principal: Principal, body: UploadBody, wanted: Wanted) -> dict[str, str]:
-    headers = forwarded_headers(request, principal)
-    headers["Content-Type"] = body.content_type
-    if body.form_bytes is not None:
-        headers["Content-Length"] = str(body.form_bytes)
+def _new_document() -> Identity:
+    return NewDocument(new_file_id(datetime.now(UTC)))
+
+
+def _response(answer: ElementAnswer) -> Response:
+    headers = {name: answer.headers[name] for name in _RELAYED_HEADERS if name in answer.headers}
+    return Response(answer.content, answer.status, headers)
+
+
+def _headers(request: Request, relay: Relay, wanted: Wanted) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if relay.body_bytes is not None:
+        headers["Content-Length"] = str(relay.body_bytes)
     if digests := request.headers.getlist(REPR_DIGEST):
         headers[REPR_DIGEST] = ", ".join(digests)
     if wanted.at_most is not None:
         headers[EXPECTED_SIZE] = str(wanted.at_most)
     return headers
-
-
-def _may_fit_elsewhere(answer: ElementAnswer) -> bool:
-    """Whether the element refused for its own state (full, busy, another mode), having kept nothing."""
-    if answer.status == ProblemType.MODE_FORBIDS.status:
-        return ProblemType.MODE_FORBIDS.uri.encode() in answer.content
-    return answer.status in (503, ProblemType.INSUFFICIENT_STORAGE.status)
-
-
-def _lost() -> Problem:
-    return Problem(
-        ProblemType.ELEMENT_UNAVAILABLE,
-        "The storage element broke off in the middle of the upload; send it again in a few seconds.",
-    )
-
-
-def _note(result: str, element: RegisteredElement, wanted: Wanted, **facts: object) -> None:
-    PLACEMENTS.labels(element.element_id, result).inc()
-    log = _log.info if result == "answered" else _log.warning
-    log(
-        "upload relayed" if result == "answered" else "the element did not take the upload",
-        element_id=element.element_id,
-        result=result,
-        mode=wanted.mode.value,
-        at_most_bytes=wanted.at_most,
-        free_bytes=element.free_bytes,
-        choice="first by priority and id that fits",
-        **facts,
-    )
 
 
 def _outcome(status: int) -> str:

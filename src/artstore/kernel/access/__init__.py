@@ -12,7 +12,13 @@ application with such a route does not start.
 
 from artstore.kernel.access.keys import JwksClient, KeySource, KeysUnavailable
 from artstore.kernel.access.principal import Principal
-from artstore.kernel.access.requirements import Requires, authenticate, public, undeclared_routes
+from artstore.kernel.access.requirements import (
+    Requires,
+    authenticate,
+    public,
+    reauthenticate,
+    undeclared_routes,
+)
 from artstore.kernel.access.revocation_follower import RevocationFollower
 from artstore.kernel.access.revocations import RevocationList
 from artstore.kernel.access.tokens import TokenVerifier
@@ -28,5 +34,6 @@ __all__ = [
     "TokenVerifier",
     "authenticate",
     "public",
+    "reauthenticate",
     "undeclared_routes",
 ]

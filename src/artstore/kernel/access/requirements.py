@@ -50,6 +50,14 @@ async def authenticate(
     return principal
 
 
+async def reauthenticate(request: Request, *needed: Scope) -> None:
+    """Raises what ``authenticate`` raises if the token of the request is not good any more, or never was.
+
+    For the end of a request that may last longer than its token.
+    """
+    await authenticate(request.scope, verifier_of(request.app), None, *needed)
+
+
 def _token(asgi_scope: AsgiScope) -> str:
     values = [value for name, value in asgi_scope["headers"] if name == b"authorization"]
     if not values:

@@ -4,9 +4,11 @@
 away it asks Admin's registry (`AdminRegistry`). `KeyFollower` keeps Admin's keys up to date. `ServiceToken`
 is the token of a service's own account, for background work only: a client's request travels on with the
 client's own token (`forwarded_headers`), also to ask an element for a document (`document_at`).
+`Breakers` leave an element alone that cannot be reached.
 `RefusalReporter` hands what this process refused to Admin, for the audit trail.
 """
 
+from artstore.kernel.peers.breakers import Attempt, BreakerOptions, Breakers, BreakerState
 from artstore.kernel.peers.calls import forwarded_headers, http_session
 from artstore.kernel.peers.directory import ElementDirectory
 from artstore.kernel.peers.documents import ElementSilent, document_at
@@ -20,6 +22,10 @@ __all__ = [
     "AdminAway",
     "AdminKeysDependency",
     "AdminRegistry",
+    "Attempt",
+    "BreakerOptions",
+    "BreakerState",
+    "Breakers",
     "ElementDirectory",
     "ElementSilent",
     "KeyFollower",

@@ -31,6 +31,7 @@ from artstore.wire.elements import (
 _log = get_logger(__name__)
 _RETRY_SECONDS = 1.0
 _UNREGISTERED = Registration()
+_AWAY = {"health": ElementHealth.AWAY}
 
 
 class Source(StrEnum):
@@ -69,12 +70,21 @@ class ElementDirectory:
         self._heard_at: dict[str, float] = {}
         self._missing: set[str] = set()
         self._registrations: dict[str, Registration] = {}
+        self._joined: list[RegisteredElement] | None = None
+        """What was announced last, made when it is asked for: uploads ask more often than it changes."""
         self._redis_run = b""
         self._redis_since = clock()
 
     def elements(self) -> list[RegisteredElement]:
         """All known elements, ordered by id."""
-        return [self._registered(self._seen(self._known[element_id])) for element_id in sorted(self._known)]
+        if self._joined is None:
+            self._joined = [self._registered(self._known[element_id]) for element_id in sorted(self._known)]
+        if not self._missing:
+            return list(self._joined)
+        return [
+            element.model_copy(update=_AWAY) if self._is_away(element.element_id) else element
+            for element in self._joined
+        ]
 
     def announced(self) -> list[ElementAnnouncement]:
         """The same without what the registry says."""
@@ -83,6 +93,11 @@ class ElementDirectory:
     def get(self, element_id: str) -> RegisteredElement | None:
         known = self._known.get(element_id)
         return None if known is None else self._registered(self._seen(known))
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether an element that is not known is one that does not exist."""
+        return self.ready.is_set() and self.source is not Source.NONE
 
     async def run(self) -> None:
         """Follows until cancelled. Never raises for Redis or Admin being away."""
@@ -102,7 +117,7 @@ class ElementDirectory:
     def _seen(self, known: ElementAnnouncement) -> ElementAnnouncement:
         if not self._is_away(known.element_id):
             return known
-        return known.model_copy(update={"health": ElementHealth.AWAY})
+        return known.model_copy(update=_AWAY)
 
     def _is_away(self, element_id: str) -> bool:
         """Without an announcement, for as long as one lasts, in a Redis that was there to receive one.
@@ -149,6 +164,7 @@ class ElementDirectory:
         # Two Admins may publish, and the slower one last.
         if known is None or known.revision <= registration.revision:
             self._registrations[element_id] = registration
+            self._joined = None
 
     async def _notice_new_redis(self) -> None:
         run_id = (await self._redis.info("server")).get("run_id", b"")
@@ -193,6 +209,7 @@ class ElementDirectory:
                 health=announcement.health,
             )
         self._known[element_id] = announcement
+        self._joined = None
         self._heard_at[element_id] = self._clock()
         self._missing.discard(element_id)
 

@@ -8,6 +8,7 @@ from artstore.attributes import (
     MAX_BYTES,
     AttributesInvalid,
     AttributesTooLarge,
+    FileId,
     RetentionPolicy,
     check_filename,
 )
@@ -84,7 +85,7 @@ class UploadForm:
             case "retention_policy":
                 self._take_retention(text)
 
-    def draft(self, principal: Principal) -> Draft:
+    def draft(self, principal: Principal, file_id: FileId | None = None) -> Draft:
         """The document that the form describes, as the account of ``principal`` stores it."""
         if self._filename is None:
             raise Problem(ProblemType.FILE_MISSING, "The form has no part named 'file'.", field=FILE_PART)
@@ -97,6 +98,7 @@ class UploadForm:
             custom_attributes=self._custom_attributes or {},
             tags=self._tags or None,
             retention_policy=self._retention or RetentionPolicy.PERMANENT,
+            file_id=file_id,
         )
 
     def _text(self, field: Field) -> str:

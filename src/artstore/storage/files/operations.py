@@ -47,6 +47,14 @@ UPLOAD: dict[str, Any] = {
             "description": "An upper bound of the file's bytes, for a body that does not tell its length",
             "schema": {"type": "integer", "minimum": 0},
         },
+        {
+            "name": "X-File-Id",
+            "in": "header",
+            "required": False,
+            "description": "A new UUIDv7 that the document gets; sent again with the same document, it is"
+            " stored once",
+            "schema": {"type": "string", "format": "uuid"},
+        },
         REPR_DIGEST_PARAMETER,
     ],
     "requestBody": {
@@ -85,6 +93,7 @@ UPLOAD: dict[str, Any] = {
             ProblemType.FILE_EMPTY,
             ProblemType.REQUEST_TIMEOUT,
             ProblemType.MODE_FORBIDS,
+            ProblemType.FILE_ID_TAKEN,
             ProblemType.FILE_TOO_LARGE,
             ProblemType.UNSUPPORTED_MEDIA_TYPE,
             ProblemType.INVALID_PARAMETER,

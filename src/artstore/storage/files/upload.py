@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.attributes import FileAttributes
-from artstore.engine import Draft, Upload
+from artstore.engine import AlreadyStored, Draft, Upload
 from artstore.kernel.access import Principal
 from artstore.kernel.digests import announced_sha256
 from artstore.kernel.multipart import Field, FileData, FileEnd, FileStart, FormEvent, FormParser
@@ -15,6 +15,7 @@ from artstore.kernel.problems import Problem
 from artstore.storage import metrics
 from artstore.storage.documents import document_json
 from artstore.storage.files.form import FILE_PART, UploadForm
+from artstore.storage.files.given_id import given_file_id, same_document
 from artstore.storage.files.headers import revision_tag
 from artstore.storage.outcomes import counted
 from artstore.storage.running import RunningElement
@@ -54,6 +55,7 @@ class Uploads:
     async def _receive(self, request: Request, principal: Principal) -> FileAttributes:
         """The steps of an upload, in order. Whatever ends it before the commit leaves nothing behind."""
         announced = announced_sha256(request.headers)
+        file_id = given_file_id(request.headers)
         form = UploadForm(request.query_params.get("retention_policy"))
         parser = FormParser(request.headers.get("content-type", ""))
         upload = self._element.engine.begin(expected_bytes=self._expected_bytes(request))
@@ -61,7 +63,7 @@ class Uploads:
             await self._read(request, parser, form, upload)
             if upload.size == 0 and form.has_file:
                 raise Problem(ProblemType.FILE_EMPTY, "The file has no bytes.", field=FILE_PART)
-            draft = form.draft(principal)
+            draft = form.draft(principal, file_id)
         except BaseException:
             await upload.abort()
             raise
@@ -120,6 +122,11 @@ class Uploads:
 async def _commit_or_abort(upload: Upload, draft: Draft, announced: str | None) -> FileAttributes:
     try:
         return await upload.commit(draft, announced_checksum=announced)
+    except AlreadyStored as found:
+        await upload.abort()
+        if (stored := same_document(found, draft)) is None:
+            raise
+        return stored
     except BaseException:
         await upload.abort()
         raise

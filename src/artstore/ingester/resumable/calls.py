@@ -1,0 +1,111 @@
+"""A client's request passed on to an element, its body while it comes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+
+import aiohttp
+from starlette.requests import ClientDisconnect, Request
+from yarl import URL
+
+from artstore.ingester.metrics import UPLOAD_BYTES
+from artstore.ingester.settings import IngesterSettings
+from artstore.kernel.bodies import BodyTooLong, whole_body
+from artstore.kernel.peers.calls import CONNECT_SECONDS
+from artstore.kernel.problems import Problem
+from artstore.wire.problems import ProblemType
+
+_MOST_ANSWER_BYTES = 1 << 20
+
+
+class ElementSilent(Exception):
+    """The element cannot be reached, broke off, or does not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    """Under names of any case."""
+    content: bytes
+
+
+class Call:
+    """One request of a client. It may be sent again, to another element, until the body has ``begun``."""
+
+    def __init__(self, session: aiohttp.ClientSession, request: Request, settings: IngesterSettings) -> None:
+        self.begun = False
+        """Bytes of the body were given to an element."""
+        self.reached: Callable[[], None] = lambda: None
+        """Is called when the element asks for the body."""
+        self._session = session
+        self._request = request
+        self._settings = settings
+        self._ended = False
+        self._failure: ClientDisconnect | Problem | None = None
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], *, with_body: bool = False
+    ) -> Answer:
+        """Raises ElementSilent, and what reading from the client raises: ClientDisconnect, Problem.
+
+        What the element got by then stays there. The connection is closed where the body did not come to its
+        end, so that the element knows.
+        """
+        try:
+            async with asyncio.timeout(None) as timer:
+                return await self._exchange(method, url, headers, timer if with_body else None)
+        except (aiohttp.ClientError, TimeoutError, OSError, BodyTooLong) as error:
+            if self._failure is not None:
+                raise self._failure from error
+            raise ElementSilent(str(error) or type(error).__name__) from error
+
+    async def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], timer: asyncio.Timeout | None
+    ) -> Answer:
+        answer_seconds = self._settings.element_answer_seconds
+        async with self._session.request(
+            method,
+            URL(url, encoded=True),
+            data=None if timer is None else self._body(timer),
+            headers=headers,
+            # The element looks at the head first, and can refuse before a byte is lost to it.
+            expect100=timer is not None,
+            timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=answer_seconds),
+            allow_redirects=False,
+        ) as answer:
+            content = await whole_body(answer, _MOST_ANSWER_BYTES)
+            if timer is not None and not self._ended:
+                answer.close()  # or the end of the body would be waited for, which may never come
+            return Answer(answer.status, answer.headers, content)
+
+    async def _body(self, timer: asyncio.Timeout) -> AsyncIterator[bytes]:
+        """Waiting for the client stops the clock that runs for the element."""
+        self.begun = True
+        self.reached()
+        stream = self._request.stream()
+        while True:
+            timer.reschedule(None)
+            try:
+                piece = await self._next(stream)
+            except (ClientDisconnect, Problem) as failure:
+                self._failure = failure  # aiohttp wraps what is raised here
+                raise
+            now = asyncio.get_running_loop().time()
+            if piece is None:
+                self._ended = True
+                timer.reschedule(now + self._settings.element_answer_seconds)
+                return
+            timer.reschedule(now + self._settings.element_silence_seconds)
+            if piece:
+                yield piece
+                UPLOAD_BYTES.inc(len(piece))
+
+    async def _next(self, stream: AsyncIterator[bytes]) -> bytes | None:
+        seconds = self._settings.client_silence_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await anext(stream, None)
+        except TimeoutError:
+            detail = f"Nothing arrived for {seconds:g} seconds; what came before is kept, go on from there."
+            raise Problem(ProblemType.UPLOAD_STALLED, detail) from None

@@ -1,0 +1,62 @@
+"""How slowly a client may send: a slow line is served, one that only holds a place is not."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from artstore.kernel.problems import Problem
+from artstore.wire.problems import ProblemType
+
+_T = TypeVar("_T", bound=bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class PaceLimits:
+    silence_seconds: float
+    """At a stretch without a byte."""
+    bytes_per_second: int = 0
+    """What a client has to send on average; 0: any."""
+    slow_seconds: float = 60.0
+    """How far it may fall behind that, in seconds of waiting."""
+
+
+class Pace:
+    """Waits for the pieces of one body. Only waiting counts: a client is not slow while we do not read.
+
+    A second of waiting is a second of debt, and each ``bytes_per_second`` that arrive pay for one; nobody can
+    pay ahead. So a client whose line was dead in a tunnel goes on, and one that sends a byte now and then
+    does not.
+    """
+
+    def __init__(self, limits: PaceLimits) -> None:
+        self._limits = limits
+        self._debt = 0.0
+
+    async def wait(self, piece: Awaitable[_T]) -> _T:
+        """The piece. Raises Problem REQUEST_TIMEOUT."""
+        limits, now = self._limits, asyncio.get_running_loop().time
+        patience = limits.silence_seconds
+        if limits.bytes_per_second:
+            patience = min(patience, max(0.0, limits.slow_seconds - self._debt))
+        began = now()
+        try:
+            async with asyncio.timeout(patience):
+                arrived = await piece
+        except TimeoutError as error:
+            raise self._too_slow(patience) from error
+        if limits.bytes_per_second:
+            debt = self._debt + now() - began - len(arrived) / limits.bytes_per_second
+            self._debt = max(0.0, debt)
+        return arrived
+
+    def _too_slow(self, waited: float) -> Problem:
+        limits = self._limits
+        if waited >= limits.silence_seconds:
+            detail = f"Nothing arrived for {limits.silence_seconds:g} seconds; send the upload again."
+        else:
+            detail = (
+                f"The upload came with less than {limits.bytes_per_second} bytes a second for"
+                f" {limits.slow_seconds:g} seconds; send it again over a better line."
+            )
+        return Problem(ProblemType.REQUEST_TIMEOUT, detail)

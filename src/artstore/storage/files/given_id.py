@@ -1,0 +1,41 @@
+"""The id that comes with an upload: see ``wire.headers.FILE_ID``."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from starlette.datastructures import Headers
+
+from artstore.attributes import FileAttributes, FileId, created_at_of
+from artstore.engine import AlreadyStored, Draft
+from artstore.kernel.problems import Problem
+from artstore.wire.headers import FILE_ID, FILE_ID_AHEAD_SECONDS, FILE_ID_BEHIND_SECONDS
+from artstore.wire.problems import ProblemType
+
+
+def given_file_id(headers: Headers) -> FileId | None:
+    """Raises Problem INVALID_PARAMETER for what is no UUIDv7 of about now."""
+    given = headers.getlist(FILE_ID)
+    if not given:
+        return None
+    try:
+        file_id = FileId(UUID(given[0]))
+    except ValueError:
+        raise _refused("is no UUID") from None
+    at = created_at_of(file_id)
+    if at is None or len(given) > 1 or str(file_id) != given[0].lower():
+        raise _refused("must be one UUID of version 7")
+    if not -FILE_ID_AHEAD_SECONDS <= (datetime.now(UTC) - at).total_seconds() <= FILE_ID_BEHIND_SECONDS:
+        raise _refused("carries a time that is too long ago, or to come")
+    return file_id
+
+
+def same_document(found: AlreadyStored, draft: Draft) -> FileAttributes | None:
+    """What an earlier try of the same upload stored; None where the id belongs to something else."""
+    stored = found.stored
+    if stored is None or (stored.checksum, stored.created_by_id) != (found.checksum, draft.created_by_id):
+        return None
+    return stored
+
+
+def _refused(reason: str) -> Problem:
+    return Problem(ProblemType.INVALID_PARAMETER, f"The header {FILE_ID} {reason}.", field=FILE_ID)

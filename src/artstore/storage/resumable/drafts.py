@@ -1,0 +1,40 @@
+"""What the metadata of a resumable upload say of its document, under the rules of every upload."""
+
+from collections.abc import Mapping
+
+from artstore.engine import Draft
+from artstore.kernel.access import Principal
+from artstore.kernel.multipart import Field, FileStart
+from artstore.kernel.problems import Problem
+from artstore.storage.files.form import FILE_PART, UploadForm
+from artstore.wire.problems import ProblemType
+from artstore.wire.resumable import UPLOAD_METADATA
+
+_FIELDS = ("retention_policy", "description", "tags", "custom_attributes")
+_NAMES = ("filename", "name")
+_TYPES = ("content_type", "filetype", "type")
+_IGNORED = ("relativePath",)
+"""Uppy sends it of every file, mostly empty."""
+
+
+def draft_of(metadata: Mapping[str, str], principal: Principal) -> Draft:
+    """Of two names for one thing the first counts. Raises Problem, AttributesError."""
+    for name in metadata.keys() - {*_FIELDS, *_NAMES, *_TYPES, *_IGNORED}:
+        # Not dropped in silence: it may be metadata that the client believes stored.
+        known = ", ".join(("filename", "filetype", *_FIELDS))
+        detail = f"{name[:64]!r} in {UPLOAD_METADATA} is not known; known are {known}."
+        raise Problem(ProblemType.INVALID_PARAMETER, detail, field=name[:64])
+    filename = _first(metadata, _NAMES)
+    if not filename:
+        detail = f"The document needs a file name: send 'filename' in {UPLOAD_METADATA}."
+        raise Problem(ProblemType.FILE_MISSING, detail, field="filename")
+    form = UploadForm()
+    for name in _FIELDS:
+        if name in metadata:
+            form.take_field(Field(name, metadata[name].encode("utf-8", "surrogatepass")))
+    form.take_file(FileStart(FILE_PART, filename, _first(metadata, _TYPES)))
+    return form.draft(principal)
+
+
+def _first(metadata: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    return next((metadata[name] for name in names if metadata.get(name)), None)
