@@ -83,6 +83,9 @@ class RunningSystem:
         assert pid is not None, f"{name} does not run"
         return pid
 
+    def running_pid(self, name: str) -> int | None:
+        return self._system.parts[name].pid
+
     def part(self, name: str) -> object:
         """The process called ``name``, as its launcher knows it."""
         return self._system.parts[name].part
@@ -203,7 +206,10 @@ class RunningSystem:
 
     def signed_token(self, account: "Account", **changes: Any) -> str:
         """A token with Admin's own signature and changed claims."""
-        header, claims = account.token_parts()
+        return self.signed_anew(account.token, **changes)
+
+    def signed_anew(self, token: str, **changes: Any) -> str:
+        header, claims = token_parts(token)
         with self.database() as connection:
             row = connection.execute(
                 "SELECT private_pem FROM admin.signing_keys WHERE kid = %s", (header["kid"],)
@@ -252,11 +258,7 @@ class Account:
 
     def token_parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Header and claims of the token."""
-        header, claims, _ = self.token.split(".")
-        decoded = [
-            json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))) for text in (header, claims)
-        ]
-        return decoded[0], decoded[1]
+        return token_parts(self.token)
 
     async def upload(
         self,
@@ -352,6 +354,15 @@ class Account:
 
         await eventually(seen, f"a search for {words!r} does not find {file_id}")
         return found
+
+
+def token_parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims."""
+    header, claims, _ = token.split(".")
+    decoded = [
+        json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))) for text in (header, claims)
+    ]
+    return decoded[0], decoded[1]
 
 
 def verify_copy(root: Path) -> Report:

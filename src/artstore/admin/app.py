@@ -39,6 +39,9 @@ from artstore.admin.storage_elements.discovery import TOKEN_SECONDS, Discovery
 from artstore.admin.storage_elements.endpoints import storage_element_routes
 from artstore.admin.storage_elements.publishing import RegistryPublisher
 from artstore.admin.storage_elements.registry import Registry
+from artstore.admin.transactions.elements import TOKEN_SECONDS as TRANSFER_TOKEN_SECONDS
+from artstore.admin.transactions.endpoints import transaction_routes
+from artstore.admin.transactions.transactions import Transactions
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import TokenVerifier
 from artstore.kernel.background import Background
@@ -75,6 +78,9 @@ def create_app() -> FastAPI:
     publisher = RegistryPublisher(database, redis, thresholds)
     discovery = Discovery(partial(_token_for_an_element, database, keys, settings.issuer))
     decisions = Decisions(database, discovery, publisher.changed.set)
+    transactions = Transactions(
+        settings, database, directory, partial(_token_for_transfers, database, keys, settings.issuer)
+    )
     sealer = Sealer(database, every_seconds=settings.audit_seal_seconds)
 
     @asynccontextmanager
@@ -91,6 +97,7 @@ def create_app() -> FastAPI:
             background.start("element registry", Registry(database, directory).follow)
             background.start("registry publication", publisher.run)
             background.start("audit seal", sealer.run)
+            background.start("transactions", transactions.run)
             background.start("refusals", reporter.run)
             background.start("sessions and attempts that are over", partial(keep_house, database))
             yield
@@ -116,12 +123,13 @@ def create_app() -> FastAPI:
     app.include_router(key_routes(database, rotation))
     app.include_router(storage_element_routes(database, decisions, thresholds))
     app.include_router(audit_routes(database))
-    tokens = TokenIssuer(keys, issuer=settings.issuer, lifetime_seconds=settings.token_seconds)
-    _add_people_routes(app, settings, means, tokens)
+    app.include_router(transaction_routes(database, transactions.decisions))
+    _add_people_routes(app, settings, means, keys)
     return app
 
 
-def _add_people_routes(app: FastAPI, settings: AdminSettings, means: Means, tokens: TokenIssuer) -> None:
+def _add_people_routes(app: FastAPI, settings: AdminSettings, means: Means, keys: KeyRing) -> None:
+    tokens = TokenIssuer(keys, issuer=settings.issuer, lifetime_seconds=settings.token_seconds)
     caller_of = _caller_of(settings)
     app.include_router(login_routes(means, tokens, RefreshCookie(settings.public_url), caller_of))
     app.include_router(own_routes(means, caller_of))
@@ -177,9 +185,22 @@ async def _prepare(
 
 
 async def _token_for_an_element(database: Database, keys: KeyRing, issuer: str) -> str:
-    """With it Admin asks an element what it is: by the account of the services, with few rights."""
+    """With it Admin asks an element what it is."""
+    return await _own_token(database, keys, issuer, TOKEN_SECONDS, [Scope.ELEMENTS_READ])
+
+
+async def _token_for_transfers(database: Database, keys: KeyRing, issuer: str) -> str:
+    """With it Admin has elements move documents; the target reads them at the source with the same one."""
+    scopes = [Scope.TRANSFERS_WRITE, Scope.FILES_READ, Scope.FILES_ALL]
+    return await _own_token(database, keys, issuer, TRANSFER_TOKEN_SECONDS, scopes)
+
+
+async def _own_token(
+    database: Database, keys: KeyRing, issuer: str, seconds: int, scopes: list[Scope]
+) -> str:
+    """A token of the account of the services, with few rights."""
     async with database.read() as connection:
         services = await account_by_name(connection, SERVICES_ACCOUNT_NAME)
     assert services is not None, "the start makes the account"
-    tokens = TokenIssuer(keys, issuer=issuer, lifetime_seconds=TOKEN_SECONDS)
-    return tokens.issue(services, [Scope.ELEMENTS_READ], []).access_token
+    tokens = TokenIssuer(keys, issuer=issuer, lifetime_seconds=seconds)
+    return tokens.issue(services, scopes, []).access_token

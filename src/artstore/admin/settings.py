@@ -36,6 +36,7 @@ from artstore.admin.keys.rotation import MOST_PUBLISHED, Times
 from artstore.admin.service_accounts.configured import ConfiguredAccount
 from artstore.admin.service_accounts.rotation import SecretPolicy
 from artstore.admin.storage_elements.noticing import Thresholds
+from artstore.admin.transactions.progress import RetryPolicy
 from artstore.kernel.access.tokens import LEEWAY_SECONDS
 from artstore.kernel.settings import ServiceSettings
 from artstore.wire.accounts import MAX_OVERLAP_SECONDS, MAX_TOKEN_SECONDS
@@ -142,6 +143,16 @@ class AdminSettings(ServiceSettings):
     0 sets no limit. Other addresses of the client are not concerned."""
     auth_address_failures: int = Field(default=100, ge=0, le=1_000_000)
     """Those of one address, whatever clients it names. 0 sets no limit."""
+    finalize_margin_seconds: int = Field(default=24 * 3600, ge=0, le=30 * 24 * 3600)
+    """How long the temporary copy of a document is kept after the document became permanent. 0: it goes at
+    once, and a search that is behind may miss the document for a moment."""
+    transactions_at_once: int = Field(default=8, ge=1, le=64)
+    """Transactions that this process goes on with at the same time; each may copy a document."""
+    transaction_attempts: int = Field(default=20, ge=1, le=1000)
+    """Failures of one step after which it is not tried again: the transaction is undone, or fails where it
+    cannot be."""
+    transaction_pause_seconds: float = Field(default=60, ge=0.5, le=3600)
+    """The longest pause between two attempts at a step; they begin with half a second and double."""
     service_client_id: _ClientId
     service_client_secret: _ClientSecret
     """At least 20 characters. Known to all services, and to nobody else."""
@@ -172,6 +183,9 @@ class AdminSettings(ServiceSettings):
     def secret_policy(self) -> SecretPolicy:
         life = timedelta(days=self.secret_days) if self.secret_days else None
         return SecretPolicy(life, timedelta(seconds=self.secret_overlap_seconds))
+
+    def retry_policy(self) -> RetryPolicy:
+        return RetryPolicy(self.transaction_attempts, self.transaction_pause_seconds)
 
     def element_thresholds(self) -> Thresholds:
         return Thresholds(self.room_warning_percent, timedelta(days=self.retention_warning_days))

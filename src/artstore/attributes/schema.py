@@ -154,6 +154,8 @@ class FileAttributes(BaseModel):
     document_id: UUID | None = None
     """What the versions of one document have in common."""
     previous_version_id: UUID | None = None
+    transfer_id: UUID | None = None
+    """While it moves to another element: the transfer that does it. Nobody else changes it meanwhile."""
     content_encoding: Name | None = None
     """How the stored bytes are coded, where they are not the original ones."""
     stored_size: Size | None = None

@@ -19,6 +19,7 @@ _ADDED_IN_2 = (
     "expires_at",
     "document_id",
     "previous_version_id",
+    "transfer_id",
     "content_encoding",
     "stored_size",
     "stored_checksum",

@@ -16,6 +16,7 @@ from artstore.cli import (
     put,
     search,
     services,
+    transaction,
     up,
     verify,
 )
@@ -38,4 +39,5 @@ app.add_typer(elements.app, name="elements", rich_help_panel="Systems")
 app.add_typer(account.app, name="account")
 app.add_typer(key.app, name="key")
 app.add_typer(audit.app, name="audit")
+app.add_typer(transaction.app, name="transaction", rich_help_panel="Systems")
 services.register(app)

@@ -13,7 +13,7 @@ from artstore.engine.capacity import Capacity
 from artstore.engine.changes import Change, ChangeKind, ChangesGone
 from artstore.engine.changing import revision_of
 from artstore.engine.documents import Locate
-from artstore.engine.draft import Draft
+from artstore.engine.draft import Arrival, Draft
 from artstore.engine.engine import Engine
 from artstore.engine.errors import (
     AlreadyStored,
@@ -55,6 +55,7 @@ from artstore.engine.upload import Upload
 
 __all__ = [
     "AlreadyStored",
+    "Arrival",
     "Capacity",
     "Change",
     "ChangeKind",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from artstore.attributes import (
@@ -17,7 +17,18 @@ from artstore.attributes import (
     stored_name,
 )
 from artstore.engine.content_type import content_type_of
+from artstore.engine.errors import ChecksumMismatch
 from artstore.engine.layout import storage_path_of
+
+
+class Describes(Protocol):
+    """Gives the attributes of a document, once its bytes are there."""
+
+    @property
+    def file_id(self) -> FileId | None:
+        """The id that it comes with; None: a new one."""
+
+    def attributes(self, head: bytes, size: int, checksum: str) -> FileAttributes: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +76,40 @@ class Draft:
                 "checksum": checksum,
             }
         )
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A document that has its id and its attributes already, and comes from another element."""
+
+    told: FileAttributes
+
+    @property
+    def file_id(self) -> FileId:
+        return FileId(self.told.file_id)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any], **changes: Any) -> "Arrival":
+        """From its members as the other element tells them, without names and paths of storage.
+
+        Bytes arrive as the original ones, whatever they were coded to there. Raises AttributesInvalid, and
+        ValueError for an id that carries no time: without an index nobody would find its document here.
+        """
+        members = {**document, **changes}
+        for name in ("transfer_id", "content_encoding", "stored_size", "stored_checksum"):
+            members.pop(name, None)
+        # Names and paths are made of checked members only.
+        checked = FileAttributes.of({**members, "storage_filename": "-", "storage_path": "-"})
+        folder = folder_of(checked.file_id)
+        at = created_at_of(checked.file_id)
+        assert at is not None, "folder_of refuses an id without a time"
+        stored = stored_name(
+            checked.original_filename, checked.created_by_username, at, FileId(checked.file_id)
+        )
+        return cls(checked.changed(storage_filename=stored, storage_path=storage_path_of(folder, stored)))
+
+    def attributes(self, head: bytes, size: int, checksum: str) -> FileAttributes:
+        """Raises ChecksumMismatch where these are not the bytes that the attributes tell of."""
+        if checksum != self.told.checksum or size != self.told.file_size:
+            raise ChecksumMismatch(self.told.checksum, checksum)
+        return self.told

@@ -26,8 +26,9 @@ from artstore.engine.changing import Changing
 from artstore.engine.checkpointing import Checkpointing
 from artstore.engine.damage import KnownDamage
 from artstore.engine.documents import Documents, Locate
+from artstore.engine.draft import Arrival
 from artstore.engine.effects import effect_by
-from artstore.engine.errors import AlreadyStored, Damaged, NotFound
+from artstore.engine.errors import AlreadyStored, ChecksumMismatch, Damaged, NotFound
 from artstore.engine.failpoints import hit
 from artstore.engine.followers import FilesFollower
 from artstore.engine.given_ids import GivenIds, recent_ids
@@ -178,6 +179,23 @@ class Engine:
         if (expected_bytes or 0) <= self._options.inline_limit:
             self._submitting.gathering.expect(upload)
         return upload
+
+    async def take_in(self, upload: Upload, arrival: Arrival) -> FileAttributes:
+        """Commits what another element has given away, under the id that it has, unless it is here already.
+
+        The upload is over afterwards in any case. May be repeated: there is one document. Raises
+        ChecksumMismatch, also where another document is here under this id, and what ``Upload.commit`` does.
+        """
+        try:
+            return await upload.commit(arrival)
+        except AlreadyStored as already:
+            if already.stored is None:
+                raise
+            if already.stored.checksum != arrival.told.checksum:
+                raise ChecksumMismatch(arrival.told.checksum, already.stored.checksum) from already
+            return already.stored
+        finally:
+            await upload.abort()
 
     async def update(
         self,

@@ -57,7 +57,9 @@ class FailpointHit(Exception):
 
 
 @dataclass
-class _Armed:
+class Failpoint:
+    """What happens at a place that is armed."""
+
     action: str
     argument: str
     at: int | None
@@ -80,18 +82,20 @@ class _Armed:
             raise FailpointHit(name)
 
 
-def parse(text: str) -> Mapping[str, _Armed]:
-    """What a setting arms. Raises ValueError for a name or an action that does not exist."""
+def parse(text: str, names: frozenset[str] = NAMES) -> Mapping[str, Failpoint]:
+    """What a setting arms, of the places ``names``. Raises ValueError for a name or an action that does not
+    exist.
+    """
     armed = {}
     for item in filter(None, (part.strip() for part in text.split(";"))):
         name, _, what = item.partition("=")
         what, _, count = what.partition("@")
         action, _, argument = what.partition(":")
-        if name not in NAMES:
+        if name not in names:
             raise ValueError(f"there is no failpoint '{name}'")
         if action not in ("kill", "raise", "sleep"):
             raise ValueError(f"a failpoint cannot '{action}'")
-        armed[name] = _Armed(action, argument, int(count) if count else None)
+        armed[name] = Failpoint(action, argument, int(count) if count else None)
     return armed
 
 

@@ -11,7 +11,7 @@ from artstore.attributes import FileAttributes
 from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Reservation
 from artstore.engine.content_type import HEAD_BYTES
-from artstore.engine.draft import Draft
+from artstore.engine.draft import Describes
 from artstore.engine.errors import ChecksumMismatch, TooLarge
 from artstore.engine.log.record import Put
 from artstore.engine.options import EngineOptions
@@ -96,7 +96,7 @@ class Upload:
             return
         await self._stage(data)
 
-    async def commit(self, draft: Draft, *, announced_checksum: str | None = None) -> FileAttributes:
+    async def commit(self, draft: Describes, *, announced_checksum: str | None = None) -> FileAttributes:
         """Stores the document. When it returns, bytes and attributes are durable and can be read.
 
         ``announced_checksum`` is the SHA-256 in hexadecimal that the bytes must have. Raises ChecksumMismatch

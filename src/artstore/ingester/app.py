@@ -2,11 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artstore.ingester.files import deletion
+from artstore.ingester.files.deletion import Deletion
+from artstore.ingester.files.locating import Locating
+from artstore.ingester.finalize import operations
+from artstore.ingester.finalize.finalizing import Finalizing
+from artstore.ingester.finalize.transactions import AdminTransactions
 from artstore.ingester.idempotency.once import Keys as IdempotencyKeys
 from artstore.ingester.resumable import endpoint as resumable
 from artstore.ingester.resumable.service import ResumableUploads
@@ -75,13 +82,18 @@ def make_app(settings: IngesterSettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background()
         async with http_session() as session:
-            reporter = None
+            reporter = transactions = None
             if settings.client_id:
                 account = (session, settings.admin_url, settings.client_id, settings.client_secret)
                 directory.admin = AdminRegistry(*account)
-                send = AdminAudit(session, settings.admin_url, ServiceToken(*account))
+                token = ServiceToken(*account)
+                send = AdminAudit(session, settings.admin_url, token)
+                transactions = AdminTransactions(session, settings.admin_url, token)
                 reporter = RefusalReporter(app.state.refusals, send)
                 background.start("refusals", reporter.run)
+            locating = Locating(session, directory.elements)
+            app.state.deletion = Deletion(locating)
+            app.state.finalizing = Finalizing(locating, directory.elements, settings, transactions)
             app.state.uploads = Uploads(session, directory.elements, settings, breakers, keys_of_uploads)
             app.state.resumable = ResumableUploads(session, directory, breakers, settings)
             try:
@@ -125,8 +137,33 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         kernel_app.hot_route(
             app, path, _upload(form), methods=["POST"], scope=Scope.FILES_WRITE, operation=operation
         )
+    _add_documents(app)
     resumable.add_routes(app)
     return app
+
+
+def _add_documents(app: FastAPI) -> None:
+    """What is done to documents that are there already; the parts are made when the application starts."""
+
+    async def delete(request: Request, principal: Principal) -> Response:
+        part: Deletion = request.app.state.deletion
+        return await part.endpoint(request, principal)
+
+    async def begin(request: Request, principal: Principal) -> Response:
+        finalizing: Finalizing = request.app.state.finalizing
+        return await finalizing.begin(request, principal)
+
+    async def status(request: Request, principal: Principal) -> Response:
+        finalizing: Finalizing = request.app.state.finalizing
+        return await finalizing.status(request, principal)
+
+    routes: list[tuple[str, HotEndpoint, str, Scope, dict[str, Any]]] = [
+        (deletion.PATH, delete, "DELETE", Scope.FILES_DELETE, deletion.OPERATION),
+        (operations.BEGIN_PATH, begin, "POST", Scope.FILES_WRITE, operations.BEGIN),
+        (operations.STATUS_PATH, status, "GET", Scope.FILES_READ, operations.STATUS),
+    ]
+    for path, endpoint_, method, scope, operation in routes:
+        kernel_app.hot_route(app, path, endpoint_, methods=[method], scope=scope, operation=operation)
 
 
 def _upload(form: type[UploadBody]) -> HotEndpoint:

@@ -15,3 +15,13 @@ PLACEMENTS = Counter(
     "Elements that uploads were sent to, and what came of it",
     ("element_id", "result"),
 )
+DELETIONS = Counter(
+    "artstore_ingester_deletions",
+    "Deletions by their end: done, refused by the element, or the slug of the problem",
+    ("outcome",),
+)
+FINALIZATIONS = Counter(
+    "artstore_ingester_finalizations",
+    "Requests to finalize a document: begun (now or before), or the slug of the problem",
+    ("outcome",),
+)

@@ -24,6 +24,7 @@ from artstore.sdk.registry import AsyncRegistry
 from artstore.sdk.retries import Retries
 from artstore.sdk.sources import Content, unicode_text
 from artstore.sdk.tokens import Tokens
+from artstore.sdk.transactions import AsyncTransactions
 from artstore.sdk.transport import DEFAULT_TIMEOUT, Transport, new_http_client
 from artstore.version import __version__
 from artstore.wire.accounts import CreatedServiceAccount, ServiceAccount
@@ -33,10 +34,12 @@ from artstore.wire.elements import ElementPage, ListedElement
 from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
 from artstore.wire.scrub import ScrubFinding, ScrubFindingPage, ScrubReport, ScrubStatus
+from artstore.wire.transactions import Finalization, TransactionState
 
 PAGE_SIZE = 100
 AUDIT_PAGE_SIZE = 1000
 _ASK_AGAIN_SECONDS = 0.5
+_GIVEN_UP = (TransactionState.UNDONE, TransactionState.FAILED)
 FileId = UUID | str
 
 
@@ -65,6 +68,8 @@ class AsyncClient:
         """The keys that sign access tokens."""
         self.registry = AsyncRegistry(self._transport, self.profile.admin_url)
         """What is decided about the storage elements."""
+        self.transactions = AsyncTransactions(self._transport, self.profile.admin_url)
+        """Work of several steps, such as finalizations."""
 
     async def upload(
         self,
@@ -162,6 +167,32 @@ class AsyncClient:
         url = f"{self._file_url(file_id)}/download"
         async with downloads.open_stream(self._transport, url, document) as stream:
             yield stream
+
+    async def delete(self, file_id: FileId) -> None:
+        """Deletes a document that is not permanent. Raises NotFound, also for one that is gone already, and
+        Conflict for one that is permanent or is becoming so.
+        """
+        await self._transport.remove(f"{self.profile.ingester_url}/api/v1/files/{_quoted(file_id)}")
+
+    async def finalize(
+        self, file_id: FileId, *, wait: bool = True, progress: Progress | None = None
+    ) -> Finalization:
+        """Makes a temporary document permanent; joins what is under way for it.
+
+        Returns when the document is permanent, or when that was given up (its ``state`` says so), or with
+        ``wait=False`` when it has begun. It goes on when waiting for it is given up. ``progress`` is told
+        bytes. Raises NotFound, and Conflict for one that is permanent already.
+        """
+        url = f"{self.profile.ingester_url}/api/v1/finalize"
+        told = await self._transport.post(f"{url}/{_quoted(file_id)}", None, Finalization)
+        while wait and not told.is_permanent and told.state not in _GIVEN_UP:
+            if progress is not None:
+                progress(told.copied_bytes, told.total_bytes)
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            told = await self._transport.get(f"{url}/{told.transaction_id}/status", Finalization)
+        if wait and progress is not None:
+            progress(told.copied_bytes, told.total_bytes)
+        return told
 
     async def create_account(self, name: str, role: Role | str = Role.USER) -> CreatedServiceAccount:
         """Makes a service account: ``accounts.create``, which can say more about it."""
@@ -323,7 +354,11 @@ class AsyncClient:
         return f"{self.profile.admin_url}/api/v1/audit"
 
     def _file_url(self, file_id: FileId) -> str:
-        return f"{self.profile.query_url}/api/v1/files/{quote(str(file_id), safe='', errors='replace')}"
+        return f"{self.profile.query_url}/api/v1/files/{_quoted(file_id)}"
+
+
+def _quoted(file_id: FileId) -> str:
+    return quote(str(file_id), safe="", errors="replace")
 
 
 def _goes_on(report: ScrubReport) -> bool:

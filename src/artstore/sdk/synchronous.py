@@ -23,6 +23,7 @@ from artstore.sdk.progress import Progress
 from artstore.sdk.registry import Registry
 from artstore.sdk.retries import Retries
 from artstore.sdk.sources import Content
+from artstore.sdk.transactions import Transactions
 from artstore.sdk.transport import DEFAULT_TIMEOUT
 from artstore.wire.accounts import CreatedServiceAccount, ServiceAccount
 from artstore.wire.audit import AuditRecord, CheckpointRecord
@@ -31,6 +32,7 @@ from artstore.wire.elements import ListedElement
 from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
 from artstore.wire.scrub import ScrubFinding, ScrubReport
+from artstore.wire.transactions import Finalization
 
 T = TypeVar("T")
 
@@ -84,6 +86,8 @@ class Client:
         """The keys that sign access tokens."""
         self.registry = Registry(self._client.registry, self._run)
         """What is decided about the storage elements."""
+        self.transactions = Transactions(self._client.transactions, self._run, self._iterate)
+        """Work of several steps, such as finalizations."""
 
     def upload(
         self,
@@ -138,6 +142,16 @@ class Client:
         """Opens a document for reading without a file: ``with client.stream(id) as stream``."""
         with self._portal.wrap_async_context_manager(self._client.stream(file_id)) as stream:
             yield SyncDocumentStream(stream, self)
+
+    def delete(self, file_id: FileId) -> None:
+        """Deletes a document that is not permanent. Raises NotFound, Conflict."""
+        self._run(partial(self._client.delete, file_id))
+
+    def finalize(
+        self, file_id: FileId, *, wait: bool = True, progress: Progress | None = None
+    ) -> Finalization:
+        """Makes a temporary document permanent. Raises NotFound, Conflict for one that is permanent."""
+        return self._run(partial(self._client.finalize, file_id, wait=wait, progress=progress))
 
     def create_account(self, name: str, role: Role | str = Role.USER) -> CreatedServiceAccount:
         """Makes a service account: ``accounts.create``, which can say more about it."""

@@ -46,6 +46,8 @@ from artstore.storage.resumable.endpoints import ResumableEndpoints
 from artstore.storage.running import RunningElement
 from artstore.storage.scrub.endpoints import scrub_router
 from artstore.storage.settings import StorageSettings
+from artstore.storage.transfers.arriving import Arrivals
+from artstore.storage.transfers.endpoints import transfer_router
 from artstore.version import __version__
 from artstore.wire.scopes import Scope
 
@@ -71,6 +73,8 @@ def compose(settings: StorageSettings) -> FastAPI:
     following = RevocationFollower(revocations, redis, settings.admin_url)
     uploads = Uploads(element, max_file_bytes=settings.max_file_bytes, idle_seconds=settings.idle_seconds)
 
+    arrivals = Arrivals(element)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background()
@@ -80,8 +84,12 @@ def compose(settings: StorageSettings) -> FastAPI:
             background.start("revocations", following.run)
             await element.start()
             try:
-                async with _reporting(settings, app.state.refusals):
-                    yield
+                async with http_session() as session, _reporting(settings, app.state.refusals):
+                    app.state.session = session
+                    try:
+                        yield
+                    finally:
+                        await arrivals.close()
             finally:
                 await uploads.close()
                 await element.stop()
@@ -112,6 +120,7 @@ def compose(settings: StorageSettings) -> FastAPI:
     for refused in REFUSED_CLASSES:
         app.add_exception_handler(refused, _on_refused)
     _add_routes(app, element, uploads, settings.thresholds)
+    app.include_router(transfer_router(element, arrivals, lambda: app.state.session))
     _add_resumable(app, ResumableEndpoints(element, idle_seconds=settings.idle_seconds))
     return app
 

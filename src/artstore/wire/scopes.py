@@ -18,6 +18,13 @@ class Scope(StrEnum):
     AUDIT_READ = "audit:read"
     AUDIT_REPORT = "audit:report"
     """To report refused accesses: of the account of the services alone, and of no role."""
+    TRANSACTIONS_READ = "transactions:read"
+    TRANSACTIONS_WRITE = "transactions:write"
+    """To retry and to undo them. They are begun by what they are for."""
+    TRANSACTIONS_BEGIN = "transactions:begin"
+    """For others, whose right to it was checked: of the account of the services alone, and of no role."""
+    TRANSFERS_WRITE = "transfers:write"
+    """To move documents between elements. Of no account: Admin gives it to itself for its transactions."""
     ADMINISTRATORS_READ = "administrators:read"
     ADMINISTRATORS_WRITE = "administrators:write"
     ADMINISTRATORS_SELF = "administrators:self"
@@ -32,8 +39,9 @@ class Role(StrEnum):
     READONLY = "READONLY"
 
 
-SERVICES_SCOPES = frozenset({Scope.AUDIT_REPORT})
+SERVICES_SCOPES = frozenset({Scope.AUDIT_REPORT, Scope.TRANSACTIONS_BEGIN})
 """What the account of the services has beyond its role."""
+OF_NO_ROLE = SERVICES_SCOPES | {Scope.TRANSFERS_WRITE}
 
 
 class AdministratorRole(StrEnum):
@@ -45,7 +53,7 @@ class AdministratorRole(StrEnum):
 
 
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
-    Role.ADMIN: frozenset(Scope) - SERVICES_SCOPES - {Scope.ADMINISTRATORS_WRITE, Scope.ADMINISTRATORS_SELF},
+    Role.ADMIN: frozenset(Scope) - OF_NO_ROLE - {Scope.ADMINISTRATORS_WRITE, Scope.ADMINISTRATORS_SELF},
     Role.OPERATOR: frozenset(
         {
             Scope.FILES_READ,
@@ -54,6 +62,8 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
             Scope.ELEMENTS_WRITE,
             Scope.ACCOUNTS_READ,
             Scope.KEYS_READ,
+            Scope.TRANSACTIONS_READ,
+            Scope.TRANSACTIONS_WRITE,
         }
     ),
     Role.USER: frozenset({Scope.FILES_READ, Scope.FILES_WRITE, Scope.FILES_DELETE}),
@@ -65,16 +75,17 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
             Scope.ACCOUNTS_READ,
             Scope.KEYS_READ,
             Scope.AUDIT_READ,
+            Scope.TRANSACTIONS_READ,
         }
     ),
     Role.READONLY: frozenset({Scope.FILES_READ, Scope.FILES_ALL}),
 }
 
 ADMINISTRATOR_SCOPES: dict[AdministratorRole, frozenset[Scope]] = {
-    AdministratorRole.SUPER_ADMIN: frozenset(Scope) - SERVICES_SCOPES,
+    AdministratorRole.SUPER_ADMIN: frozenset(Scope) - OF_NO_ROLE,
     # Not to write administrators: whoever may, can become a SUPER_ADMIN. For the same reason no service
     # account may, since an ADMIN can make service accounts of every role.
-    AdministratorRole.ADMIN: frozenset(Scope) - SERVICES_SCOPES - {Scope.ADMINISTRATORS_WRITE},
+    AdministratorRole.ADMIN: frozenset(Scope) - OF_NO_ROLE - {Scope.ADMINISTRATORS_WRITE},
     AdministratorRole.READONLY: frozenset(
         {
             Scope.FILES_READ,
@@ -83,6 +94,7 @@ ADMINISTRATOR_SCOPES: dict[AdministratorRole, frozenset[Scope]] = {
             Scope.ACCOUNTS_READ,
             Scope.KEYS_READ,
             Scope.AUDIT_READ,
+            Scope.TRANSACTIONS_READ,
             Scope.ADMINISTRATORS_SELF,
         }
     ),

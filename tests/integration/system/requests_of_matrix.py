@@ -6,6 +6,7 @@ What is ended, changed or removed was made for it. A ``GET`` that says nothing b
 import base64
 import secrets
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +15,20 @@ from typing import Any
 import httpx
 
 from artstore.admin.administrators import totp
-from tests.support.access_matrix import OTHERS, Row
+from artstore.wire.transactions import TRANSACTIONS_PATH
+from tests.support.access_matrix import OTHERS, SERVICES, Row
 
-from .callers import ACCOUNTS_PATH, AUTH, USERS, WORD, Caller, World, new_password
+from .callers import (
+    ACCOUNTS_PATH,
+    AUTH,
+    USERS,
+    WORD,
+    Caller,
+    World,
+    eventually,
+    new_password,
+    succeeded,
+)
 
 ELEMENTS = "/api/v1/storage-elements"
 KEYS = "/api/v1/jwt-keys"
@@ -223,6 +235,48 @@ def delete_document(ask: Ask) -> httpx.Response:
     return ask.send(ask.world.documents, ids={"file_id": file_id})
 
 
+def finalize_document(ask: Ask) -> httpx.Response:
+    """One that was stored just now, as it is held from then on."""
+    owner = ask.world.owner(ask.caller, ask.row.whose)
+    file_id = ask.world.store(owner) if ask.world.stores(owner) else ask.file_id()
+    return ask.send(ask.world.ingester, ids={"file_id": file_id})
+
+
+def delete_at_ingester(ask: Ask) -> httpx.Response:
+    owner = ask.world.owner(ask.caller, ask.row.whose)
+    file_id = ask.world.store(owner) if ask.world.stores(owner) else ask.file_id()
+    return ask.send(ask.world.ingester, ids={"file_id": file_id})
+
+
+def new_transaction(owner_id: str = "nobody") -> dict[str, Any]:
+    """It fails at its first step, and is tried again: there is no such element."""
+    return {
+        "file_id": str(uuid.uuid4()),
+        "owner_id": owner_id,
+        "requested_by_id": owner_id,
+        "requested_by_name": WORD,
+        "source_element_id": f"{WORD}-nowhere",
+        "target_element_id": f"{WORD}-nowhere",
+        "total_bytes": 1,
+    }
+
+
+def with_transaction(ask: Ask) -> httpx.Response:
+    """At Admin, one that waits for its next attempt."""
+    services = ask.world.callers[SERVICES].http
+    url = f"{ask.world.admin}{TRANSACTIONS_PATH}"
+    transaction_id = str(succeeded(services.post(url, json=new_transaction()))["transaction_id"])
+    eventually(lambda: succeeded(services.get(f"{url}/{transaction_id}"))["attempts"] > 0, "it is not tried")
+    return ask.send(ids={"transaction_id": transaction_id})
+
+
+def read_finalization(ask: Ask) -> httpx.Response:
+    owner_id = ask.world.owner(ask.caller, ask.row.whose).account_id or "nobody"
+    url = f"{ask.world.admin}{TRANSACTIONS_PATH}"
+    begun = succeeded(ask.world.callers[SERVICES].http.post(url, json=new_transaction(owner_id)))
+    return ask.send(ask.world.ingester, ids={"transaction_id": begun["transaction_id"]})
+
+
 def resumable(ask: Ask, service: str) -> httpx.Response:
     """An upload that was begun just now."""
     owner = ask.world.owner(ask.caller, ask.row.whose)
@@ -297,12 +351,19 @@ ADMIN: dict[str, Request] = {
     "GET /api/v1/audit/proof/inclusion": lambda ask: ask.send(params={"index": 0}),
     "GET /api/v1/audit/proof/consistency": lambda ask: ask.send(params={"from": 1, "to": 1}),
     "POST /api/v1/audit/refusals": lambda ask: ask.send(json=audit_report()),
+    f"POST {TRANSACTIONS_PATH}": lambda ask: ask.send(json=new_transaction()),
+    f"GET {TRANSACTIONS_PATH}/{{transaction_id}}": with_transaction,
+    f"POST {TRANSACTIONS_PATH}/{{transaction_id}}/retry": with_transaction,
+    f"POST {TRANSACTIONS_PATH}/{{transaction_id}}/compensate": with_transaction,
 }
 INGESTER: dict[str, Request] = {
     "POST /api/v1/files/upload": lambda ask: ask.send(ask.world.ingester, data=TEMPORARY, files=FILE),
     "POST /api/v1/files": lambda ask: ask.send(
         ask.world.ingester, params={"filename": "a.txt", **TEMPORARY}, content=b"content"
     ),
+    "DELETE /api/v1/files/{file_id}": delete_at_ingester,
+    "POST /api/v1/finalize/{file_id}": finalize_document,
+    "GET /api/v1/finalize/{transaction_id}/status": read_finalization,
     "OPTIONS /api/v1/uploads": lambda ask: ask.send(ask.world.ingester),
     "OPTIONS /api/v1/uploads/{upload}": lambda ask: ask.send(ask.world.ingester, ids={"upload": "x"}),
     "POST /api/v1/uploads": lambda ask: begin_resumable(ask, ask.world.ingester),
@@ -344,6 +405,18 @@ STORAGE: dict[str, Request] = {
     "DELETE /api/v1/files/{file_id}": delete_document,
     # What it is already: the way back is barred.
     "PUT /api/v1/mode": lambda ask: ask.send(ask.world.element, json={"mode": "rw"}),
+    **{
+        f"{method} /api/v1/transfers/{{file_id}}/{what}": lambda ask: ask.send(
+            ask.world.documents, ids={"file_id": str(uuid.uuid4())}
+        )
+        for method, what in (
+            ("PUT", "hold"),
+            ("DELETE", "hold"),
+            ("DELETE", "source"),
+            ("PUT", "copy"),
+            ("DELETE", "copy"),
+        )
+    },
     **{
         what: lambda ask: ask.send(ask.world.element)
         for what in ("POST /api/v1/index/rebuild", "POST /api/v1/scrub", "POST /api/v1/scrub/pause")

@@ -6,6 +6,7 @@ token. Elements are checked afterwards, as after every test.
 """
 
 import base64
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,12 +14,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from artstore.wire.transactions import TRANSACTIONS_PATH
 from tests.support import schemathesis
 from tests.support.schemathesis import EXAMPLES, Target
 from tests.support.system import RunningSystem
 
 from .callers import ACCOUNTS_PATH, USERS, Caller, Setup, client, succeeded
-from .requests_of_matrix import ELEMENTS, KEYS, element_by_hand
+from .requests_of_matrix import ELEMENTS, KEYS, element_by_hand, new_transaction
 
 pytestmark = pytest.mark.timeout(300 + 60 * EXAMPLES)
 
@@ -41,6 +43,9 @@ class Made(Setup):
         self.administrator = self._account("ADMIN")
         self.client = self._account("USER")
         self.services_token = self.new_token(self.services())
+        # As Admin makes it for itself.
+        scope = "transfers:write files:read files:all"
+        self.mover_token = system.signed_anew(self.services_token, scope=scope)
 
     def close(self) -> None:
         super().close()
@@ -72,23 +77,54 @@ class Made(Setup):
         }
 
     def _ingester(self) -> Target:
-        uploads = {"path.upload": [self.begin(self.administrator, self.ingester) for _ in range(FEW)]}
-        ended = {"path.upload": [self.begin(self.administrator, self.ingester) for _ in range(MANY)]}
-        of_operations = {"DELETE /api/v1/uploads/{upload}": ended}
-        return Target(self.ingester, self.administrator.token, uploads, of_operations)
+        uploads = [self.begin(self.administrator, self.ingester) for _ in range(FEW)]
+        ended = [self.begin(self.administrator, self.ingester) for _ in range(MANY)]
+        of_operations: dict[str, dict[str, Sequence[str | int]]] = {
+            "DELETE /api/v1/uploads/{upload}": {"path.upload": ended},
+            "DELETE /api/v1/files/{file_id}": {**self._documents()},
+            "POST /api/v1/finalize/{file_id}": {**self._documents()},
+        }
+        values = {"path.transaction_id": self._transactions(), "path.upload": uploads}
+        return Target(self.ingester, self.administrator.token, values, of_operations)
+
+    def _transactions(self) -> list[str]:
+        """Some that are tried again and again, for they have no elements."""
+        url, headers = f"{self.admin}{TRANSACTIONS_PATH}", {"Authorization": f"Bearer {self.services_token}"}
+        return [
+            str(
+                succeeded(self.client.http.post(url, json=new_transaction(), headers=headers))[
+                    "transaction_id"
+                ]
+            )
+            for _ in range(FEW)
+        ]
 
     def _element(self) -> Target:
         changed = self.store(self.administrator)
         read = self.administrator.http.get(f"{self.documents}/api/v1/files/{changed}")
-        change = {"path.file_id": [changed], "header.If-Match": [read.headers["ETag"]]}
-        uploads = {"path.upload_id": [self.begin(self.administrator, self.documents) for _ in range(FEW)]}
-        ended = {"path.upload_id": [self.begin(self.administrator, self.documents) for _ in range(MANY)]}
-        of_operations: dict[str, dict[str, list[str]]] = {
-            "PATCH /api/v1/files/{file_id}/metadata": change,
-            "DELETE /api/v1/uploads/{upload_id}": ended,
+        change: dict[str, Sequence[str | int]] = {
+            "path.file_id": [changed],
+            "header.If-Match": [read.headers["ETag"]],
         }
-        there = self._documents() | uploads
-        return Target(self.documents, self.administrator.token, there, of_operations)
+        uploads = [self.begin(self.administrator, self.documents) for _ in range(FEW)]
+        ended = [self.begin(self.administrator, self.documents) for _ in range(MANY)]
+        of_operations: dict[str, dict[str, Sequence[str | int]]] = {
+            "DELETE /api/v1/uploads/{upload_id}": {"path.upload_id": ended},
+            "PATCH /api/v1/files/{file_id}/metadata": change,
+            # None of those that are held for a transfer.
+            "DELETE /api/v1/files/{file_id}": {**self._documents()},
+            # What is not there is gone already.
+            "DELETE /api/v1/transfers/{file_id}/source": {
+                "path.file_id": [str(uuid.uuid4()) for _ in range(FEW)]
+            },
+        }
+        authorization = {
+            f"{method} /api/v1/transfers/{{file_id}}/{what}": f"Bearer {self.mover_token}"
+            for what in ("hold", "source", "copy")
+            for method in ("PUT", "DELETE")
+        }
+        values = self._documents() | {"path.upload_id": uploads}
+        return Target(self.documents, self.administrator.token, values, of_operations, authorization)
 
     def _admin(self) -> Target:
         accounts = [self.new_account() for _ in range(FEW)]
@@ -117,6 +153,7 @@ class Made(Setup):
             "path.session_id": [self.log_in(self.root)["session_id"] for _ in range(FEW)],
             "path.element_id": [element["element_id"] for element in elements],
             "path.kid": [kid],
+            "path.transaction_id": self._transactions(),
             "path.index": [0, 1, 2],
             "header.If-Match": [f'"{revision}"' for revision in range(1, 10)],
         }
@@ -124,6 +161,7 @@ class Made(Setup):
         basic = "Basic " + base64.b64encode(":".join(self.client.credentials).encode()).decode()
         authorization = {f"POST /api/v1/auth/{what}": basic for what in ("token", "revoke", "introspect")}
         authorization["POST /api/v1/audit/refusals"] = f"Bearer {self.services_token}"
+        authorization[f"POST {TRANSACTIONS_PATH}"] = f"Bearer {self.services_token}"
         one_grant: dict[str, Sequence[str | int]] = {"path.account_id": ids[:1], "path.owner_id": ids[1:2]}
         of_operations: dict[str, dict[str, Sequence[str | int]]] = {
             f"DELETE {USERS}/{{administrator_id}}/sessions/{{session_id}}": one_session,

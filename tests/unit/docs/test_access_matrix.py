@@ -68,10 +68,12 @@ def cases(*services: str) -> dict[str, list[str]]:
 def test_whatever_concerns_a_document_tells_whose() -> None:
     of_documents = {
         name: whose
-        for name, whose in cases("Query", "Storage Element").items()
-        if "{file_id}" in name or name.endswith(("/search", "/files"))
+        for name, whose in cases("Ingester", "Query", "Storage Element").items()
+        # Transfers are of nobody, and uploads name no document.
+        if ("{file_id}" in name and "/transfers/" not in name)
+        or name.endswith(("GET /api/v1/search", "GET /api/v1/files"))
     }
-    assert len(of_documents) == 12
+    assert len(of_documents) == 14
     assert all(whose == [OWN, OTHERS, GRANTED_READ, GRANTED_WRITE] for whose in of_documents.values())
 
 
@@ -85,7 +87,9 @@ def impossible(row: Row, caller: str) -> bool:
             tuple(f"POST /api/v1/auth/{what}" for what in ("token", "revoke", "introspect"))
         )
     return (
-        caller == access_matrix.SERVICES and row.whose == OWN and row.service in ("Query", "Storage Element")
+        caller == access_matrix.SERVICES
+        and row.whose == OWN
+        and row.service in ("Ingester", "Query", "Storage Element")
     )
 
 

@@ -13,6 +13,7 @@ from artstore.sdk.accounts import AsyncAccounts
 from artstore.sdk.accounts_front import Accounts
 from artstore.sdk.keys import AsyncKeys, Keys
 from artstore.sdk.registry import AsyncRegistry, Registry
+from artstore.sdk.transactions import AsyncTransactions, Transactions
 
 
 def methods(found: type) -> dict[str, inspect.Signature]:
@@ -28,6 +29,7 @@ FACES: list[tuple[type, type]] = [
     (AsyncKeys, Keys),
     (AsyncRegistry, Registry),
     (AsyncAccounts, Accounts),
+    (AsyncTransactions, Transactions),
 ]
 
 

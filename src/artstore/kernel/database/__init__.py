@@ -11,7 +11,7 @@ the driver called it; every other database error (a violated constraint, a mista
 context``), beside ``schema`` and ``version_table``.
 """
 
-from artstore.kernel.database.errors import DatabaseDown
+from artstore.kernel.database.errors import DatabaseDown, libpq_address
 from artstore.kernel.database.migration import UnknownRevision, migrate
 from artstore.kernel.database.pool import (
     Database,
@@ -31,5 +31,6 @@ __all__ = [
     "ReadConnection",
     "UnknownRevision",
     "WriteConnection",
+    "libpq_address",
     "migrate",
 ]

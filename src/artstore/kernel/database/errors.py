@@ -40,6 +40,11 @@ def database_url(url: str | SecretStr) -> URL:
     return make_url(plain).set(drivername="postgresql+psycopg")
 
 
+def libpq_address(url: str | SecretStr) -> str:
+    """The address as libpq and psycopg take it, password included: never to be shown."""
+    return database_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """The one place where errors of driver and pool become `DatabaseDown`."""

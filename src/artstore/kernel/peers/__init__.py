@@ -3,7 +3,7 @@
 `ElementDirectory` follows what elements announce in Redis and keeps the last known state; while Redis is
 away it asks Admin's registry (`AdminRegistry`). `KeyFollower` keeps Admin's keys up to date. `ServiceToken`
 is the token of a service's own account, for background work only: a client's request travels on with the
-client's own token (`forwarded_headers`).
+client's own token (`forwarded_headers`), also to ask an element for a document (`document_at`).
 `Breakers` leave an element alone that cannot be reached.
 `RefusalReporter` hands what this process refused to Admin, for the audit trail.
 """
@@ -11,6 +11,7 @@ client's own token (`forwarded_headers`).
 from artstore.kernel.peers.breakers import Attempt, BreakerOptions, Breakers, BreakerState
 from artstore.kernel.peers.calls import forwarded_headers, http_session
 from artstore.kernel.peers.directory import ElementDirectory
+from artstore.kernel.peers.documents import ElementSilent, document_at
 from artstore.kernel.peers.keys import AdminKeysDependency, KeyFollower
 from artstore.kernel.peers.refusals import AdminAudit, RefusalReporter
 from artstore.kernel.peers.registry import AdminAway, AdminRegistry
@@ -26,9 +27,11 @@ __all__ = [
     "BreakerState",
     "Breakers",
     "ElementDirectory",
+    "ElementSilent",
     "KeyFollower",
     "RefusalReporter",
     "ServiceToken",
+    "document_at",
     "forwarded_headers",
     "http_session",
 ]

@@ -1,7 +1,24 @@
 """The tables of the catalog; the migrations create exactly these."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, MetaData, Table, Text, Uuid
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    DateTime,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    false,
+    func,
+)
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from artstore.attributes import RetentionPolicy
 
 SCHEMA = "query"
 metadata = MetaData(schema=SCHEMA)
@@ -47,3 +64,9 @@ catalog_positions = Table(
     Column("element_id", Text, primary_key=True),
     Column("lsn", BigInteger, nullable=False, comment="every change up to it is in catalog_files; -1: none"),
 )
+
+
+def stays(columns: ReadOnlyColumnCollection[str, ColumnElement[Any]]) -> ColumnElement[bool]:
+    """Whether a row is of a permanent document: of two copies, the one to which the document has moved."""
+    policy = columns["document"].op("->>")("retention_policy")
+    return func.coalesce(policy == RetentionPolicy.PERMANENT.value, false())

@@ -6,12 +6,7 @@ from uuid import UUID
 
 import aiohttp
 
-ASK_SECONDS = 5.0
-"""For an answer without a document's bytes."""
-
-
-class ElementSilent(Exception):
-    """The element could not be reached, or gave no answer that says whether it has the document."""
+from artstore.kernel.peers import ElementSilent, document_at
 
 
 class ElementFiles:
@@ -22,17 +17,7 @@ class ElementFiles:
 
     async def document(self, url: str, file_id: UUID, headers: Mapping[str, str]) -> dict[str, Any] | None:
         """The document's attributes, or None where the element has none that this client may see."""
-        timeout = aiohttp.ClientTimeout(total=ASK_SECONDS)
-        try:
-            async with self._session.get(_url(url, file_id), headers=headers, timeout=timeout) as answer:
-                if answer.status == 404:
-                    return None
-                if answer.status != 200:
-                    raise ElementSilent(f"it answered with status {answer.status}")
-                document: dict[str, Any] = await answer.json()
-                return document
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise ElementSilent(f"{type(error).__name__} asking for a document") from error
+        return await document_at(self._session, url, file_id, headers)
 
     async def download(
         self, url: str, file_id: UUID, method: str, headers: Mapping[str, str]

@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, Response
 
 from artstore.kernel.access import Principal
 from artstore.kernel.openapi import problem_answers
-from artstore.kernel.peers import ElementDirectory, forwarded_headers
+from artstore.kernel.peers import ElementDirectory, ElementSilent, forwarded_headers
 from artstore.query.catalog.rows import hit
-from artstore.query.files.elements import ElementFiles, ElementSilent
+from artstore.query.files.elements import ElementFiles
 from artstore.query.files.locate import Copies, Locator, not_found, unavailable
 from artstore.query.files.relay import RelayedResponse
 from artstore.wire.problems import ProblemType

@@ -6,16 +6,17 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from artstore.attributes import RetentionPolicy
 from artstore.attributes.ids import created_at_of
 from artstore.kernel.access import Principal
 from artstore.kernel.database import DatabaseDown
 from artstore.kernel.logging import get_logger
-from artstore.kernel.peers import ElementDirectory
+from artstore.kernel.peers import ElementDirectory, ElementSilent
 from artstore.kernel.problems import Problem
 from artstore.query import metrics
 from artstore.query.catalog.follower import CatalogFollower
 from artstore.query.catalog.reading import CatalogReader
-from artstore.query.files.elements import ElementFiles, ElementSilent
+from artstore.query.files.elements import ElementFiles
 from artstore.query.files.repository import FilesRepository
 from artstore.wire.elements import ElementAnnouncement, ElementHealth
 from artstore.wire.problems import ProblemType
@@ -75,7 +76,8 @@ class Locator:
         }
         if copies:
             metrics.LOOKUPS.labels("elements").inc()
-            return copies
+            # The copy first that stays, where the document moves from one element to another.
+            return dict(sorted(copies.items(), key=lambda copy: not _stays(copy[1])))
         metrics.LOOKUPS.labels("nowhere").inc()
         silent = [e for e, answer in zip(known, answers, strict=True) if isinstance(answer, ElementSilent)]
         if not known or any(self._may_have(element, file_id) for element in silent):
@@ -102,6 +104,10 @@ class Locator:
             return True
         created_at = created_at_of(file_id)
         return created_at is not None and created_at >= element.announced_at - _CLOCKS_DIFFER
+
+
+def _stays(document: Mapping[str, Any]) -> bool:
+    return document.get("retention_policy") == RetentionPolicy.PERMANENT
 
 
 def not_found() -> Problem:

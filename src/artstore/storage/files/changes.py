@@ -18,6 +18,7 @@ from artstore.storage.files.merge_patch import Patch, parse_patch, patched
 from artstore.storage.files.revisions import optional_condition, required_condition
 from artstore.storage.outcomes import counted
 from artstore.storage.running import RunningElement
+from artstore.storage.transfers.holding import demand_not_held
 from artstore.wire.problems import ProblemType
 
 MAX_PATCH_BYTES = 64 * 1024
@@ -40,6 +41,7 @@ class Changes:
 
             def change(current: FileAttributes) -> FileAttributes:
                 demand_changeable(current, principal)
+                demand_not_held(current)
                 condition.check(current)
                 return patched(current, patch)
 
@@ -51,6 +53,7 @@ class Changes:
 
             def check(current: FileAttributes) -> None:
                 demand_deletable(current, principal)
+                demand_not_held(current)
                 condition.check(current)
 
             await self._element.engine.delete(document_id(request), check=check)

@@ -162,6 +162,7 @@ UPDATE: dict[str, Any] = {
             ProblemType.INVALID_REQUEST,
             ProblemType.NOT_FOUND,
             ProblemType.MODE_FORBIDS,
+            ProblemType.CONFLICT,
             ProblemType.PRECONDITION_FAILED,
             ProblemType.REQUEST_TOO_LARGE,
             ProblemType.UNSUPPORTED_MEDIA_TYPE,
@@ -187,6 +188,7 @@ DELETE: dict[str, Any] = {
         **problem_answers(
             ProblemType.NOT_FOUND,
             ProblemType.MODE_FORBIDS,
+            ProblemType.CONFLICT,
             ProblemType.PRECONDITION_FAILED,
             ProblemType.LOG_FULL,
             ProblemType.ELEMENT_UNAVAILABLE,

@@ -1,0 +1,59 @@
+"""The part of the composition root that has to do with transactions."""
+
+import os
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+
+import aiohttp
+
+from artstore.admin.settings import AdminSettings
+from artstore.admin.storage_elements.repository import element_by_id
+from artstore.admin.transactions.deciding import Decisions
+from artstore.admin.transactions.elements import TransferElements
+from artstore.admin.transactions.failpoints import ENVIRONMENT, Failpoints
+from artstore.admin.transactions.finalize import Finalizing
+from artstore.admin.transactions.jobs import Jobs
+from artstore.admin.transactions.running import Running
+from artstore.kernel.database import Database
+from artstore.kernel.peers import ElementDirectory, http_session
+from artstore.wire.elements import RegisteredElement
+from artstore.wire.transactions import TransactionKind
+
+
+class Transactions:
+    """``token`` makes one for the elements, and is asked for each call."""
+
+    def __init__(
+        self,
+        settings: AdminSettings,
+        database: Database,
+        directory: ElementDirectory,
+        token: Callable[[], Awaitable[str]],
+    ) -> None:
+        self._session: aiohttp.ClientSession | None = None
+        elements = TransferElements(self._open_session, partial(_find, database, directory), token)
+        margin = timedelta(seconds=settings.finalize_margin_seconds)
+        sagas = {TransactionKind.FINALIZE: Finalizing(database, elements, margin).saga}
+        failpoints = Failpoints(os.environ.get(ENVIRONMENT, ""))
+        running = Running(database, sagas, settings.retry_policy(), failpoints)
+        at_once = settings.transactions_at_once
+        self._jobs = running.jobs = Jobs(database, settings.database_url, running.go_on, at_once=at_once)
+        self.decisions = Decisions(database, running, self._jobs)
+
+    async def run(self) -> None:
+        """Goes on with transactions until it is cancelled; may be called again after it raised."""
+        async with http_session() as self._session:
+            await self._jobs.work()
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        assert self._session is not None, "steps run while the worker does"
+        return self._session
+
+
+async def _find(database: Database, directory: ElementDirectory, element_id: str) -> RegisteredElement | None:
+    """As it announced itself last; by the registry where it has not since this process runs."""
+    if (announced := directory.get(element_id)) is not None:
+        return announced
+    async with database.read() as connection:
+        return await element_by_id(connection, element_id)

@@ -1,0 +1,268 @@
+"""What elements do for Admin's transactions: hold, copy, let go, and the fence between them."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from aiohttp import web
+
+from tests.support.elements import AtElement, problem
+from tests.support.system import Account, RunningSystem, eventually
+
+UNKNOWN = "01936a2f-0000-7000-8000-000000000001"
+SCOPES = "transfers:write files:read files:all"
+
+
+class Mover:
+    """Whoever has the token that Admin makes for itself."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.source_url = account.system.element_urls["edit-01"]
+        account.http.headers["Authorization"] = f"Bearer {account.system.signed_token(account, scope=SCOPES)}"
+
+    async def hold(self, file_id: str, transfer_id: str, **more: Any) -> httpx.Response:
+        return await self._ask("edit-01", "PUT", file_id, "hold", json={"transfer_id": transfer_id, **more})
+
+    async def release(self, file_id: str, transfer_id: str) -> httpx.Response:
+        return await self._ask("edit-01", "DELETE", file_id, "hold", params={"transfer_id": transfer_id})
+
+    async def let_go(self, file_id: str, transfer_id: str, element: str = "edit-01") -> httpx.Response:
+        return await self._ask(element, "DELETE", file_id, "source", params={"transfer_id": transfer_id})
+
+    async def copy(
+        self, file_id: str, transfer_id: str, element: str = "rw-01", **changes: Any
+    ) -> httpx.Response:
+        body = {"transfer_id": transfer_id, "source_url": self.source_url, "changes": changes}
+        return await self._ask(element, "PUT", file_id, "copy", json=body)
+
+    async def withdraw(self, file_id: str) -> bool:
+        answer = await self._ask("rw-01", "DELETE", file_id, "copy")
+        assert answer.status_code == 200, answer.text
+        return bool(answer.json()["is_present"])
+
+    async def _ask(self, element: str, method: str, file_id: str, what: str, **more: Any) -> httpx.Response:
+        url = f"{self.account.system.element_urls[element]}/api/v1/transfers/{file_id}/{what}"
+        return await self.account.http.request(method, url, **more)
+
+
+@pytest.fixture
+async def mover(elements: RunningSystem) -> Mover:
+    return Mover(await elements.create_account(role="OPERATOR"))
+
+
+@pytest.fixture
+def transfer() -> str:
+    return str(uuid.uuid4())
+
+
+def done(answer: httpx.Response, status: int = 200) -> Any:
+    assert answer.status_code == status, answer.text
+    return answer.json() if answer.content else None
+
+
+class TestHold:
+    async def test_is_changed_by_nobody_until_it_is_released(
+        self, edit: AtElement, mover: Mover, transfer: str
+    ) -> None:
+        document = await edit.store()
+        file_id = document["file_id"]
+        held = done(await mover.hold(file_id, transfer))["document"]
+        assert held == document | {"transfer_id": transfer, "updated_at": held["updated_at"]}
+        assert held == await edit.told(f"files/{file_id}")
+        refused = problem(
+            await edit.patch(file_id, {"description": "x"}, await edit.tag(file_id)), "conflict", 409
+        )
+        assert refused["transfer_id"] == transfer
+        problem(await edit.ask("DELETE", f"files/{file_id}"), "conflict", 409)
+        done(await mover.release(file_id, transfer), 204)
+        assert "transfer_id" not in await edit.told(f"files/{file_id}")
+        done(await edit.patch(file_id, {"description": "x"}, await edit.tag(file_id)))
+
+    async def test_again_changes_nothing(self, edit: AtElement, mover: Mover, transfer: str) -> None:
+        file_id = (await edit.store())["file_id"]
+        first = done(await mover.hold(file_id, transfer))
+        assert done(await mover.hold(file_id, transfer)) == first
+
+    async def test_by_one_transfer_only(self, edit: AtElement, mover: Mover, transfer: str) -> None:
+        file_id = (await edit.store())["file_id"]
+        done(await mover.hold(file_id, transfer))
+        another = str(uuid.uuid4())
+        assert problem(await mover.hold(file_id, another), "conflict", 409)["transfer_id"] == transfer
+        done(await mover.release(file_id, another), 204)
+        problem(await mover.let_go(file_id, another), "conflict", 409)
+        assert (await edit.told(f"files/{file_id}"))["transfer_id"] == transfer
+        done(await mover.hold(file_id, another, replaces=transfer))
+        assert (await edit.told(f"files/{file_id}"))["transfer_id"] == another
+
+    async def test_of_none(self, mover: Mover, transfer: str) -> None:
+        problem(await mover.hold(UNKNOWN, transfer), "not-found", 404)
+        done(await mover.release(UNKNOWN, transfer), 204)
+        done(await mover.let_go(UNKNOWN, transfer), 204)
+
+    async def test_without_room_in_the_attributes(self, edit: AtElement, mover: Mover, transfer: str) -> None:
+        """Whatever they have, they keep: the refusal changes nothing."""
+        room = 4096 - 20
+        document = await edit.store(description="x")
+        size = await written_size(edit, document["file_id"])
+        document = await edit.store(description="x" * (room - size))
+        problem(await mover.hold(document["file_id"], transfer), "attributes-too-large", 422)
+        assert await edit.told(f"files/{document['file_id']}") == document
+
+    async def test_where_nothing_is_deleted(self, rw: AtElement, mover: Mover, transfer: str) -> None:
+        file_id = (await rw.store())["file_id"]
+        url = f"{rw.url}/api/v1/transfers/{file_id}/hold"
+        answer = await mover.account.http.put(url, json={"transfer_id": transfer})
+        problem(answer, "mode-forbids", 409)
+
+
+async def written_size(edit: AtElement, file_id: str) -> int:
+    """Bytes of an attribute file."""
+    root = edit.account.system.root("edit-01")
+    found: list[Any] = []
+
+    def is_there() -> bool:
+        found[:] = root.glob(f"files/**/*{file_id}*.attr.json")
+        return bool(found)
+
+    await eventually(is_there, "no attribute file appears")
+    return int(found[0].stat().st_size)
+
+
+class TestCopy:
+    @pytest.mark.parametrize("size", [1, 300_000, 3_000_000])
+    async def test_is_the_same_document(
+        self, edit: AtElement, rw: AtElement, mover: Mover, transfer: str, size: int
+    ) -> None:
+        content = os.urandom(size)
+        attributes = {"n": [1, 2.5, {"é": None}]}
+        document = await edit.store("отчёт.bin", content, custom_attributes=attributes, tags=["a", "b"])
+        file_id = document["file_id"]
+        done(await mover.hold(file_id, transfer))
+        copied = done(await mover.copy(file_id, transfer, retention_policy="permanent"))
+        assert copied["received_bytes"] == size
+        after = await rw.told(f"files/{file_id}")
+        changed = {"retention_policy": "permanent", "updated_at": after["updated_at"]}
+        assert after == copied["document"] == document | changed
+        assert (await rw.download(file_id)).content == content
+        assert [item["file_id"] for item in await rw.listed()] == [file_id]
+        done(await mover.let_go(file_id, transfer), 204)
+        problem(await edit.get(f"files/{file_id}"), "not-found", 404)
+        done(await mover.let_go(file_id, transfer), 204)
+
+    async def test_again_and_by_many_at_once_is_one_document(
+        self, edit: AtElement, rw: AtElement, mover: Mover, transfer: str
+    ) -> None:
+        file_id = (await edit.store(content=os.urandom(500_000)))["file_id"]
+        done(await mover.hold(file_id, transfer))
+        answers = await asyncio.gather(*(mover.copy(file_id, transfer) for _ in range(8)))
+        assert len({done(answer)["document"]["updated_at"] for answer in answers}) == 1
+        assert done(await mover.copy(file_id, transfer)) == done(answers[0])
+        assert len(await rw.listed()) == 1
+
+    async def test_not_of_what_is_not_held_for_it(
+        self, edit: AtElement, rw: AtElement, mover: Mover, transfer: str
+    ) -> None:
+        """The fence: a late request cannot begin once another mark is there."""
+        file_id = (await edit.store())["file_id"]
+        problem(await mover.copy(file_id, transfer), "conflict", 409)
+        done(await mover.hold(file_id, transfer))
+        done(await mover.hold(file_id, str(uuid.uuid4()), replaces=transfer))
+        assert not await mover.withdraw(file_id)
+        problem(await mover.copy(file_id, transfer), "conflict", 409)
+        problem(await rw.get(f"files/{file_id}"), "not-found", 404)
+
+    async def test_of_none(self, mover: Mover, transfer: str) -> None:
+        problem(await mover.copy(UNKNOWN, transfer), "conflict", 409)
+        assert not await mover.withdraw(UNKNOWN)
+
+    async def test_not_to_where_it_could_be_deleted(
+        self, edit: AtElement, mover: Mover, transfer: str
+    ) -> None:
+        file_id = (await edit.store())["file_id"]
+        problem(await mover.copy(file_id, transfer, element="edit-01"), "mode-forbids", 409)
+
+    async def test_from_where_nobody_answers(self, mover: Mover, transfer: str) -> None:
+        mover.source_url = "http://127.0.0.1:9"
+        problem(await mover.copy(UNKNOWN, transfer), "element-unavailable", 503)
+
+    async def test_attributes_that_cannot_be(
+        self, edit: AtElement, rw: AtElement, mover: Mover, transfer: str
+    ) -> None:
+        file_id = (await edit.store())["file_id"]
+        done(await mover.hold(file_id, transfer))
+        refused = await mover.copy(file_id, transfer, retention_policy="forever")
+        problem(refused, "invalid-attributes", 422)
+        problem(await rw.get(f"files/{file_id}"), "not-found", 404)
+
+    async def test_what_was_copied_is_found_by_whoever_withdraws(
+        self, edit: AtElement, mover: Mover, transfer: str
+    ) -> None:
+        file_id = (await edit.store())["file_id"]
+        done(await mover.hold(file_id, transfer))
+        done(await mover.copy(file_id, transfer))
+        assert await mover.withdraw(file_id)
+
+    async def test_withdrawn_in_the_middle(self, elements: RunningSystem, transfer: str) -> None:
+        """From a source that sends its first bytes and no more: the copying ends, and nothing is left."""
+        mover = Mover(await elements.create_account(role="OPERATOR"))
+        file_id = "01936a2f-0000-7000-8000-0000000000aa"
+        async with stalling_source(file_id, transfer) as (url, reached):
+            mover.source_url = url
+            copying = asyncio.create_task(mover.copy(file_id, transfer))
+            await reached.wait()
+            assert not await mover.withdraw(file_id)
+            problem(await copying, "conflict", 409)
+        await elements.staging_is_empty()
+
+
+@asynccontextmanager
+async def stalling_source(file_id: str, transfer: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """An element that has one document, and never sends it to its end."""
+    at = "2026-11-23T12:00:00Z"
+    document = {
+        "schema_version": "2.0",
+        "file_id": file_id,
+        "original_filename": "a.bin",
+        "file_size": 1_000_000,
+        "content_type": "application/octet-stream",
+        "created_at": at,
+        "updated_at": at,
+        "created_by_id": "x",
+        "created_by_username": "x",
+        "checksum": "0" * 64,
+        "metadata": {},
+        "custom_attributes": {},
+        "transfer_id": transfer,
+    }
+    reached, over = asyncio.Event(), asyncio.Event()
+
+    async def told(request: web.Request) -> web.Response:
+        return web.json_response(document)
+
+    async def download(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.content_length = 1_000_000
+        await response.prepare(request)
+        await response.write(b"x" * 400_000)
+        reached.set()
+        await over.wait()
+        return response
+
+    app = web.Application()
+    app.router.add_get("/api/v1/files/{id}", told)
+    app.router.add_get("/api/v1/files/{id}/download", download)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", reached
+    finally:
+        over.set()
+        await runner.cleanup()
