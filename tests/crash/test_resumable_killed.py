@@ -8,6 +8,7 @@ import os
 import random
 import sys
 from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -36,7 +37,7 @@ class Told:
 
 
 async def work_until_dead(
-    root: Path, seed: int, lines: int | None = None, **variables: str
+    root: Path, seed: int, variables: Mapping[str, str], *, lines: int | None = None
 ) -> dict[str, Told]:
     """What was promised before a failpoint struck, or so many lines were written."""
     process = await asyncio.create_subprocess_exec(
@@ -62,7 +63,7 @@ async def work_until_dead(
     return told
 
 
-async def numbered(stream: asyncio.StreamReader):  # type: ignore[no-untyped-def]
+async def numbered(stream: asyncio.StreamReader) -> AsyncIterator[tuple[int, bytes]]:
     number = 0
     async for line in stream:
         if line.endswith(b"\n"):
@@ -101,7 +102,7 @@ async def check(root: Path, told: dict[str, Told]) -> None:
 async def test_at_a_named_point(tmp_path: Path, name: str) -> None:
     passes = 3 if name.startswith("files.") else random.randint(1, 30)
     armed = {failpoints.ENVIRONMENT: f"{name}=kill@{passes}"}
-    told = await work_until_dead(tmp_path / "element", passes, None, **armed)
+    told = await work_until_dead(tmp_path / "element", passes, armed)
     await check(tmp_path / "element", told)
 
 
@@ -109,7 +110,7 @@ async def test_at_a_named_point(tmp_path: Path, name: str) -> None:
 async def test_when_the_power_goes(tmp_path: Path, seed: int) -> None:
     library, root, trace = build(tmp_path), tmp_path / "element", tmp_path / "trace"
     lines = random.Random(seed).randrange(30, 300)
-    told = await work_until_dead(root, seed, lines, **environment(library, root, trace))
+    told = await work_until_dead(root, seed, environment(library, root, trace), lines=lines)
     disk = Disk(root).follow(trace)
     disk.strict(tmp_path / "strict")
     await check(tmp_path / "strict", dict(told))

@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from artstore.ingester.candidates import Candidates
 from artstore.ingester.files import deletion
 from artstore.ingester.files.deletion import Deletion
 from artstore.ingester.files.locating import Locating
@@ -71,7 +70,6 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         settings.database_url, application_name="artstore-ingester", pool_size=settings.database_pool_size
     )
     keys_of_uploads = IdempotencyKeys(database, settings.database_url)
-    candidates = Candidates(directory.elements, settings)
     breakers = Breakers(
         BreakerOptions(
             settings.breaker_failures, settings.breaker_open_seconds, settings.breaker_longest_seconds
@@ -95,9 +93,9 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 background.start("refusals", reporter.run)
             locating = Locating(session, directory.elements)
             app.state.deletion = Deletion(locating)
-            app.state.finalizing = Finalizing(locating, candidates, transactions)
-            app.state.uploads = Uploads(session, candidates, settings, breakers, keys_of_uploads)
-            app.state.resumable = ResumableUploads(session, directory, candidates, breakers, settings)
+            app.state.finalizing = Finalizing(locating, settings, transactions)
+            app.state.uploads = Uploads(session, directory.elements, settings, breakers, keys_of_uploads)
+            app.state.resumable = ResumableUploads(session, directory, breakers, settings)
             try:
                 await keys_of_uploads.prepare()
             except DatabaseDown as error:

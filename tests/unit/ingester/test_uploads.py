@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from artstore.ingester.candidates import Candidates
 from artstore.ingester.idempotency.once import Keys
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
@@ -191,12 +190,7 @@ class World:
         self.announced: list[RegisteredElement] = []
         self.breakers = Breakers(BreakerOptions(failures=2, open_seconds=60, longest_seconds=60))
         self.uploads = Uploads(
-            session,
-            Candidates(lambda: self.announced, settings),
-            settings,
-            self.breakers,
-            NO_KEYS,
-            pauses=(0.01, 0.01),
+            session, lambda: self.announced, settings, self.breakers, NO_KEYS, pauses=(0.01, 0.01)
         )
 
     async def add(self, behaviour: Behaviour, **changes: Any) -> Element:

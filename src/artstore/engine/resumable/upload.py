@@ -14,6 +14,7 @@ from artstore.engine.capacity import Reservation
 from artstore.engine.content_type import HEAD_BYTES
 from artstore.engine.durable import remove_durably
 from artstore.engine.errors import (
+    AlreadyStored,
     Damaged,
     DiskFull,
     NotFound,
@@ -147,7 +148,12 @@ class ResumableUpload:
         await in_thread(self._around.threads, self._create)
 
     async def settle(self) -> None:
-        """Held: finds out what a restart or an interruption left open. Raises UploadUnknown."""
+        """Held: finds out what a restart or an interruption left open. Raises UploadUnknown, UploadBusy."""
+        if self._completing is not None and not self._completing.done():
+            # Begun by a request that was cancelled.
+            await asyncio.wait([self._completing], timeout=LET_GO_SECONDS)
+            if not self._completing.done():
+                raise UploadBusy
         if self.state.complete:
             return
         if self._found is not None:
@@ -222,6 +228,7 @@ class ResumableUpload:
             return
         if self._completing is None or self._completing.done():
             self._completing = asyncio.create_task(self._complete(), name="complete an upload")
+            self._completing.add_done_callback(_retrieve)
         await asyncio.shield(self._completing)
 
     async def remove(self) -> None:
@@ -316,7 +323,8 @@ class ResumableUpload:
             staged=self._file,
             head=await self._file.head(HEAD_BYTES),
         )
-        await upload.commit(self.state.draft)
+        with suppress(AlreadyStored):  # by an earlier try, of which its state does not tell
+            await upload.commit(self.state.draft)
         hit("resumable.committed")
         await self._mark_complete()
         for part in self.state.parts:
@@ -359,3 +367,9 @@ class ResumableUpload:
     def path(self) -> Path:
         """Of its bytes."""
         return self._file.path
+
+
+def _retrieve(task: "asyncio.Task[None]") -> None:
+    """Whoever waited for it may be gone; whoever comes next tries again."""
+    if not task.cancelled():
+        task.exception()

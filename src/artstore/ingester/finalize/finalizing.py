@@ -5,11 +5,12 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from artstore.ingester.candidates import Candidates
+from artstore.ingester.choice import fitting
 from artstore.ingester.files.locating import Locating, file_id_in
 from artstore.ingester.finalize.transactions import AdminTransactions
 from artstore.ingester.metrics import FINALIZATIONS
 from artstore.ingester.placement import Wanted
+from artstore.ingester.settings import IngesterSettings
 from artstore.kernel.access import Principal
 from artstore.kernel.peers import forwarded_headers
 from artstore.kernel.problems import Problem
@@ -22,10 +23,10 @@ class Finalizing:
     """``transactions`` is None where this service has no account to speak to Admin with."""
 
     def __init__(
-        self, locating: Locating, candidates: Candidates, transactions: AdminTransactions | None
+        self, locating: Locating, settings: IngesterSettings, transactions: AdminTransactions | None
     ) -> None:
         self._locating = locating
-        self._candidates = candidates
+        self._settings = settings
         self._transactions = transactions
 
     async def begin(self, request: Request, principal: Principal) -> Response:
@@ -85,7 +86,9 @@ class Finalizing:
         )
 
     def _target(self, size: int) -> RegisteredElement:
-        return self._candidates.fitting(Wanted(Mode.RW, at_least=size, at_most=size))[0][0]
+        wanted = Wanted(Mode.RW, at_least=size, at_most=size)
+        found, _ = fitting(self._locating.elements(), wanted, self._settings)
+        return found[0]
 
     def _admin(self) -> AdminTransactions:
         if self._transactions is None:

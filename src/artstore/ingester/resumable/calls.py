@@ -36,8 +36,6 @@ class Call:
     def __init__(self, session: aiohttp.ClientSession, request: Request, settings: IngesterSettings) -> None:
         self.begun = False
         """Bytes of the body were given to an element."""
-        self.reached: Callable[[], None] = lambda: None
-        """Is called when the element asks for the body."""
         self._session = session
         self._request = request
         self._settings = settings
@@ -45,44 +43,53 @@ class Call:
         self._failure: ClientDisconnect | Problem | None = None
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], *, with_body: bool = False
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        reached: Callable[[], None],
+        *,
+        with_body: bool = False,
     ) -> Answer:
-        """Raises ElementSilent, and what reading from the client raises: ClientDisconnect, Problem.
+        """``reached`` is called when the element wants the body.
+
+        Raises ElementSilent, and what reading from the client raises: ClientDisconnect, Problem.
 
         What the element got by then stays there. The connection is closed where the body did not come to its
         end, so that the element knows.
         """
         try:
             async with asyncio.timeout(None) as timer:
-                return await self._exchange(method, url, headers, timer if with_body else None)
+                body = self._body(timer, reached) if with_body else None
+                return await self._exchange(method, url, headers, body)
         except (aiohttp.ClientError, TimeoutError, OSError, BodyTooLong) as error:
             if self._failure is not None:
                 raise self._failure from error
             raise ElementSilent(str(error) or type(error).__name__) from error
 
     async def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], timer: asyncio.Timeout | None
+        self, method: str, url: str, headers: Mapping[str, str], body: AsyncIterator[bytes] | None
     ) -> Answer:
         answer_seconds = self._settings.element_answer_seconds
         async with self._session.request(
             method,
             URL(url, encoded=True),
-            data=None if timer is None else self._body(timer),
+            data=body,
             headers=headers,
             # The element looks at the head first, and can refuse before a byte is lost to it.
-            expect100=timer is not None,
+            expect100=body is not None,
             timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=answer_seconds),
             allow_redirects=False,
         ) as answer:
             content = await whole_body(answer, _MOST_ANSWER_BYTES)
-            if timer is not None and not self._ended:
+            if body is not None and not self._ended:
                 answer.close()  # or the end of the body would be waited for, which may never come
             return Answer(answer.status, answer.headers, content)
 
-    async def _body(self, timer: asyncio.Timeout) -> AsyncIterator[bytes]:
+    async def _body(self, timer: asyncio.Timeout, reached: Callable[[], None]) -> AsyncIterator[bytes]:
         """Waiting for the client stops the clock that runs for the element."""
         self.begun = True
-        self.reached()
+        reached()
         stream = self._request.stream()
         while True:
             timer.reschedule(None)

@@ -8,10 +8,10 @@ import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from artstore.ingester.candidates import Candidates
+from artstore.ingester.choice import fitting
 from artstore.ingester.metrics import RESUMABLE
 from artstore.ingester.placement import Wanted, is_active, largest_file, mode_for
-from artstore.ingester.resumable.addresses import Address
+from artstore.ingester.resumable.addresses import PATH, Address
 from artstore.ingester.resumable.calls import Answer, Call, ElementSilent
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import too_large
@@ -75,7 +75,6 @@ _OPERATIONS = {"POST": "create", "PATCH": "append", "HEAD": "look", "GET": "look
 class ResumableUploads:
     session: aiohttp.ClientSession
     directory: ElementDirectory
-    candidates: Candidates
     breakers: Breakers
     settings: IngesterSettings
 
@@ -95,20 +94,18 @@ class ResumableUploads:
         with _of_tus(request, "create"):
             tus.demand_version(request.headers)
             creation = tus.creation_of(request.headers)
-            if creation.length is not None and creation.length > self._max_size():
-                raise too_large(self._max_size())
+            self._demand_size(creation.length)
             with_body = tus.is_piece(request.headers) and not creation.parts
             headers = _headers(request, principal, with_body=with_body)
             if creation.parts:
                 element, concat = self._element_of_parts(creation)
-                fitting = [element]
-                choice: dict[str, object] = {"strategy": "where the parts are"}
+                candidates = [element]
                 headers[UPLOAD_CONCAT] = concat
             else:
-                fitting, choice = self._fitting(creation)
+                candidates = self._candidates(creation)
                 if creation.partial:
                     headers[UPLOAD_CONCAT] = "partial"
-            return await self._begin(request, fitting, choice, headers, with_body=with_body)
+            return await self._begin(request, candidates, headers, with_body=with_body)
 
     async def pass_on(self, request: Request, principal: Principal) -> Response:
         """A request of an upload that was begun. Raises Problem, ClientDisconnect."""
@@ -117,17 +114,15 @@ class ResumableUploads:
             address = Address.of(request.path_params["upload"])
             if address is None:
                 raise _not_found()
+            self._demand_size(tus.whole_number(request.headers, UPLOAD_LENGTH))
             element = self._element(address.element_id)
             call = Call(self.session, request, self.settings)
-            url = element.url.rstrip("/") + address.path_at_element
+            with_body = method == "PATCH"
+            headers = _headers(request, principal, with_body=with_body)
             try:
-                headers = _headers(request, principal, with_body=method == "PATCH")
-                with_body = method == "PATCH"
-                answer = await self._send(call, element, method, url, headers, with_body=with_body)
+                answer = await self._send(call, method, element, address.path_at_element, headers, with_body)
             except ElementSilent as error:
-                _log.warning(
-                    "the element of an upload is away", element_id=element.element_id, reason=str(error)
-                )
+                _log.warning("an upload cannot go on", element_id=element.element_id, reason=str(error))
                 raise _away() from error
             return _response(answer, element.element_id, method)
 
@@ -136,8 +131,7 @@ class ResumableUploads:
     async def _begin(
         self,
         request: Request,
-        fitting: Iterable[RegisteredElement],
-        choice: Mapping[str, object],
+        candidates: Iterable[RegisteredElement],
         headers: Mapping[str, str],
         *,
         with_body: bool,
@@ -145,10 +139,9 @@ class ResumableUploads:
         """At the first that takes it. An upload whose address nobody was told goes by itself."""
         call = Call(self.session, request, self.settings)
         refusal: Response | None = None
-        for element in fitting:
-            url = element.url.rstrip("/") + "/api/v1/uploads"
+        for element in candidates:
             try:
-                answer = await self._send(call, element, "POST", url, headers, with_body=with_body)
+                answer = await self._send(call, "POST", element, PATH, headers, with_body)
             except ElementSilent as error:
                 _log.warning("no upload begun", element_id=element.element_id, reason=str(error))
                 if call.begun:
@@ -160,7 +153,6 @@ class ResumableUploads:
                     "upload begun" if answer.status == 201 else "upload refused",
                     element_id=element.element_id,
                     status=answer.status,
-                    **choice,
                 )
                 return response
             refusal = response
@@ -171,34 +163,40 @@ class ResumableUploads:
     async def _send(
         self,
         call: Call,
-        element: RegisteredElement,
         method: str,
-        url: str,
+        element: RegisteredElement,
+        path: str,
         headers: Mapping[str, str],
-        *,
         with_body: bool,
     ) -> Answer:
-        """Raises what ``Call.send`` does; ElementSilent at once for an element that is to be left alone."""
+        """Raises ElementSilent, also for an element that is to be left alone; ClientDisconnect, Problem."""
         attempt = self.breakers.attempt(element)
         if attempt is None:
             raise ElementSilent("it failed several times, and is left alone for a while")
-        call.reached = attempt.reached
         with attempt:
+            url = element.url.rstrip("/") + path
             try:
-                answer = await call.send(method, url, headers, with_body=with_body)
+                answer = await call.send(method, url, headers, attempt.reached, with_body=with_body)
             except ElementSilent as error:
                 attempt.failed(str(error))
                 raise
-            attempt.succeeded()
+            attempt.answered(answer.status, answer.headers.get("Content-Type", ""))
         return answer
 
     def _max_size(self) -> int:
         largest = [largest_file(element) for element in self.directory.elements() if is_active(element)]
         return min(self.settings.max_file_bytes, max(largest, default=self.settings.max_file_bytes))
 
-    def _fitting(self, creation: tus.Creation) -> tuple[list[RegisteredElement], dict[str, object]]:
+    def _demand_size(self, length: int | None) -> None:
+        if length is not None and length > self._max_size():
+            raise too_large(self._max_size())
+
+    def _candidates(self, creation: tus.Creation) -> list[RegisteredElement]:
         mode = mode_for(retention_policy({creation.metadata.get("retention_policy", "").strip()}))
-        return self.candidates.fitting(Wanted(mode, creation.length or 1, creation.length))
+        wanted = Wanted(mode, creation.length or 1, creation.length)
+        candidates, choice = fitting(self.directory.elements(), wanted, self.settings)
+        _log.info("elements for an upload", first=candidates[0].element_id, **choice)
+        return candidates
 
     def _element_of_parts(self, creation: tus.Creation) -> tuple[RegisteredElement, str]:
         """The one element that has all parts, and how they are called there."""

@@ -1,7 +1,7 @@
 """Brings one upload to an element: to the best that can be reached, and to no more than one of them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -10,9 +10,10 @@ import aiohttp
 from starlette.requests import ClientDisconnect
 
 from artstore.attributes import FileId
-from artstore.ingester.candidates import Candidates
+from artstore.ingester.choice import fitting
 from artstore.ingester.metrics import PLACEMENTS
 from artstore.ingester.placement import Wanted
+from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.relay import ElementAnswer, ElementLost, NothingSent, Patience, Relay
 from artstore.ingester.uploads.settling import Settling
 from artstore.kernel.logging import get_logger
@@ -20,7 +21,7 @@ from artstore.kernel.peers import Attempt, Breakers
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import RegisteredElement
 from artstore.wire.headers import FILE_ID
-from artstore.wire.problems import PROBLEM_JSON, ProblemType
+from artstore.wire.problems import ProblemType
 
 _log = get_logger(__name__)
 
@@ -69,8 +70,9 @@ class Delivery:
     """
 
     session: aiohttp.ClientSession
-    candidates: Candidates
+    elements: Callable[[], list[RegisteredElement]]
     breakers: Breakers
+    settings: IngesterSettings
     patience: Patience
     pauses: Sequence[float]
 
@@ -79,11 +81,11 @@ class Delivery:
     ) -> ElementAnswer:
         """Raises Problem, and ClientDisconnect."""
         refusal: ElementAnswer | None = None
-        fitting, choice = self._fitting(wanted, identity.element_id)
+        candidates, choice = self._candidates(wanted, identity.element_id)
         tried: set[str] = set()
-        for candidate in fitting:
+        for candidate in candidates:
             element_id, file_id = await identity.begin(candidate.element_id)
-            element = candidate if element_id == candidate.element_id else self.candidates.known(element_id)
+            element = candidate if element_id == candidate.element_id else self._known(element_id)
             answer = None
             try:
                 if element is not None and element_id not in tried:
@@ -105,7 +107,7 @@ class Delivery:
             refusal = answer
         if refusal is not None:
             return refusal
-        raise self._none_reached(fitting)
+        raise self._none_reached(candidates)
 
     async def _attempt(
         self,
@@ -140,7 +142,7 @@ class Delivery:
                 if relay.repeatable:
                     return None
                 raise _lost() from error
-            _judge(attempt, answer)
+            attempt.answered(answer.status, answer.headers.get("Content-Type", ""))
         refused = answer.repeatable and answer.is_for_its_own_state
         _note("refused" if refused else "answered", element, choice, status=answer.status)
         return answer
@@ -168,7 +170,7 @@ class Delivery:
     ) -> ElementAnswer:
         answer = None
         if FILE_ID in headers:
-            as_announced = partial(self.candidates.known, element.element_id)
+            as_announced = partial(self._known, element.element_id)
             settling = Settling(self.session, self.breakers, as_announced, self.pauses)
             answer = await settling.outcome(relay, headers[FILE_ID], headers)
         if answer is None:
@@ -177,31 +179,25 @@ class Delivery:
         _note("settled", element, choice, status=answer.status)
         return answer
 
-    def _fitting(
+    def _known(self, element_id: str) -> RegisteredElement | None:
+        return next((e for e in self.elements() if e.element_id == element_id), None)
+
+    def _candidates(
         self, wanted: Wanted, element_id: str | None
     ) -> tuple[list[RegisteredElement], dict[str, object]]:
         """The elements, the best first, and why: for the log. Only one where it is known where to go."""
         if element_id is None:
-            return self.candidates.fitting(wanted)
-        element = self.candidates.known(element_id)
+            return fitting(self.elements(), wanted, self.settings)
+        element = self._known(element_id)
         return [] if element is None else [element], {"strategy": "where an earlier try went"}
 
-    def _none_reached(self, fitting: list[RegisteredElement]) -> Problem:
-        seconds = self.breakers.seconds_to_wait(element.element_id for element in fitting)
+    def _none_reached(self, candidates: list[RegisteredElement]) -> Problem:
+        seconds = self.breakers.seconds_to_wait(element.element_id for element in candidates)
         return Problem(
             ProblemType.NO_ELEMENT_AVAILABLE,
             "No storage element can be reached now; try again in a few seconds.",
             headers={"Retry-After": str(max(1, math.ceil(seconds)))},
         )
-
-
-def _judge(attempt: Attempt, answer: ElementAnswer) -> None:
-    """An element that says why it refuses is well; of a 503 only our own services say that."""
-    said_why = answer.headers.get("Content-Type", "").startswith(PROBLEM_JSON)
-    if answer.status == 500 or (answer.status == 503 and not said_why):
-        attempt.failed(f"the answer is {answer.status}")
-    else:
-        attempt.succeeded()
 
 
 def _lost() -> Problem:

@@ -1,6 +1,6 @@
 """The way of an upload: read its head, choose an element, relay, answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -9,7 +9,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from artstore.attributes import new_file_id
-from artstore.ingester.candidates import Candidates
 from artstore.ingester.idempotency.header import idempotency_key
 from artstore.ingester.idempotency.once import Answer, Keys, reused
 from artstore.ingester.metrics import UPLOADS
@@ -25,6 +24,7 @@ from artstore.kernel.access import Principal
 from artstore.kernel.digests import announced_sha256
 from artstore.kernel.peers import Breakers, forwarded_headers
 from artstore.kernel.problems import Problem
+from artstore.wire.elements import RegisteredElement
 from artstore.wire.headers import EXPECTED_SIZE, IDEMPOTENCY_REPLAYED, REPR_DIGEST
 from artstore.wire.problems import ProblemType
 
@@ -34,10 +34,10 @@ _RELAYED_HEADERS = ("Content-Type", "Location", "ETag", "Retry-After", "WWW-Auth
 
 @dataclass(frozen=True)
 class Uploads:
-    """Takes uploads."""
+    """Takes uploads; ``elements`` gives the elements as they are known at the moment."""
 
     session: aiohttp.ClientSession
-    candidates: Candidates
+    elements: Callable[[], list[RegisteredElement]]
     settings: IngesterSettings
     breakers: Breakers
     keys: Keys
@@ -48,7 +48,7 @@ class Uploads:
 
     def __post_init__(self) -> None:
         patience = Patience(self.settings.element_silence_seconds, self.settings.element_answer_seconds)
-        delivery = Delivery(self.session, self.candidates, self.breakers, patience, self.pauses)
+        delivery = Delivery(self.session, self.elements, self.breakers, self.settings, patience, self.pauses)
         object.__setattr__(self, "_delivery", delivery)
         object.__setattr__(self, "_holding", Holding(self.settings.held_bytes))
 

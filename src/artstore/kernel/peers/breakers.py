@@ -23,6 +23,7 @@ from prometheus_client import Counter, Gauge
 from artstore.kernel.dependencies import DependencyDown
 from artstore.kernel.logging import get_logger
 from artstore.wire.elements import ElementAnnouncement, ElementState, RegisteredElement
+from artstore.wire.problems import PROBLEM_JSON
 
 STATE = Gauge(
     "artstore_element_breaker",
@@ -75,6 +76,14 @@ class Attempt:
     def failed(self, reason: str) -> None:
         if self._first():
             self._breaker.failed(self._era, reason)
+
+    def answered(self, status: int, content_type: str) -> None:
+        """An element that says why it refuses is well; of a 503 only our own services say that."""
+        said_why = content_type.startswith(PROBLEM_JSON)
+        if status == 500 or (status == 503 and not said_why):
+            self.failed(f"the answer is {status}")
+        else:
+            self.succeeded()
 
     def _first(self) -> bool:
         first, self._told = not self._told, True

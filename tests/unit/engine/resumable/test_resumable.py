@@ -275,6 +275,18 @@ class TestInterruptions:
         assert again.offset == len(CONTENT)
         assert await documents(engine) == [CONTENT]
 
+    async def test_a_client_that_goes_while_its_document_is_made(self, open_element: OpenElement) -> None:
+        engine = await open_element()
+        upload = await begin(engine)
+        await append(upload, 0, CONTENT)
+        async with upload.hold():
+            asked = asyncio.create_task(upload.complete())
+            await asyncio.sleep(0)  # it has its turn
+            asked.cancel()
+        assert await append(upload, len(CONTENT), size=0) == len(CONTENT)
+        await complete(upload)
+        assert await documents(engine) == [CONTENT]
+
     async def test_a_failed_write_leaves_no_gap(self, open_element: OpenElement) -> None:
         engine = await open_element()
         upload = await begin(engine)

@@ -1,0 +1,50 @@
+"""Which elements may take a document, by what the settings say of placement."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+
+from artstore.ingester.placement import CannotPlace, Needs, Obstacle, Wanted, place
+from artstore.ingester.settings import IngesterSettings
+from artstore.kernel.logging import get_logger
+from artstore.kernel.problems import Problem
+from artstore.wire.elements import Mode, RegisteredElement
+from artstore.wire.problems import ProblemType
+
+_log = get_logger(__name__)
+_PROBLEM_OF = {
+    Obstacle.NONE_AVAILABLE: ProblemType.NO_ELEMENT_AVAILABLE,
+    Obstacle.TOO_LARGE: ProblemType.FILE_TOO_LARGE,
+    Obstacle.NO_ROOM: ProblemType.INSUFFICIENT_STORAGE,
+}
+
+
+def fitting(
+    elements: Collection[RegisteredElement], wanted: Wanted, settings: IngesterSettings
+) -> tuple[list[RegisteredElement], dict[str, object]]:
+    """The elements, the best first, and why: for the log. Raises Problem where there is none."""
+    needs = _needs(wanted.mode, settings)
+    try:
+        found = place(elements, wanted, needs, settings.placement)
+    except CannotPlace as error:
+        _log.warning("no element for an upload", obstacle=error.obstacle.value, reason=error.detail)
+        raise Problem(_PROBLEM_OF[error.obstacle], error.detail) from error
+    choice: dict[str, object] = {
+        "strategy": settings.placement.value,
+        "mode": wanted.mode.value,
+        "at_most_bytes": wanted.at_most,
+        "fitting": len(found),
+    }
+    if needs.labels:
+        choice["labels"] = dict(needs.labels)
+    if needs.kept_until is not None:
+        choice["kept_until"] = needs.kept_until.isoformat()
+    return found, choice
+
+
+def _needs(mode: Mode, settings: IngesterSettings) -> Needs:
+    """What the settings require of an element; the mode stands for the retention policy."""
+    if mode is not Mode.RW:
+        return Needs(settings.temporary_labels)
+    days = settings.permanent_days
+    kept_until = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    return Needs(settings.permanent_labels, kept_until)
