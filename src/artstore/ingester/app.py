@@ -93,7 +93,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 background.start("refusals", reporter.run)
             locating = Locating(session, directory.elements)
             app.state.deletion = Deletion(locating)
-            app.state.finalizing = Finalizing(locating, directory.elements, settings, transactions)
+            app.state.finalizing = Finalizing(locating, settings, transactions)
             app.state.uploads = Uploads(session, directory.elements, settings, breakers, keys_of_uploads)
             app.state.resumable = ResumableUploads(session, directory, breakers, settings)
             try:

@@ -1,6 +1,5 @@
 """``POST /api/v1/finalize/{file_id}`` and ``GET /api/v1/finalize/{transaction_id}/status``."""
 
-from collections.abc import Callable
 from uuid import UUID
 
 from starlette.requests import Request
@@ -24,14 +23,9 @@ class Finalizing:
     """``transactions`` is None where this service has no account to speak to Admin with."""
 
     def __init__(
-        self,
-        locating: Locating,
-        elements: Callable[[], list[RegisteredElement]],
-        settings: IngesterSettings,
-        transactions: AdminTransactions | None,
+        self, locating: Locating, settings: IngesterSettings, transactions: AdminTransactions | None
     ) -> None:
         self._locating = locating
-        self._elements = elements
         self._settings = settings
         self._transactions = transactions
 
@@ -93,7 +87,8 @@ class Finalizing:
 
     def _target(self, size: int) -> RegisteredElement:
         wanted = Wanted(Mode.RW, at_least=size, at_most=size)
-        return fitting(self._elements(), wanted, self._settings)[0][0]
+        found, _ = fitting(self._locating.elements(), wanted, self._settings)
+        return found[0]
 
     def _admin(self) -> AdminTransactions:
         if self._transactions is None:
