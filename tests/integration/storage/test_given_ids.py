@@ -86,6 +86,7 @@ async def test_one_that_was_deleted_does_not_come_back(edit: AtElement) -> None:
         "ffffffff-ffff-7fff-bfff-ffffffffffff",
         "{" + new_id() + "}",
     ],
+    ids=["random", "no UUID", "empty", "to come", "too old", "far to come", "in braces"],
 )
 async def test_what_is_no_new_id_is_refused(edit: AtElement, given: str) -> None:
     assert problem(await send(edit, given), "invalid-parameter", 422)["field"] == "X-File-Id"
