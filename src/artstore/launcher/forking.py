@@ -63,21 +63,29 @@ class _Parent:
                 packet, descriptors, _, _ = socket.recv_fds(self._requests, REQUEST_BYTES, 2)
                 if not packet:
                     return None
-                if self._fork(request := StartRequest(**json.loads(packet)), *descriptors):
+                if self._fork(request := StartRequest(**json.loads(packet)), descriptors):
                     os.close(ended)
                     os.close(woken)
                     return request
             elif self._to_load:
                 _load(self._to_load.popleft())
 
-    def _fork(self, request: StartRequest, output: int, report: int) -> bool:
-        """Whether this is the child."""
+    def _fork(self, request: StartRequest, descriptors: Sequence[int]) -> bool:
+        """Whether this is the child. Where none can be made, its report ends without a word."""
         if request.load in self._to_load:
             self._to_load.remove(request.load)
         _load(request.load)
         gc.freeze()  # what is shared with the children is not written to by their collectors
         parent = os.getpid()
-        if pid := os.fork():
+        try:
+            output, report = descriptors  # fewer came where this process may open no more
+            pid = os.fork()
+        except (OSError, ValueError) as error:
+            sys.stderr.write(f"no process for {request.name}: {error}\n")
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return False
+        if pid:
             os.close(output)
             _tell(report, pid)
             self._reports[pid] = report

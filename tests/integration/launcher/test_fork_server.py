@@ -1,6 +1,7 @@
 """Processes that are forked from one that has loaded the code behave like those that were executed."""
 
 import os
+import resource
 import select
 import signal
 import socket
@@ -55,7 +56,12 @@ def serving(start: Start, tmp_path: Path) -> Start:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        settings = {"REDIS_URL": "redis://127.0.0.1:1", "ADMIN_URL": "http://127.0.0.1:1", "PORT": str(port)}
+        settings = {
+            "REDIS_URL": "redis://127.0.0.1:1",
+            "DATABASE_URL": "postgresql+psycopg://127.0.0.1:1/none",
+            "ADMIN_URL": "http://127.0.0.1:1",
+            "PORT": str(port),
+        }
         told = {f"ARTSTORE_INGESTER_{name}": value for name, value in settings.items()}
         child = start("ingester", "serve", load="artstore.ingester.app", **told)
         child.wait_until(lambda: _accepts(port), seconds=60)
@@ -126,6 +132,21 @@ def test_a_killed_server_is_replaced(serving: Start) -> None:
     os.kill(parent, signal.SIGKILL)
     assert child.wait(60) == -signal.SIGTERM
     assert end(serving(), [(signal.SIGTERM, 30)]) == 0
+
+
+def test_a_child_that_cannot_be_made_is_an_error_and_the_others_live(
+    server: ForkServer, serving: Start, start: Start
+) -> None:
+    child = serving()
+    parent = int((Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2]).split()[1])
+    most = resource.prlimit(parent, resource.RLIMIT_NOFILE)
+    opened = len(list(Path(f"/proc/{parent}/fd").iterdir()))
+    resource.prlimit(parent, resource.RLIMIT_NOFILE, (opened, most[1]))
+    with pytest.raises(CannotStart, match="no child"):
+        start("--help")
+    resource.prlimit(parent, resource.RLIMIT_NOFILE, most)
+    assert start("--help").wait(60) == 0
+    assert end(child, [(signal.SIGTERM, 30)]) == 0
 
 
 def test_an_environment_that_is_too_large_is_refused(start: Start) -> None:

@@ -16,9 +16,15 @@ def new_id(age: timedelta = timedelta(0)) -> str:
     return str(new_file_id(datetime.now(UTC) - age))
 
 
-async def send(at: AtElement, file_id: str, content: bytes = b"content") -> httpx.Response:
+async def send(
+    at: AtElement, file_id: str, content: bytes = b"content", name: str = "a.txt", **fields: Any
+) -> httpx.Response:
     return await at.ask(
-        "POST", "files/upload", files={"file": ("a.txt", content)}, headers={"X-File-Id": file_id}
+        "POST",
+        "files/upload",
+        data=fields,
+        files={"file": (name, content)},
+        headers={"X-File-Id": file_id},
     )
 
 
@@ -59,6 +65,32 @@ async def test_another_document_is_refused(edit: AtElement) -> None:
     await stored(edit, file_id)
     problem(await send(edit, file_id, b"another"), "file-id-taken", 409)
     assert (await edit.download(file_id)).content == b"content"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"name": "b.txt"},
+        {"description": "another"},
+        {"tags": "another"},
+        {"custom_attributes": '{"n": 1}'},
+        {"retention_policy": "temporary"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+async def test_the_same_bytes_as_another_document_are_refused(edit: AtElement, other: dict[str, Any]) -> None:
+    file_id = new_id()
+    await stored(edit, file_id)
+    problem(await send(edit, file_id, **other), "file-id-taken", 409)
+
+
+async def test_one_that_was_changed_since_is_given_as_it_is(edit: AtElement) -> None:
+    file_id = new_id()
+    await stored(edit, file_id)
+    changed = await edit.patch(file_id, {"description": "changed"}, await edit.tag(file_id))
+    assert changed.status_code == 200, changed.text
+    assert (await stored(edit, file_id))["description"] == "changed"
+    problem(await send(edit, file_id, name="b.txt"), "file-id-taken", 409)
 
 
 async def test_another_account_is_refused(edit: AtElement, stranger: AtElement) -> None:

@@ -102,6 +102,16 @@ class TestSentAgain:
         assert await stored(account, key, retention_policy="temporary") == first
         assert await documents(account) == []
 
+    async def test_its_digest_is_compared_as_well(self, account: Account, key: str) -> None:
+        first = await stored(account, key)
+        for digest, slug in (
+            ("sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:", "digest-mismatch"),
+            ("nonsense", "invalid-parameter"),
+        ):
+            headers = {"Idempotency-Key": key, "Repr-Digest": digest}
+            problem(await account.upload("a.txt", b"content", headers=headers), slug, 422)
+        assert await documents(account) == [first["file_id"]]
+
 
 class TestAnother:
     @pytest.mark.parametrize(
@@ -200,8 +210,16 @@ class TestFailures:
                 "UPDATE ingester.idempotency_keys SET answer = NULL, fingerprint = NULL WHERE key = %s",
                 (key,),
             )
-        problem(await send(account, key, b"another"), "idempotency-key-reused", 422)
+        for other in ({"content": b"another"}, {"name": "b.txt"}, {"description": "another"}):
+            problem(await send(account, key, **other), "idempotency-key-reused", 422)
         assert await stored(account, key) == first
+
+    async def test_other_names_at_once_are_refused(self, account: Account, key: str) -> None:
+        names = [f"{number}.txt" for number in range(6)]
+        answers = await asyncio.gather(*(send(account, key, name=name) for name in names))
+        good = [(name, answer) for name, answer in zip(names, answers, strict=True) if answer.is_success]
+        assert [answer.json()["original_filename"] for _, answer in good] == [name for name, _ in good]
+        assert len(good) == 1
 
     @pytest.mark.parametrize("victim", ["ingester", "rw-01"])
     async def test_a_service_dies_in_the_middle(

@@ -79,6 +79,27 @@ class TestAgain:
         await engine.delete(FileId(stored.file_id))
         assert (await refused(engine, FileId(stored.file_id))).stored is None
 
+    @pytest.mark.parametrize("name", ["a.txt", "b.txt"])
+    @pytest.mark.parametrize("follow_seconds", [30.0, 0.0], ids=["in one batch", "in batches"])
+    async def test_of_one_that_was_deleted_long_ago_is_stored(
+        self, open_element: OpenElement, root: Path, follow_seconds: float, name: str
+    ) -> None:
+        """Such an id may have been forgotten. What is acknowledged is there, whatever was there before."""
+        engine = await open_element(follow_seconds=follow_seconds)
+        file_id = new_file_id(NOW - timedelta(hours=1))
+        first = await store(engine, b"first", "a.txt", file_id=file_id)
+        if not follow_seconds:
+            await engine.filed(engine.last_lsn)
+        await engine.delete(file_id)
+        second = await store(engine, b"second", name, file_id=file_id)
+        assert await fetch(engine, file_id) == b"second"
+        await engine.close()
+        engine = await open_element()
+        assert await fetch(engine, file_id) == b"second"
+        assert engine.capacity().documents == 1
+        assert (root / second.storage_path).read_bytes() == b"second"
+        assert first.storage_path == second.storage_path or not (root / first.storage_path).exists()
+
     async def test_of_an_old_id(self, open_element: OpenElement) -> None:
         engine = await open_element()
         file_id = new_file_id(NOW - timedelta(days=1))

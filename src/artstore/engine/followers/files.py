@@ -155,15 +155,22 @@ class FilesFollower:
             self._log.release(self._checkpoint(self.position))
 
     def _outcomes(self, records: Sequence[Record]) -> tuple[list[_Outcome], Position]:
+        """What the records come to, up to one that stores a document whose id another was deleted under: that
+        may lie elsewhere, so the deletion has to be done first, in a batch before.
+        """
         outcomes: dict[FileId, _Outcome] = {}
         position = self.position
         for record in records:
-            position = replace(position, lsn=record.lsn)
             try:
                 entry = record.entry()
                 effect = effect_of(entry)
             except BodyInvalid:
-                continue  # recovery tells of it
+                position = replace(position, lsn=record.lsn)  # recovery tells of it
+                continue
+            before = None if effect is None else outcomes.get(effect.file_id)
+            if isinstance(entry, Put) and before is not None and before.deleted:
+                break
+            position = replace(position, lsn=record.lsn)
             if isinstance(entry, ModeChange):
                 self._set_mode(entry.mode)
                 continue

@@ -21,7 +21,7 @@ from artstore.ingester.uploads.body import UploadBody
 from artstore.kernel.database import Database, DatabaseDown, migrate
 from artstore.kernel.logging import get_logger
 from artstore.kernel.problems import Problem
-from artstore.wire.headers import IDEMPOTENCY_KEY
+from artstore.wire.headers import IDEMPOTENCY_KEY, REPR_DIGEST
 from artstore.wire.problems import ProblemType
 
 KEPT: Final = timedelta(hours=24)
@@ -109,14 +109,17 @@ class Once:
         """The element that earlier tries went to, unless it is known that they stored nothing."""
         return None if self._claim is None else self._claim.element_id
 
-    async def replay(self, body: UploadBody) -> Answer:
+    async def replay(self, body: UploadBody, announced: str | None) -> Answer:
         """Reads the whole body, keeps nothing of it, and gives the answer that the same upload got.
 
-        Raises Problem IDEMPOTENCY_KEY_REUSED where it is another one, and what reading raises.
+        Raises Problem DIGEST_MISMATCH where the bytes have not the SHA-256 that was ``announced``,
+        IDEMPOTENCY_KEY_REUSED where it is another upload, and what reading raises.
         """
         assert self._claim is not None, "nothing to replay"
         assert self._claim.answer is not None, "nothing to replay"
         checksum = await _checksum(body)
+        if announced not in (None, checksum):
+            raise _damaged()
         _demand_same(_fingerprint(body, checksum), self._claim.fingerprint)
         _REPLAYS.inc()
         return _answer_of(self._claim.answer)
@@ -211,6 +214,14 @@ async def _checksum(body: UploadBody) -> str:
             await hash_pieces()
     await hash_pieces()
     return checksum.hexdigest()
+
+
+def _damaged() -> Problem:
+    return Problem(
+        ProblemType.DIGEST_MISMATCH,
+        f"The bytes that arrived have not the SHA-256 that {REPR_DIGEST} announced; send them again.",
+        field=REPR_DIGEST,
+    )
 
 
 def _away() -> Problem:

@@ -82,7 +82,7 @@ class Uploads:
         """The answer to the upload that the key stands for."""
         once = await self.keys.known(principal.account_id, key)
         if once.was_stored:
-            kept = await once.replay(body)
+            kept = await once.replay(body, announced_sha256(request.headers))
             return Response(kept.content, 201, {**kept.headers, IDEMPOTENCY_REPLAYED: "true"})
         answer = await self._relay(request, principal, body, once)
         if answer.has_document and answer.status != 201:

@@ -32,9 +32,27 @@ def given_file_id(headers: Headers) -> FileId | None:
 def same_document(found: AlreadyStored, draft: Draft) -> FileAttributes | None:
     """What an earlier try of the same upload stored; None where the id belongs to something else."""
     stored = found.stored
-    if stored is None or (stored.checksum, stored.created_by_id) != (found.checksum, draft.created_by_id):
+    if stored is None or stored.checksum != found.checksum or not _fixed_same(stored, draft):
         return None
-    return stored
+    was_changed = stored.updated_at != stored.created_at  # since: what can be changed tells nothing then
+    return stored if was_changed or _changeable_same(stored, draft) else None
+
+
+def _fixed_same(stored: FileAttributes, draft: Draft) -> bool:
+    return (
+        stored.created_by_id == draft.created_by_id
+        and stored.original_filename == draft.original_filename
+        and stored.retention_policy == draft.retention_policy
+        and draft.content_type in (None, stored.content_type)
+    )
+
+
+def _changeable_same(stored: FileAttributes, draft: Draft) -> bool:
+    return (
+        stored.description == draft.description
+        and stored.tags == draft.tags
+        and stored.custom_attributes == draft.custom_attributes
+    )
 
 
 def _refused(reason: str) -> Problem:
