@@ -1,8 +1,10 @@
 """What a resumable upload takes, keeps through interruptions, and becomes."""
 
 import asyncio
+import errno
 import hashlib
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,28 @@ async def documents(engine: Engine) -> list[bytes]:
 
 def sha256(data: bytes) -> Checksum:
     return Checksum("sha256", hashlib.sha256(data).digest(), hashlib.sha256())
+
+
+def losing_once(flushed: int) -> Callable[[int], None]:
+    """A flush that fails once for bytes of an upload, as the disk of a kernel that then drops the pages.
+
+    The next one reports success. ``flushed``: so many bytes had reached the disk before.
+    """
+    flush, failed = os.fdatasync, False
+
+    def fdatasync(descriptor: int) -> None:
+        nonlocal failed
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if path.suffix == ".part" and not failed:
+            failed = True
+            with path.open("r+b") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.truncate(flushed)
+                file.truncate(size)
+            raise OSError(errno.EIO, "the pages are lost")
+        flush(descriptor)
+
+    return fdatasync
 
 
 class TestWay:
@@ -298,6 +322,56 @@ class TestInterruptions:
             arm("")
         offset = await offset_of(upload)
         await append(upload, offset, CONTENT[offset:])
+        await complete(upload)
+        assert await documents(engine) == [CONTENT]
+
+    @pytest.mark.parametrize("checked", [False, True])
+    async def test_what_a_failed_flush_lost_is_sent_again(
+        self, open_element: OpenElement, monkeypatch: pytest.MonkeyPatch, checked: bool
+    ) -> None:
+        engine = await open_element()
+        upload = await begin(engine)
+        await append(upload, 0, CONTENT[:1000])
+        checksum = sha256(CONTENT[1000:]) if checked else None
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fdatasync", losing_once(1000))
+            with pytest.raises(OSError, match="lost"):
+                await append(upload, 1000, CONTENT[1000:], checksum=checksum)
+            assert await offset_of(upload) == 1000
+            await append(upload, 1000, CONTENT[1000:])
+        await complete(upload)
+        assert await documents(engine) == [CONTENT]
+
+    async def test_a_failed_flush_in_the_middle_of_a_request(
+        self, open_element: OpenElement, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("artstore.engine.resumable.file.FLUSH_BYTES", 1000)
+        content = CONTENT * 4
+        engine = await open_element()
+        upload = await begin(engine, len(content))
+        await append(upload, 0, content[:1000])
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fdatasync", losing_once(1000))
+            halves = content[1000:2_000_000], content[2_000_000:]
+            with pytest.raises(OSError, match="lost"):
+                await append(upload, 1000, *halves)
+            assert await offset_of(upload) == 1000
+        await append(upload, 1000, *halves)
+        await complete(upload)
+        assert await documents(engine) == [content]
+
+    async def test_bytes_that_are_flushed_stay_when_their_number_cannot_be_noted(
+        self, open_element: OpenElement
+    ) -> None:
+        engine = await open_element()
+        upload = await begin(engine)
+        arm("resumable.flushed=raise:EIO@1")
+        try:
+            with pytest.raises(OSError, match=r"resumable\.flushed"):
+                await append(upload, 0, CONTENT)
+        finally:
+            arm("")
+        assert await offset_of(upload) == len(CONTENT)
         await complete(upload)
         assert await documents(engine) == [CONTENT]
 
