@@ -4,12 +4,14 @@ import asyncio
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from artstore.attributes import FileId
 from artstore.engine import (
     Checksum,
     Engine,
@@ -21,12 +23,14 @@ from artstore.engine import (
     PartsUnfit,
     PieceMismatch,
     ResumableUpload,
+    StoreUnavailable,
     TooLarge,
     TooManyUploads,
     UploadClosed,
     UploadUnknown,
 )
 from artstore.engine.failpoints import FailpointHit, arm
+from artstore.engine.resumable import ResumableFigures
 from artstore.engine.verify import verify
 from tests.support.engines import draft_of, fetch
 from tests.unit.engine.conftest import OpenElement
@@ -62,6 +66,16 @@ async def complete(upload: ResumableUpload) -> None:
     async with upload.hold():
         await upload.settle()
         await upload.complete()
+
+
+async def left_in_doubt(upload: ResumableUpload) -> None:
+    """Its document is there, and its state does not tell."""
+    arm("resumable.committed=raise")
+    try:
+        with pytest.raises(FailpointHit):
+            await complete(upload)
+    finally:
+        arm("")
 
 
 async def documents(engine: Engine) -> list[bytes]:
@@ -469,6 +483,69 @@ class TestExpiry:
             engine.resumable.get(old.id)
         assert await engine.resumable.expire() == 1
         assert sorted(path.stem for path in (root / "staging").iterdir()) == [kept.id, kept.id]
+
+    @pytest.mark.parametrize("restarted", [True, False])
+    async def test_leaves_the_bytes_of_a_document(
+        self, open_element: OpenElement, root: Path, tmp_path: Path, restarted: bool
+    ) -> None:
+        """The process died, or failed, between the commit and the note of it; the files are far behind."""
+        engine = await open_element(follow_seconds=3600.0)
+        upload = await begin(engine)
+        await append(upload, 0, CONTENT)
+        await left_in_doubt(upload)
+        if restarted:
+            copy = tmp_path / "copy"
+            shutil.copytree(root, copy)
+            engine = await open_element(root=copy, follow_seconds=3600.0)
+            assert engine.capacity().reserved_bytes == 0
+            assert engine.resumable.figures() == ResumableFigures(0, 0)
+        engine.resumable.get(upload.id).written_at -= 2 * 24 * 3600
+        assert await engine.resumable.expire() == 0
+        assert engine.resumable.figures() == ResumableFigures(0, 0)
+        assert engine.capacity().reserved_bytes == 0
+        assert await documents(engine) == [CONTENT]
+
+    async def test_finds_out_what_a_restart_left_in_doubt(
+        self, open_element: OpenElement, root: Path
+    ) -> None:
+        engine = await open_element()
+        kept, deleted, begun = [await begin(engine) for _ in range(3)]
+        for upload in (kept, deleted):
+            await append(upload, 0, CONTENT)
+            await left_in_doubt(upload)
+        await append(begun, 0, b"x")
+        assert deleted.state.file_id is not None
+        await engine.delete(deleted.state.file_id)
+        await engine.filed(engine.last_lsn)
+        reserved = engine.capacity().reserved_bytes  # of the one that is only begun
+        await engine.close()
+        engine = await open_element()
+        assert engine.capacity().reserved_bytes == reserved
+        assert await engine.resumable.expire() == 0
+        assert engine.resumable.figures() == ResumableFigures(1, 1)
+        assert engine.resumable.get(kept.id).state.complete
+        assert {path.stem for path in (root / "staging").iterdir()} == {kept.id, begun.id}
+
+    async def test_one_that_fails_is_for_the_next_time(
+        self, open_element: OpenElement, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def away(file_id: FileId) -> None:
+            raise StoreUnavailable("it is away")
+
+        engine = await open_element(resumable_seconds=3600)
+        doubtful, other = await begin(engine), await begin(engine)
+        await append(doubtful, 0, CONTENT)
+        await left_in_doubt(doubtful)
+        for upload in (doubtful, other):
+            upload.written_at -= 3601
+        with monkeypatch.context() as patched:
+            patched.setattr(engine._documents, "attributes", away)
+            with pytest.raises(StoreUnavailable):
+                await engine.resumable.expire()
+            assert engine.resumable.figures().unfinished == 1
+        assert await engine.resumable.expire() == 0
+        assert engine.resumable.figures().unfinished == 0
+        assert await documents(engine) == [CONTENT]
 
     async def test_at_the_start(self, open_element: OpenElement, root: Path) -> None:
         engine = await open_element()
