@@ -52,6 +52,8 @@ class Surroundings:
     """Raises ModeForbids, LogFull, Closed where the element takes no documents now."""
     find: "Callable[[str], ResumableUpload]"
     """Raises UploadUnknown."""
+    forget: "Callable[[ResumableUpload], None]"
+    """One that is gone: it counts no more."""
 
 
 @dataclass(frozen=True)
@@ -249,6 +251,7 @@ class ResumableUpload:
                 await self._file.discard()
         finally:
             self._reservation.end()
+            self._around.forget(self)  # not before: a whole that is begun again has the same names
 
     async def close(self) -> None:
         """Ends what is under way: bytes that came are kept, a document that is being made is made."""

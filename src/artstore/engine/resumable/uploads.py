@@ -61,7 +61,7 @@ class ResumableUploads:
         self._options = options
         self._room = room
         self._around = Surroundings(
-            options, staging, threads, memory, commit, attributes, demand_open, self.get
+            options, staging, threads, memory, commit, attributes, demand_open, self.get, self._forget
         )
         self._uploads: dict[str, ResumableUpload] = {}
         self._of_owner: dict[str, set[str]] = {}
@@ -130,11 +130,6 @@ class ResumableUploads:
             return self.get(_id_of_whole(owner_id, tuple(part_ids), told))
         return None
 
-    async def remove(self, upload: ResumableUpload) -> None:
-        """The upload is held."""
-        await upload.remove()
-        self._forget(upload)
-
     async def expire(self) -> int:
         """Removes what has expired, and of what is complete more than is remembered. Returns how many.
 
@@ -170,11 +165,10 @@ class ResumableUploads:
                     try:
                         await upload.settle()
                     except UploadUnknown:  # its document was deleted: nobody needs its state
-                        await self.remove(upload)
+                        await upload.remove()
                     return False
-                await self.remove(upload)
+                await upload.remove()
         except UploadUnknown:  # somebody removed it meanwhile
-            self._forget(upload)
             return False
         return not upload.state.complete
 
@@ -210,8 +204,10 @@ class ResumableUploads:
             try:
                 await upload.create()
             except BaseException:
-                self._forget(upload)
-                await upload.remove()
+                try:
+                    await upload.remove()
+                finally:
+                    self._forget(upload)
                 raise
         return upload
 

@@ -152,7 +152,7 @@ class ResumableEndpoints:
             if upload.state.complete:
                 detail = f"The upload has become the document {upload.state.file_id}; delete that one."
                 raise Problem(ProblemType.CONFLICT, detail)
-            await self._engine.resumable.remove(upload)
+            await upload.remove()
         return Response(status_code=204)
 
     # Within
@@ -187,7 +187,7 @@ class ResumableEndpoints:
         try:
             await self._take(request, upload, 0)
         except BaseException:
-            await self._engine.resumable.remove(upload)
+            await upload.remove()
             raise
 
     async def _take(self, request: Request, upload: ResumableUpload, offset: int) -> None:

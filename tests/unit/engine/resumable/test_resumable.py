@@ -147,7 +147,7 @@ class TestWay:
         upload = await begin(engine)
         await append(upload, 0, CONTENT[:10])
         async with upload.hold():
-            await engine.resumable.remove(upload)
+            await upload.remove()
         with pytest.raises(UploadUnknown):
             engine.resumable.get(upload.id)
         with pytest.raises(UploadUnknown):
@@ -441,6 +441,17 @@ class TestParts:
         await engine.filed(engine.last_lsn)
         assert [path.name for path in (root / "staging").iterdir()] == [f"{whole.id}.json"]
         assert engine.capacity().reserved_bytes == 0
+
+    async def test_count_no_more_once_they_are_gone(self, open_element: OpenElement) -> None:
+        engine = await open_element(resumable_uploads=3)
+        for _ in range(3):
+            parts = [await self.partial(engine, b"part"), await self.partial(engine, b"another")]
+            whole = await engine.resumable.put_together(parts, owner_id="1", draft=draft_of())
+            await complete(whole)
+            assert engine.resumable.figures() == ResumableFigures(0, 0)
+            with pytest.raises(UploadUnknown):
+                engine.resumable.get(parts[0].id)
+        assert len(await documents(engine)) == 3
 
     async def test_go_on_after_a_restart(self, open_element: OpenElement) -> None:
         engine = await open_element()
