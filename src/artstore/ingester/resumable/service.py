@@ -136,7 +136,9 @@ class ResumableUploads:
         *,
         with_body: bool,
     ) -> Response:
-        """At the first that takes it. An upload whose address nobody was told goes by itself."""
+        """At the first that takes it. An upload whose address nobody was told goes by itself, unless the whole
+        document came with the creation: then that stays.
+        """
         call = Call(self.session, request, self.settings)
         refusal: Response | None = None
         for element in candidates:
