@@ -111,6 +111,8 @@ class ResumableUploads:
             if part.state.length is None or part.staged_bytes < part.state.length:
                 raise PartsUnfit("one of them has not all its bytes yet")
             length += part.state.length
+        if length == 0:
+            raise PartsUnfit("together they have no bytes")
         if length > self._options.max_file_bytes:
             raise TooLarge(self._options.max_file_bytes)
         ids = tuple(part.id for part in parts)

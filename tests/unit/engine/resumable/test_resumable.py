@@ -472,10 +472,20 @@ class TestParts:
         engine = await open_element()
         whole = await self.partial(engine, b"whole")
         begun = await begin(engine, 10, draft=None)
-        ordinary = await begin(engine, 1)
-        for parts in ([], [whole, begun], [whole, ordinary]):
+        ordinary, empty = await begin(engine, 1), await begin(engine, 0, draft=None)
+        for parts in ([], [whole, begun], [whole, ordinary], [empty, empty]):
             with pytest.raises(PartsUnfit):
                 await engine.resumable.put_together(parts, owner_id="1", draft=draft_of())
+
+    async def test_some_may_be_empty(self, open_element: OpenElement) -> None:
+        engine = await open_element()
+        empty = [await begin(engine, 0, draft=None) for _ in range(3)]
+        await engine.close()
+        engine = await open_element()
+        parts = [engine.resumable.get(each.id) for each in empty]
+        parts.insert(1, await self.partial(engine, b"x"))
+        await complete(await engine.resumable.put_together(parts, owner_id="1", draft=draft_of()))
+        assert await documents(engine) == [b"x"]
 
     async def test_a_whole_takes_no_bytes(self, open_element: OpenElement) -> None:
         engine = await open_element()
