@@ -10,7 +10,7 @@ Guaranteed, on a file system that honours ``fsync`` and atomic ``rename`` (ext4,
 
 Not guaranteed: network file systems that lie about flushing, disks that lose what they acknowledged, and
 two processes writing the same name (the lock of the element prevents it). A failed flush is never tried
-again on the same file: the kernel may have dropped the pages and report success the second time.
+again for the same bytes: the kernel may have dropped the pages and report success the second time.
 
 Errors: DiskFull where the disk or a quota is full, otherwise OSError. All calls block: call them from a
 thread.

@@ -34,7 +34,7 @@ class Creation:
     """What a client says of an upload that it begins."""
 
     length: int | None
-    """None: it will be told later, or is that of the parts together."""
+    """None: it will be told later, or is that of the parts together. 0 of a part only."""
     metadata: Mapping[str, str]
     told: str
     """The metadata as they came."""
@@ -61,7 +61,7 @@ def creation_of(headers: Headers) -> Creation:
         length = None  # tus forbids it to be said, and what the parts have counts
     elif (length is None) == (deferred is None):
         raise _invalid(UPLOAD_LENGTH, f"must be there, or {UPLOAD_DEFER_LENGTH}: 1 in its place")
-    if length == 0:
+    if length == 0 and not partial:
         raise file_empty()
     return Creation(length, metadata_of(told), told, partial, parts)
 

@@ -144,6 +144,19 @@ class TestConcatenation:
         assert head.headers["Upload-Length"] == "10"
         problem(await tus.patch(url, 0, b"more"), "not-permitted", 403)
 
+    async def test_of_fewer_bytes_than_parts(self, tus: Tus) -> None:
+        told = {"Upload-Metadata": metadata(filename="short.txt")}
+        headers = {"Upload-Concat": "partial", "Upload-Length": "0"}
+        late = await tus.post({"Upload-Concat": "partial", "Upload-Defer-Length": "1"})
+        empty = [str((await tus.post(headers)).headers["Location"]), str(late.headers["Location"])]
+        assert (await tus.patch(tus.base + empty[1], 0, b"", {"Upload-Length": "0"})).status_code == 204
+        assert await tus.offset(tus.base + empty[0]) == 0
+        problem(await tus.post({"Upload-Concat": f"final;{' '.join(empty)}"} | told), "file-empty", 400)
+        parts = [empty[0], await self.part(tus, b"x"), empty[1]]
+        answer = await tus.post({"Upload-Concat": f"final;{' '.join(parts)}"} | told)
+        assert answer.status_code == 201, answer.text
+        assert await tus.content(tus.base + answer.headers["Location"]) == b"x"
+
     async def test_of_another_retention(self, tus: Tus) -> None:
         parts = [await self.part(tus, b"0123", retention_policy="temporary")]
         final = {"Upload-Concat": f"final;{parts[0]}"}

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 
 from artstore.kernel.problems import Problem
 from artstore.kernel.resumable import MAX_PARTS, creation_of, metadata_of
+from artstore.wire.problems import ProblemType
 
 KEYS = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=","), min_size=1)
 VALUES = st.text(st.characters(exclude_categories=["Cs"]))
@@ -50,6 +51,14 @@ class TestCreation:
     def test_of_a_part(self) -> None:
         creation = creation_of(Headers({"Upload-Concat": "partial", "Upload-Defer-Length": "1"}))
         assert (creation.partial, creation.length) == (True, None)
+
+    def test_only_a_part_may_be_empty(self) -> None:
+        """Clients make such parts of documents that have fewer bytes than they make parts."""
+        empty = {"Upload-Length": "0"}
+        assert creation_of(Headers(empty | {"Upload-Concat": "partial"})).length == 0
+        with pytest.raises(Problem) as refused:
+            creation_of(Headers(empty))
+        assert refused.value.kind is ProblemType.FILE_EMPTY
 
     @pytest.mark.parametrize("length", ["", "+1", "1.0", "١", "9" * 19])
     def test_bad_lengths(self, length: str) -> None:

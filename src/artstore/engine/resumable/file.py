@@ -2,6 +2,10 @@
 
 Bytes are flushed, and then it is noted how many there are: only those count after the death of the process.
 So of bytes that are still to be compared with a checksum nothing is noted.
+
+When a flush fails, the bytes that it was for are given up, and must come again: the kernel may have dropped
+their pages, and would report success of a second flush. The file is cut to what was flushed before, which
+drops the pages that are left, so that a later flush is of pages that were written since.
 """
 
 import hashlib
@@ -56,9 +60,10 @@ class ResumableFile:
         self._descriptor: int | None = None
         self._hash = hashlib.sha256()
         self._hashed = 0
-        """Bytes that the hash has taken; behind ``written`` only after a restart, or after ``cut``."""
+        """Bytes that the hash has taken; behind ``written`` only after a restart."""
+        self._flushed = (size, self._hash.copy(), 0)
+        """``written``, the hash and ``_hashed`` at the last flush. The number need not be noted yet."""
         self._checked: Digest | None = None
-        self._before_checked = (0, hashlib.sha256(), 0)
 
     def create(self) -> None:
         """Makes the empty file; durable with the next flush of its folder. Blocks."""
@@ -69,7 +74,7 @@ class ResumableFile:
         await self._writes.write(chunk)
 
     async def flush(self) -> None:
-        """Everything that was written counts on return, also after an earlier failure.
+        """Everything that was written counts on return; what the disk fails to take is given up.
 
         Between ``begin_checked`` and its end it is only written.
         """
@@ -85,14 +90,13 @@ class ResumableFile:
         Everything that was written before counts already.
         """
         self._checked = digest
-        self._before_checked = (self.written, self._hash.copy(), self._hashed)
 
     async def end_checked(self, *, keep: bool) -> None:
         """Lets what was written since ``begin_checked`` count, or drops it."""
         await self._writes.drop()
         self._checked = None
         if not keep:
-            self.written, self._hash, self._hashed = self._before_checked
+            self._give_up()
         await self._writes.run(self._flush)
 
     async def settle(self) -> None:
@@ -144,7 +148,9 @@ class ResumableFile:
         self.written += len(chunk)
 
     def _open(self) -> int:
-        """Placed behind what counts: of a write that failed there may be a part in the file."""
+        """Placed behind what is written: of a write that failed, and of what was given up, there may be bytes
+        in the file.
+        """
         if self._descriptor is None:
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
         os.ftruncate(self._descriptor, self.written)
@@ -158,16 +164,31 @@ class ResumableFile:
                 if self._checked is None and self.noted < self.written:
                     self._count(descriptor)
             finally:
-                self._close()
+                if self._checked is None:
+                    self._close()  # not before: an error of writing back is told to who has the file open
 
     def _count(self, descriptor: int) -> None:
         size = self.written
-        hit("resumable.before_flush")
-        os.fdatasync(descriptor)
+        if self._flushed[0] < size:
+            self._make_durable(descriptor)
         hit("resumable.flushed")
         self._note(size)
         self.noted = size
         hit("resumable.noted")
+
+    def _make_durable(self, descriptor: int) -> None:
+        try:
+            hit("resumable.before_flush")
+            os.fdatasync(descriptor)
+        except BaseException:
+            self._give_up()
+            raise
+        self._flushed = (self.written, self._hash.copy(), self._hashed)
+
+    def _give_up(self) -> None:
+        """Everything since the last flush. Whoever opens the file next cuts it."""
+        self.written, flushed_hash, self._hashed = self._flushed
+        self._hash = flushed_hash.copy()
 
     def _catch_up(self) -> None:
         with self.path.open("rb", buffering=0) as file:

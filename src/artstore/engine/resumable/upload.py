@@ -52,6 +52,8 @@ class Surroundings:
     """Raises ModeForbids, LogFull, Closed where the element takes no documents now."""
     find: "Callable[[str], ResumableUpload]"
     """Raises UploadUnknown."""
+    forget: "Callable[[ResumableUpload], None]"
+    """One that is gone: it counts no more."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ class ResumableUpload:
         """When something of it was written last, in seconds since 1970."""
         self._around = around
         self._reservation = reservation
-        self._found = found
+        self._lacks_bytes = found is not None and found.offset is None
+        self._in_doubt = found is not None
+        """It may have been committed without its state telling."""
         self._state_file = StateFile(around.staging, state)
         self._file = ResumableFile(
             bytes_path(around.staging, state.upload_id),
@@ -119,6 +123,11 @@ class ResumableUpload:
         return self._lock.locked()
 
     @property
+    def is_in_doubt(self) -> bool:
+        """Whether its document may be there though its state does not tell; ``settle`` finds out."""
+        return self._in_doubt and not self.state.complete
+
+    @property
     def is_full(self) -> bool:
         """Whether no more bytes are to come."""
         return self.state.length is not None and self.offset == self.state.length
@@ -156,9 +165,7 @@ class ResumableUpload:
                 raise UploadBusy
         if self.state.complete:
             return
-        if self._found is not None:
-            await self._look_for_document(self._found)
-            self._found = None
+        await self._find_out()
         if not self.state.complete:
             await self._file.settle()
             self._tell_room()
@@ -235,11 +242,16 @@ class ResumableUpload:
         """Held: it is gone on return, durably; a document that was made of it stays."""
         if self._completing is not None:
             await asyncio.wait([self._completing])
-        self._is_removed = True
+        with suppress(UploadUnknown):  # its document was deleted
+            await self._find_out()  # for the log may name the bytes
         await in_thread(self._around.threads, remove_durably, state_path(self._around.staging, self.id))
-        if not self.state.complete:
-            await self._file.discard()
-        self._reservation.end()
+        self._is_removed = True
+        try:
+            if not self.state.complete:
+                await self._file.discard()
+        finally:
+            self._reservation.end()
+            self._around.forget(self)  # not before: a whole that is begun again has the same names
 
     async def close(self) -> None:
         """Ends what is under way: bytes that came are kept, a document that is being made is made."""
@@ -267,23 +279,26 @@ class ResumableUpload:
         if size > limit:
             raise TooLarge(limit)
 
-    async def _look_for_document(self, found: Survivor) -> None:
-        """It may have been committed without its state telling."""
-        if found.offset not in (None, self.state.length):
+    async def _find_out(self) -> None:
+        """Ends the doubt whether it has become a document. Raises UploadUnknown where that was deleted."""
+        if not self.is_in_doubt:
             return
-        is_committed = found.committed
-        if not is_committed and self.state.file_id is not None:
-            try:
-                await self._around.attributes(self.state.file_id)
-                is_committed = True
-            except Damaged:
-                is_committed = True
-            except NotFound:
-                is_committed = False
-        if is_committed:
+        if (self._lacks_bytes or self.is_full) and await self._has_document():
             await self._mark_complete()
-        elif found.offset is None:
-            raise UploadUnknown  # its document was deleted
+        elif self._lacks_bytes:
+            raise UploadUnknown
+        self._in_doubt = False
+
+    async def _has_document(self) -> bool:
+        if self.state.file_id is None:
+            return False
+        try:
+            await self._around.attributes(self.state.file_id)
+        except Damaged:
+            return True
+        except NotFound:
+            return False
+        return True
 
     async def _take(self, total: int, pieces: AsyncIterator[bytes]) -> None:
         """Writes the pieces and flushes them, whatever happens."""
@@ -323,6 +338,7 @@ class ResumableUpload:
             staged=self._file,
             head=await self._file.head(HEAD_BYTES),
         )
+        self._in_doubt = True
         with suppress(AlreadyStored):  # by an earlier try, of which its state does not tell
             await upload.commit(self.state.draft)
         hit("resumable.committed")

@@ -14,7 +14,14 @@ from artstore.attributes import FileAttributes, FileId, new_file_id
 from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Reservation, Room
 from artstore.engine.draft import Draft
-from artstore.engine.errors import PartsUnfit, TooLarge, TooManyUploads, UploadBusy, UploadUnknown
+from artstore.engine.errors import (
+    EngineError,
+    PartsUnfit,
+    TooLarge,
+    TooManyUploads,
+    UploadBusy,
+    UploadUnknown,
+)
 from artstore.engine.options import EngineOptions
 from artstore.engine.resumable.state import MAX_PARTS, ResumableState, Survivor
 from artstore.engine.resumable.upload import ResumableUpload, Surroundings
@@ -54,7 +61,7 @@ class ResumableUploads:
         self._options = options
         self._room = room
         self._around = Surroundings(
-            options, staging, threads, memory, commit, attributes, demand_open, self.get
+            options, staging, threads, memory, commit, attributes, demand_open, self.get, self._forget
         )
         self._uploads: dict[str, ResumableUpload] = {}
         self._of_owner: dict[str, set[str]] = {}
@@ -104,6 +111,8 @@ class ResumableUploads:
             if part.state.length is None or part.staged_bytes < part.state.length:
                 raise PartsUnfit("one of them has not all its bytes yet")
             length += part.state.length
+        if length == 0:
+            raise PartsUnfit("together they have no bytes")
         if length > self._options.max_file_bytes:
             raise TooLarge(self._options.max_file_bytes)
         ids = tuple(part.id for part in parts)
@@ -123,31 +132,47 @@ class ResumableUploads:
             return self.get(_id_of_whole(owner_id, tuple(part_ids), told))
         return None
 
-    async def remove(self, upload: ResumableUpload) -> None:
-        """The upload is held."""
-        await upload.remove()
-        self._forget(upload)
-
     async def expire(self) -> int:
-        """Removes what has expired, and of what is complete more than is remembered. Returns how many."""
+        """Removes what has expired, and of what is complete more than is remembered. Returns how many.
+
+        Before, it finds out which have become documents without their states telling, as after a crash. What
+        fails is left for the next time, and raised when the others are done.
+        """
         now = time.time()
         complete = sorted(
             (each for each in self._uploads.values() if each.state.complete),
             key=lambda upload: upload.written_at,
         )
         too_many = {each.id for each in complete[: max(0, len(complete) - _MOST_COMPLETE)]}
-        removed = 0
+        removed, failures = 0, list[Exception]()
         for upload in list(self._uploads.values()):
-            if upload.expires_at > now and upload.id not in too_many:
+            is_over = upload.expires_at <= now or upload.id in too_many
+            if upload.is_held or not (is_over or upload.is_in_doubt):
+                continue  # one that is held goes on this moment
+            try:
+                removed += await self._expire(upload, is_over=is_over)
+            except UploadBusy:
                 continue
-            if upload.is_held:
-                continue  # it goes on this moment
-            with suppress(UploadUnknown, UploadBusy):
-                async with upload.hold():
-                    await upload.remove()
-                    removed += not upload.state.complete
-            self._forget(upload)
+            except (EngineError, OSError) as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
         return removed
+
+    async def _expire(self, upload: ResumableUpload, *, is_over: bool) -> bool:
+        """Whether it was unfinished and is removed."""
+        try:
+            async with upload.hold():
+                if not is_over:
+                    try:
+                        await upload.settle()
+                    except UploadUnknown:  # its document was deleted: nobody needs its state
+                        await upload.remove()
+                    return False
+                await upload.remove()
+        except UploadUnknown:  # somebody removed it meanwhile
+            return False
+        return not upload.state.complete
 
     def figures(self) -> ResumableFigures:
         unfinished = [upload for upload in self._uploads.values() if not upload.state.complete]
@@ -158,12 +183,12 @@ class ResumableUploads:
             await upload.close()
 
     def _take_up(self, found: Survivor) -> None:
-        """One of before a restart. Its room was promised then."""
-        state = found.state
-        size = 0 if state.complete else found.offset or 0
-        expected = None if state.complete else max(state.length or 0, size)
-        reservation = Reservation(self._room, expected, staged_bytes=size)
-        if state.complete:
+        """One of before a restart. Its room was promised then, and is needed unless it was committed."""
+        state = found.state.changed(complete=True) if found.committed else found.state
+        is_over = state.complete or found.offset is None
+        size = 0 if is_over else found.offset or 0
+        reservation = Reservation(self._room, max(state.length or 0, size), staged_bytes=size)
+        if is_over:
             reservation.end()
         self._remember(ResumableUpload(self._around, state, reservation, found))
 
@@ -181,8 +206,10 @@ class ResumableUploads:
             try:
                 await upload.create()
             except BaseException:
-                self._forget(upload)
-                await upload.remove()
+                try:
+                    await upload.remove()
+                finally:
+                    self._forget(upload)
                 raise
         return upload
 

@@ -136,7 +136,11 @@ class ResumableUploads:
         *,
         with_body: bool,
     ) -> Response:
-        """At the first that takes it. An upload whose address nobody was told goes by itself."""
+        """At the first that takes it.
+
+        An upload whose address nobody was told goes by itself, unless all bytes came with the creation: then
+        their document stays.
+        """
         call = Call(self.session, request, self.settings)
         refusal: Response | None = None
         for element in candidates:

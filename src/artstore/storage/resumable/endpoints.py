@@ -93,7 +93,7 @@ class ResumableEndpoints:
             detail = f"The header {UPLOAD_OFFSET} must say behind how many bytes this piece comes."
             raise Problem(ProblemType.INVALID_REQUEST, detail, field=UPLOAD_OFFSET)
         length = tus.whole_number(request.headers, UPLOAD_LENGTH)
-        if length == 0:
+        if length == 0 and upload.state.draft is not None:
             raise tus.file_empty()
         async with upload.hold():
             await upload.settle()
@@ -152,7 +152,7 @@ class ResumableEndpoints:
             if upload.state.complete:
                 detail = f"The upload has become the document {upload.state.file_id}; delete that one."
                 raise Problem(ProblemType.CONFLICT, detail)
-            await self._engine.resumable.remove(upload)
+            await upload.remove()
         return Response(status_code=204)
 
     # Within
@@ -180,6 +180,8 @@ class ResumableEndpoints:
             parts = [self._find(part_id, principal) for part_id in ids]
         except UploadUnknown:
             raise upload_not_found() from None
+        if all(part.state.length == 0 for part in parts):
+            raise tus.file_empty()
         return await resumable.put_together(parts, owner_id=owner_id, draft=draft, told=creation.told)
 
     async def _take_at_once(self, request: Request, upload: ResumableUpload) -> None:
@@ -187,7 +189,7 @@ class ResumableEndpoints:
         try:
             await self._take(request, upload, 0)
         except BaseException:
-            await self._engine.resumable.remove(upload)
+            await upload.remove()
             raise
 
     async def _take(self, request: Request, upload: ResumableUpload, offset: int) -> None:

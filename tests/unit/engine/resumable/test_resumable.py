@@ -1,13 +1,17 @@
 """What a resumable upload takes, keeps through interruptions, and becomes."""
 
 import asyncio
+import errno
 import hashlib
-from collections.abc import AsyncIterator
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from artstore.attributes import FileId
 from artstore.engine import (
     Checksum,
     Engine,
@@ -19,12 +23,14 @@ from artstore.engine import (
     PartsUnfit,
     PieceMismatch,
     ResumableUpload,
+    StoreUnavailable,
     TooLarge,
     TooManyUploads,
     UploadClosed,
     UploadUnknown,
 )
 from artstore.engine.failpoints import FailpointHit, arm
+from artstore.engine.resumable import ResumableFigures
 from artstore.engine.verify import verify
 from tests.support.engines import draft_of, fetch
 from tests.unit.engine.conftest import OpenElement
@@ -62,12 +68,44 @@ async def complete(upload: ResumableUpload) -> None:
         await upload.complete()
 
 
+async def left_in_doubt(upload: ResumableUpload) -> None:
+    """Its document is there, and its state does not tell."""
+    arm("resumable.committed=raise")
+    try:
+        with pytest.raises(FailpointHit):
+            await complete(upload)
+    finally:
+        arm("")
+
+
 async def documents(engine: Engine) -> list[bytes]:
     return [await fetch(engine, each.file_id) async for each in engine.scan()]
 
 
 def sha256(data: bytes) -> Checksum:
     return Checksum("sha256", hashlib.sha256(data).digest(), hashlib.sha256())
+
+
+def losing_once(flushed: int) -> Callable[[int], None]:
+    """A flush that fails once for bytes of an upload, as the disk of a kernel that then drops the pages.
+
+    The next one reports success. ``flushed``: so many bytes had reached the disk before.
+    """
+    flush, failed = os.fdatasync, False
+
+    def fdatasync(descriptor: int) -> None:
+        nonlocal failed
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if path.suffix == ".part" and not failed:
+            failed = True
+            with path.open("r+b") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.truncate(flushed)
+                file.truncate(size)
+            raise OSError(errno.EIO, "the pages are lost")
+        flush(descriptor)
+
+    return fdatasync
 
 
 class TestWay:
@@ -109,7 +147,7 @@ class TestWay:
         upload = await begin(engine)
         await append(upload, 0, CONTENT[:10])
         async with upload.hold():
-            await engine.resumable.remove(upload)
+            await upload.remove()
         with pytest.raises(UploadUnknown):
             engine.resumable.get(upload.id)
         with pytest.raises(UploadUnknown):
@@ -301,6 +339,56 @@ class TestInterruptions:
         await complete(upload)
         assert await documents(engine) == [CONTENT]
 
+    @pytest.mark.parametrize("checked", [False, True])
+    async def test_what_a_failed_flush_lost_is_sent_again(
+        self, open_element: OpenElement, monkeypatch: pytest.MonkeyPatch, checked: bool
+    ) -> None:
+        engine = await open_element()
+        upload = await begin(engine)
+        await append(upload, 0, CONTENT[:1000])
+        checksum = sha256(CONTENT[1000:]) if checked else None
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fdatasync", losing_once(1000))
+            with pytest.raises(OSError, match="lost"):
+                await append(upload, 1000, CONTENT[1000:], checksum=checksum)
+            assert await offset_of(upload) == 1000
+            await append(upload, 1000, CONTENT[1000:])
+        await complete(upload)
+        assert await documents(engine) == [CONTENT]
+
+    async def test_a_failed_flush_in_the_middle_of_a_request(
+        self, open_element: OpenElement, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("artstore.engine.resumable.file.FLUSH_BYTES", 1000)
+        content = CONTENT * 4
+        engine = await open_element()
+        upload = await begin(engine, len(content))
+        await append(upload, 0, content[:1000])
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fdatasync", losing_once(1000))
+            halves = content[1000:2_000_000], content[2_000_000:]
+            with pytest.raises(OSError, match="lost"):
+                await append(upload, 1000, *halves)
+            assert await offset_of(upload) == 1000
+        await append(upload, 1000, *halves)
+        await complete(upload)
+        assert await documents(engine) == [content]
+
+    async def test_bytes_that_are_flushed_stay_when_their_number_cannot_be_noted(
+        self, open_element: OpenElement
+    ) -> None:
+        engine = await open_element()
+        upload = await begin(engine)
+        arm("resumable.flushed=raise:EIO@1")
+        try:
+            with pytest.raises(OSError, match=r"resumable\.flushed"):
+                await append(upload, 0, CONTENT)
+        finally:
+            arm("")
+        assert await offset_of(upload) == len(CONTENT)
+        await complete(upload)
+        assert await documents(engine) == [CONTENT]
+
     async def test_a_restart(self, open_element: OpenElement) -> None:
         engine = await open_element(capacity_bytes=10_000_000)
         upload = await begin(engine)
@@ -354,6 +442,17 @@ class TestParts:
         assert [path.name for path in (root / "staging").iterdir()] == [f"{whole.id}.json"]
         assert engine.capacity().reserved_bytes == 0
 
+    async def test_count_no_more_once_they_are_gone(self, open_element: OpenElement) -> None:
+        engine = await open_element(resumable_uploads=3)
+        for _ in range(3):
+            parts = [await self.partial(engine, b"part"), await self.partial(engine, b"another")]
+            whole = await engine.resumable.put_together(parts, owner_id="1", draft=draft_of())
+            await complete(whole)
+            assert engine.resumable.figures() == ResumableFigures(0, 0)
+            with pytest.raises(UploadUnknown):
+                engine.resumable.get(parts[0].id)
+        assert len(await documents(engine)) == 3
+
     async def test_go_on_after_a_restart(self, open_element: OpenElement) -> None:
         engine = await open_element()
         parts = [await self.partial(engine, CONTENT[:1000]), await self.partial(engine, CONTENT[1000:])]
@@ -373,10 +472,20 @@ class TestParts:
         engine = await open_element()
         whole = await self.partial(engine, b"whole")
         begun = await begin(engine, 10, draft=None)
-        ordinary = await begin(engine, 1)
-        for parts in ([], [whole, begun], [whole, ordinary]):
+        ordinary, empty = await begin(engine, 1), await begin(engine, 0, draft=None)
+        for parts in ([], [whole, begun], [whole, ordinary], [empty, empty]):
             with pytest.raises(PartsUnfit):
                 await engine.resumable.put_together(parts, owner_id="1", draft=draft_of())
+
+    async def test_some_may_be_empty(self, open_element: OpenElement) -> None:
+        engine = await open_element()
+        empty = [await begin(engine, 0, draft=None) for _ in range(3)]
+        await engine.close()
+        engine = await open_element()
+        parts = [engine.resumable.get(each.id) for each in empty]
+        parts.insert(1, await self.partial(engine, b"x"))
+        await complete(await engine.resumable.put_together(parts, owner_id="1", draft=draft_of()))
+        assert await documents(engine) == [b"x"]
 
     async def test_a_whole_takes_no_bytes(self, open_element: OpenElement) -> None:
         engine = await open_element()
@@ -395,6 +504,69 @@ class TestExpiry:
             engine.resumable.get(old.id)
         assert await engine.resumable.expire() == 1
         assert sorted(path.stem for path in (root / "staging").iterdir()) == [kept.id, kept.id]
+
+    @pytest.mark.parametrize("restarted", [True, False])
+    async def test_leaves_the_bytes_of_a_document(
+        self, open_element: OpenElement, root: Path, tmp_path: Path, restarted: bool
+    ) -> None:
+        """The process died, or failed, between the commit and the note of it; the files are far behind."""
+        engine = await open_element(follow_seconds=3600.0)
+        upload = await begin(engine)
+        await append(upload, 0, CONTENT)
+        await left_in_doubt(upload)
+        if restarted:
+            copy = tmp_path / "copy"
+            shutil.copytree(root, copy)
+            engine = await open_element(root=copy, follow_seconds=3600.0)
+            assert engine.capacity().reserved_bytes == 0
+            assert engine.resumable.figures() == ResumableFigures(0, 0)
+        engine.resumable.get(upload.id).written_at -= 2 * 24 * 3600
+        assert await engine.resumable.expire() == 0
+        assert engine.resumable.figures() == ResumableFigures(0, 0)
+        assert engine.capacity().reserved_bytes == 0
+        assert await documents(engine) == [CONTENT]
+
+    async def test_finds_out_what_a_restart_left_in_doubt(
+        self, open_element: OpenElement, root: Path
+    ) -> None:
+        engine = await open_element()
+        kept, deleted, begun = [await begin(engine) for _ in range(3)]
+        for upload in (kept, deleted):
+            await append(upload, 0, CONTENT)
+            await left_in_doubt(upload)
+        await append(begun, 0, b"x")
+        assert deleted.state.file_id is not None
+        await engine.delete(deleted.state.file_id)
+        await engine.filed(engine.last_lsn)
+        reserved = engine.capacity().reserved_bytes  # of the one that is only begun
+        await engine.close()
+        engine = await open_element()
+        assert engine.capacity().reserved_bytes == reserved
+        assert await engine.resumable.expire() == 0
+        assert engine.resumable.figures() == ResumableFigures(1, 1)
+        assert engine.resumable.get(kept.id).state.complete
+        assert {path.stem for path in (root / "staging").iterdir()} == {kept.id, begun.id}
+
+    async def test_one_that_fails_is_for_the_next_time(
+        self, open_element: OpenElement, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def away(file_id: FileId) -> None:
+            raise StoreUnavailable("it is away")
+
+        engine = await open_element(resumable_seconds=3600)
+        doubtful, other = await begin(engine), await begin(engine)
+        await append(doubtful, 0, CONTENT)
+        await left_in_doubt(doubtful)
+        for upload in (doubtful, other):
+            upload.written_at -= 3601
+        with monkeypatch.context() as patched:
+            patched.setattr(engine._documents, "attributes", away)
+            with pytest.raises(StoreUnavailable):
+                await engine.resumable.expire()
+            assert engine.resumable.figures().unfinished == 1
+        assert await engine.resumable.expire() == 0
+        assert engine.resumable.figures().unfinished == 0
+        assert await documents(engine) == [CONTENT]
 
     async def test_at_the_start(self, open_element: OpenElement, root: Path) -> None:
         engine = await open_element()
