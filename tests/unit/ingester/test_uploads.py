@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from artstore.ingester.idempotency.once import Keys
+from artstore.ingester.places import Places
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.form import FormBody
@@ -190,7 +191,13 @@ class World:
         self.announced: list[RegisteredElement] = []
         self.breakers = Breakers(BreakerOptions(failures=2, open_seconds=60, longest_seconds=60))
         self.uploads = Uploads(
-            session, lambda: self.announced, settings, self.breakers, NO_KEYS, pauses=(0.01, 0.01)
+            session,
+            lambda: self.announced,
+            settings,
+            self.breakers,
+            NO_KEYS,
+            Places(settings.uploads_at_once, settings.uploads_of_account),
+            pauses=(0.01, 0.01),
         )
 
     async def add(self, behaviour: Behaviour, **changes: Any) -> Element:
@@ -351,6 +358,33 @@ class TestPlacement:
     async def test_too_large_for_all(self, world: World) -> None:
         await world.add(stores, max_file_bytes=3)
         assert (await world.refusal(Upload.whole(SMALL))).kind is ProblemType.FILE_TOO_LARGE
+
+
+class TestPlaces:
+    """Uploads that are slow take no place from those of others, and are no fault of the element."""
+
+    @pytest.mark.parametrize(
+        ("most", "of_account", "kind"),
+        [(3, 2, ProblemType.TOO_MANY_REQUESTS), (2, 3, ProblemType.NO_ELEMENT_AVAILABLE)],
+    )
+    async def test_are_all_taken(
+        self, settings: IngesterSettings, most: int, of_account: int, kind: ProblemType
+    ) -> None:
+        few = {"uploads_at_once": most, "uploads_of_account": of_account, "client_silence_seconds": 600}
+        async for world in running(settings.model_copy(update=few)):
+            element = await world.add(stores)
+            slow = [world.take(Upload([BIG[:2_000_000], SILENCE])) for _ in range(2)]
+            for _ in range(4):
+                problem = await world.refusal(Upload.whole(SMALL))
+                assert problem.kind is kind
+                assert "Retry-After" in problem.headers
+            assert world.breakers.state("e1") is BreakerState.CLOSED
+            slow[0].cancel()
+            await asyncio.gather(slow[0], return_exceptions=True)
+            assert (await world.take(Upload.whole(SMALL))).status_code == 201
+            assert element.body == SMALL
+            slow[1].cancel()
+            await asyncio.gather(slow[1], return_exceptions=True)
 
 
 class TestBreaker:

@@ -13,6 +13,7 @@ from artstore.ingester.idempotency.header import idempotency_key
 from artstore.ingester.idempotency.once import Answer, Keys, reused
 from artstore.ingester.metrics import UPLOADS
 from artstore.ingester.placement import Wanted
+from artstore.ingester.places import Places
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import Head, UploadBody
 from artstore.ingester.uploads.delivery import Delivery, Identity, NewDocument
@@ -41,6 +42,7 @@ class Uploads:
     settings: IngesterSettings
     breakers: Breakers
     keys: Keys
+    places: Places
     pauses: Sequence[float] = PAUSES
     """Before each time that an element is asked what became of a document."""
     _holding: Holding = field(init=False)
@@ -57,18 +59,15 @@ class Uploads:
 
         Raises Problem, and ClientDisconnect.
         """
-        pace = PaceLimits(
-            self.settings.client_silence_seconds,
-            self.settings.client_bytes_per_second,
-            self.settings.client_slow_seconds,
-        )
+        pace = PaceLimits.of(self.settings)
         try:
             body = form(request, max_file_bytes=self.settings.max_file_bytes, pace=pace)
             key = idempotency_key(request.headers)
-            if key is None:
-                response = _response(await self._relay(request, principal, body, _new_document()))
-            else:
-                response = await self._once(request, principal, body, key)
+            with self.places.taken(principal.account_id):
+                if key is None:
+                    response = _response(await self._relay(request, principal, body, _new_document()))
+                else:
+                    response = await self._once(request, principal, body, key)
         except ClientDisconnect:
             UPLOADS.labels("client_gone").inc()
             raise
