@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -125,6 +126,18 @@ async def keeps_and_dies(element: Element, request: web.Request) -> web.StreamRe
     return drop(request)
 
 
+def keeps_and(says: Behaviour) -> Behaviour:
+    """Stores the document; what the client hears is something else."""
+
+    async def behave(element: Element, request: web.Request) -> web.StreamResponse:
+        await stores(element, request)
+        element.documents.add(request.headers["X-File-Id"])
+        element.stored.set()
+        return await says(element, request)
+
+    return behave
+
+
 def first(once: Behaviour, then: Behaviour) -> Behaviour:
     async def behave(element: Element, request: web.Request) -> web.StreamResponse:
         return await (once if len(element.requests) == 1 else then)(element, request)
@@ -162,11 +175,11 @@ async def wants_another_clock(element: Element, request: web.Request) -> web.Str
     return await stores(element, request)
 
 
-def refuses(kind: ProblemType, *, unread: bool = True) -> Behaviour:
+def refuses(kind: ProblemType, *, unread: bool = True, **members: Any) -> Behaviour:
     async def behave(element: Element, request: web.Request) -> web.StreamResponse:
         if not unread:
             await anext(element.pieces(request))
-        body = ProblemBody.of(kind, "Refused.").model_dump_json()
+        body = ProblemBody.of(kind, "Refused.", **members).model_dump_json()
         return web.Response(text=body, status=kind.status, content_type=PROBLEM_JSON)
 
     return behave
@@ -319,6 +332,12 @@ class TestAnotherElement:
         assert answer.status_code == 201
         assert second.body == body
 
+    async def test_when_the_first_is_closed(self, world: World) -> None:
+        await world.add(refuses(ProblemType.ELEMENT_UNAVAILABLE, nothing_stored=True))
+        second = await world.add(stores)
+        assert (await world.take(Upload.whole(SMALL))).status_code == 201
+        assert second.body == SMALL
+
     async def test_not_when_the_document_is_refused(self, world: World) -> None:
         await world.add(refuses(ProblemType.INVALID_ATTRIBUTES))
         second = await world.add(stores)
@@ -457,7 +476,8 @@ class TestBreaker:
     async def test_refusals_are_no_failures(self, world: World, behaviour: Behaviour, opens: bool) -> None:
         await world.add(behaviour)
         for _ in range(2):
-            await world.take(Upload.whole(SMALL))
+            with suppress(Problem):
+                await world.take(Upload.whole(SMALL))
         assert (world.breakers.state("e1") is BreakerState.OPEN) is opens
 
     async def test_what_dies_of_every_large_body_is_left_alone(self, world: World) -> None:
@@ -523,6 +543,21 @@ class TestElementFails:
         assert answer.body == b'{"file_id": "%s"}' % file_id.encode()
         assert answer.headers["location"] == f"/api/v1/files/{file_id}"
         assert answer.headers["etag"] == '"r1"'
+        assert not second.requests
+
+    @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])
+    @pytest.mark.parametrize(
+        "answer",
+        [says(500), says(503), says(200), refuses(ProblemType.ELEMENT_UNAVAILABLE)],
+        ids=["500", "503 of a proxy", "200", "log failed"],
+    )
+    async def test_after_an_answer_that_says_nothing_certain(
+        self, world: World, answer: Behaviour, body: bytes
+    ) -> None:
+        first_one = await world.add(first(keeps_and(answer), stores))
+        second = await world.add(stores)
+        assert (await world.take(Upload.whole(body, pieces=50))).status_code == 201
+        assert {request.headers["X-File-Id"] for request in first_one.requests} == first_one.documents
         assert not second.requests
 
     @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])

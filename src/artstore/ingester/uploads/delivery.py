@@ -219,7 +219,7 @@ def _wrong_clock() -> Problem:
 def _unsettled() -> Problem:
     return Problem(
         ProblemType.ELEMENT_UNAVAILABLE,
-        "The storage element broke off at the end of the upload, and whether the document is stored cannot be"
+        "The storage element failed at the end of the upload, and whether the document is stored cannot be"
         " told now. With an Idempotency-Key send it again; without one look for the document first.",
     )
 

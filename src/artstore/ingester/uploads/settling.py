@@ -59,7 +59,7 @@ class Settling:
                     attempt.failed(str(error) or type(error).__name__)
                     continue
                 attempt.succeeded()
-            if answer.status in _CERTAIN and not _says_nothing_of_the_document(answer):
+            if answer.status in _CERTAIN and _is_of_the_document(answer):
                 return answer
         return None
 
@@ -79,6 +79,12 @@ class Settling:
             return ElementAnswer(status, {**found, "Location": path}, content, repeatable=False)
 
 
-def _says_nothing_of_the_document(answer: ElementAnswer) -> bool:
-    """The element takes nothing now, or no longer takes the id: the first try may have been stored."""
-    return answer.is_for_its_own_state or (answer.status == 422 and FILE_ID.encode() in answer.content)
+def _is_of_the_document(answer: ElementAnswer) -> bool:
+    """Not from something before the element; and not because the element takes nothing now, or no longer
+    takes the id: the first try may have been stored.
+    """
+    if answer.status == 201:
+        return True
+    if answer.kind is None or answer.is_for_its_own_state:
+        return False
+    return not (answer.status == 422 and FILE_ID.encode() in answer.content)
