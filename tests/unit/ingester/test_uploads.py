@@ -170,8 +170,10 @@ def says(status: int) -> Behaviour:
 
 async def wants_another_clock(element: Element, request: web.Request) -> web.StreamResponse:
     if "X-File-Id" in request.headers:
-        body = ProblemBody.of(ProblemType.INVALID_PARAMETER, "Too old.", field="X-File-Id").model_dump_json()
-        return web.Response(text=body, status=422, content_type=PROBLEM_JSON)
+        wrong = ProblemBody.of(
+            ProblemType.INVALID_PARAMETER, "Too old.", field="X-File-Id", header="X-File-Id"
+        ).model_dump_json()
+        return web.Response(text=wrong, status=422, content_type=PROBLEM_JSON)
     return await stores(element, request)
 
 
@@ -579,6 +581,19 @@ class TestElementFails:
     async def test_what_is_said_of_the_document_is_believed_again(self, world: World) -> None:
         await world.add(first(keeps_and_dies, refuses(ProblemType.INVALID_ATTRIBUTES)))
         assert (await world.take(Upload.whole(SMALL))).status_code == 422
+
+    async def test_a_field_with_the_name_of_the_id(self, world: World) -> None:
+        """The element names it in its refusal; that says nothing of the id."""
+        element = await world.add(refuses(ProblemType.INVALID_PARAMETER, field="X-File-Id"))
+        body = form(part("X-File-Id", b"x"), part("file", b"content", "note.txt"))
+        assert (await world.take(Upload.whole(body))).status_code == 422
+        assert len(element.requests) == 1
+
+    async def test_and_was_sent_before(self, world: World) -> None:
+        refuses_it = refuses(ProblemType.INVALID_PARAMETER, field="X-File-Id")
+        element = await world.add(first(keeps_and_dies, refuses_it))
+        assert (await world.take(Upload.whole(SMALL))).status_code == 422
+        assert len(element.requests) == 2
 
     async def test_it_started_anew_elsewhere(self, world: World) -> None:
         gone, moved = await world.add(keeps_and_dies), await world.add(stores)

@@ -156,7 +156,7 @@ class Delivery:
         is_new: bool,
     ) -> ElementAnswer:
         answer = await relay.send(element, headers, self.patience, attempt.reached)
-        if answer.status == 422 and FILE_ID.encode() in answer.content and answer.repeatable:
+        if answer.refuses_the_id and answer.repeatable:
             _log.error("the clocks of this service and an element differ", element_id=element.element_id)
             if not is_new:
                 raise _wrong_clock()

@@ -15,6 +15,7 @@ from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.held import parted
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import ElementAnnouncement
+from artstore.wire.headers import FILE_ID
 from artstore.wire.problems import NOTHING_STORED, PROBLEM_JSON, ProblemType
 
 UPLOAD_PATH = "/api/v1/files/upload"
@@ -34,8 +35,9 @@ class NothingSent(Exception):
 
 
 class ElementLost(Exception):
-    """The element broke off, fell silent or says nothing certain. ``maybe_stored``: it may have got the whole,
-    and kept it.
+    """The element broke off, fell silent or says nothing certain.
+
+    ``maybe_stored``: it may have got the whole, and kept it.
     """
 
     def __init__(self, reason: str, *, maybe_stored: bool) -> None:
@@ -70,6 +72,11 @@ class ElementAnswer:
     def is_for_its_own_state(self) -> bool:
         """The element refused for its own state (full, busy, another mode), having kept nothing."""
         return self.kind is ProblemType.MODE_FORBIDS or (self.status >= 500 and self.has_nothing)
+
+    @property
+    def refuses_the_id(self) -> bool:
+        """The id that came with the upload: a client does not give it."""
+        return self.kind is ProblemType.INVALID_PARAMETER and self.problem.get("header") == FILE_ID
 
     @property
     def kind(self) -> ProblemType | None:

@@ -23,7 +23,7 @@ from artstore.ingester.uploads.relay import (
 )
 from artstore.kernel.peers import Breakers
 from artstore.wire.elements import ElementAnnouncement
-from artstore.wire.headers import FILE_ID, REQUEST_ID, TRACEPARENT
+from artstore.wire.headers import REQUEST_ID, TRACEPARENT
 
 PAUSES = (0.2, 0.4, 0.8, 1.6, 1.6)
 """Seconds before each try, give or take half of them."""
@@ -85,6 +85,4 @@ def _is_of_the_document(answer: ElementAnswer) -> bool:
     """
     if answer.status == 201:
         return True
-    if answer.kind is None or answer.is_for_its_own_state:
-        return False
-    return not (answer.status == 422 and FILE_ID.encode() in answer.content)
+    return answer.kind is not None and not (answer.is_for_its_own_state or answer.refuses_the_id)

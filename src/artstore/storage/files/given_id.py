@@ -38,4 +38,6 @@ def same_document(found: AlreadyStored, draft: Draft) -> FileAttributes | None:
 
 
 def _refused(reason: str) -> Problem:
-    return Problem(ProblemType.INVALID_PARAMETER, f"The header {FILE_ID} {reason}.", field=FILE_ID)
+    # A field of the form may have that name as well; the header is what the Ingester has to know of.
+    detail = f"The header {FILE_ID} {reason}."
+    return Problem(ProblemType.INVALID_PARAMETER, detail, field=FILE_ID, header=FILE_ID)
