@@ -18,6 +18,8 @@ from artstore.ingester.places import Places
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.form import FormBody
+from artstore.ingester.uploads.pace import PaceLimits
+from artstore.ingester.uploads.relay import Patience, Relay
 from artstore.ingester.uploads.service import Uploads
 from artstore.kernel.access import Principal
 from artstore.kernel.database import Database
@@ -379,6 +381,43 @@ class TestPlacement:
     async def test_too_large_for_all(self, world: World) -> None:
         await world.add(stores, max_file_bytes=3)
         assert (await world.refusal(Upload.whole(SMALL))).kind is ProblemType.FILE_TOO_LARGE
+
+
+class TestMemory:
+    async def test_nothing_is_kept_of_what_was_sent(self, world: World) -> None:
+        await world.add(stores)
+        upload = Upload([BIG[:2_000_000], SILENCE])
+        body = FormBody(upload.request, max_file_bytes=1 << 30, pace=PaceLimits(600))
+        head, let_go = await body.head(seconds=1), asyncio.Event()
+        relay = Relay(world.uploads.session, body, head.pieces, let_go.set)
+        headers = {"Content-Type": body.content_type}
+        sending = asyncio.create_task(relay.send(world.announced[0], headers, Patience(5, 5)))
+        await let_go.wait()
+        assert not head.pieces
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+    async def test_room_is_kept_until_it_was_sent(self, settings: IngesterSettings) -> None:
+        """33 bodies of more than 1 MiB wait for an element; 32 of them fill what may be held."""
+        filled, asked = asyncio.Event(), asyncio.Event()
+
+        async def asks_late(element: Element, request: web.Request) -> web.StreamResponse:
+            if len(element.requests) >= 32:
+                (asked if filled.is_set() else filled).set()
+            await asyncio.Event().wait()
+            return web.Response()
+
+        patient = {"element_silence_seconds": 600, "client_silence_seconds": 600}
+        async for world in running(settings.model_copy(update=patient)):
+            element = await world.add(asks_late)
+            long = [world.take(Upload([BIG[:2_000_000], SILENCE])) for _ in range(32)]
+            await filled.wait()
+            short = world.take(Upload([SMALL]))
+            await asked.wait()
+            assert "Content-Length" not in element.requests[-1].headers, "it was held"
+            for task in (*long, short):
+                task.cancel()
+            await asyncio.gather(*long, short, return_exceptions=True)
 
 
 class TestPlaces:

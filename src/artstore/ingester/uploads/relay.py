@@ -109,16 +109,25 @@ class Relay:
     """One upload on its way to an element. `send` may be called again, for the same element or another, while
     it is ``repeatable``.
 
-    A body that is wholly held is sent from memory; of any other at most the head of the form and one further
-    piece are in memory. The connection to the element is closed,
-    not reused, whenever the body was not sent to its end, so that the element knows to drop what it got.
+    A body that is wholly held is sent from memory. Of any other, ``pieces`` are the beginning: they are let
+    go of once they are sent, of which ``let_go`` tells, and then one piece at a time is in memory. The
+    connection to the element is closed, not reused, whenever the body was not sent to its end, so that the
+    element knows to drop what it got.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, body: UploadBody, pieces: list[bytes]) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        body: UploadBody,
+        pieces: list[bytes],
+        let_go: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``pieces`` belong to the relay from now on."""
         self._session = session
         self._body = body
         self._whole = body.ended
         self._pieces = parted(pieces) if self._whole else pieces
+        self._let_go = let_go
         self._failure: ClientDisconnect | Problem | None = None
         self._begun = False
         self._last_sent = False
@@ -202,7 +211,8 @@ class Relay:
             yield piece
             UPLOAD_BYTES.inc(len(piece))
         if not self._whole:
-            self._pieces = []
+            self._pieces.clear()
+            self._let_go()
         while not self._body.ended:
             timer.reschedule(None)
             try:

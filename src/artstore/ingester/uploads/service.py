@@ -15,7 +15,7 @@ from artstore.ingester.metrics import UPLOADS
 from artstore.ingester.placement import Wanted
 from artstore.ingester.places import Places
 from artstore.ingester.settings import IngesterSettings
-from artstore.ingester.uploads.body import Head, UploadBody
+from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.delivery import Delivery, Identity, NewDocument
 from artstore.ingester.uploads.held import Holding
 from artstore.ingester.uploads.pace import PaceLimits
@@ -97,20 +97,24 @@ class Uploads:
     ) -> ElementAnswer:
         announced_sha256(request.headers)  # refused before the body is read; the element compares
         head = await body.head(seconds=self.settings.head_seconds)
-        with self._holding.room(body) as may_be_held:
-            if may_be_held:
+        with self._holding.room(body) as room:
+            if room.may_be_held:
                 await self._holding.read(body, head.pieces)
-            if body.ended:
-                return await self._deliver(request, principal, body, head, identity)
-        return await self._deliver(request, principal, body, head, identity)
+            relay = Relay(self.session, body, head.pieces, room.give_back)
+            return await self._deliver(request, principal, relay, head.wanted, body.content_type, identity)
 
     async def _deliver(
-        self, request: Request, principal: Principal, body: UploadBody, head: Head, identity: Identity
+        self,
+        request: Request,
+        principal: Principal,
+        relay: Relay,
+        wanted: Wanted,
+        content_type: str,
+        identity: Identity,
     ) -> ElementAnswer:
-        relay = Relay(self.session, body, head.pieces)
-        headers = forwarded_headers(request, principal) | _headers(request, relay, head.wanted)
-        headers["Content-Type"] = body.content_type
-        return await self._delivery.deliver(relay, head.wanted, headers, identity)
+        headers = forwarded_headers(request, principal) | _headers(request, relay, wanted)
+        headers["Content-Type"] = content_type
+        return await self._delivery.deliver(relay, wanted, headers, identity)
 
 
 def _new_document() -> Identity:
