@@ -675,6 +675,20 @@ class TestClientFails:
         assert problem.kind is ProblemType.REQUEST_TIMEOUT
         await element.broken.wait()
 
+    @pytest.mark.parametrize("announced", [len(BIG), None])
+    async def test_falls_silent_and_the_element_has_less_patience(
+        self, settings: IngesterSettings, announced: int | None
+    ) -> None:
+        patient = settings.model_copy(update={"client_silence_seconds": 600})
+        async for world in running(patient):
+            await world.add(refuses(ProblemType.REQUEST_TIMEOUT, unread=False))
+            second = await world.add(stores)
+            for _ in range(3):
+                answer = await world.take(Upload([BIG[:5_000_000], SILENCE], announced=announced))
+                assert answer.status_code == 408
+            assert world.breakers.state("e1") is BreakerState.CLOSED
+            assert not second.requests
+
     @pytest.mark.parametrize("announced", [len(BIG) - 100, None])
     async def test_ends_before_the_form_does(self, world: World, announced: int | None) -> None:
         element = await world.add(stores)
