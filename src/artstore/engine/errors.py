@@ -235,8 +235,11 @@ class Closed(EngineError):
 
 
 class LogFailed(Closed):
+    """``maybe_written``: the record may be in the log when it is opened again."""
+
     transient = False
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, maybe_written: bool = False) -> None:
         super().__init__(f"the log cannot be written: {reason}; check the disk, then start the element again")
         self.reason = reason
+        self.maybe_written = maybe_written

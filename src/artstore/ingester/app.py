@@ -15,6 +15,7 @@ from artstore.ingester.finalize import operations
 from artstore.ingester.finalize.finalizing import Finalizing
 from artstore.ingester.finalize.transactions import AdminTransactions
 from artstore.ingester.idempotency.once import Keys as IdempotencyKeys
+from artstore.ingester.places import Places
 from artstore.ingester.resumable import endpoint as resumable
 from artstore.ingester.resumable.service import ResumableUploads
 from artstore.ingester.settings import IngesterSettings
@@ -81,7 +82,9 @@ def make_app(settings: IngesterSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background()
-        async with http_session() as session:
+        # That of uploads is bounded by their number: who waited for a connection would see a silent element.
+        async with http_session() as session, http_session(most_connections=0) as uploading:
+            places = Places(settings.uploads_at_once, settings.uploads_of_account)
             reporter = transactions = None
             if settings.client_id:
                 account = (session, settings.admin_url, settings.client_id, settings.client_secret)
@@ -94,8 +97,10 @@ def make_app(settings: IngesterSettings) -> FastAPI:
             locating = Locating(session, directory.elements)
             app.state.deletion = Deletion(locating)
             app.state.finalizing = Finalizing(locating, settings, transactions)
-            app.state.uploads = Uploads(session, directory.elements, settings, breakers, keys_of_uploads)
-            app.state.resumable = ResumableUploads(session, directory, breakers, settings)
+            app.state.uploads = Uploads(
+                uploading, directory.elements, settings, breakers, keys_of_uploads, places
+            )
+            app.state.resumable = ResumableUploads(uploading, directory, breakers, settings, places)
             try:
                 await keys_of_uploads.prepare()
             except DatabaseDown as error:

@@ -35,6 +35,14 @@ class IngesterSettings(ServiceSettings):
 
     A client whose line is dead for so long is cut off, whatever it sent before.
     """
+    uploads_at_once: int = Field(default=400, ge=1, le=100_000)
+    """Uploads under way at once in one process; more are refused with 503. Each has two connections.
+
+    Few refuse clients where many on slow lines send at once; more need more open files (``ulimit -n``).
+    """
+    uploads_of_account: int = Field(default=300, ge=1, le=100_000)
+    """Those of one account; more are refused with 429. Below ``uploads_at_once``, no account alone keeps all
+    others out."""
     held_bytes: int = Field(default=1024**2, ge=0, le=16 * 1024**2)
     """Bodies of up to so many bytes are read to their end before an element is chosen, and are sent again, to
     it or to the next, where it breaks off. All together at most 32 MiB are held; what is more is streamed."""

@@ -12,7 +12,7 @@ from artstore.kernel.problems import Problem
 from artstore.kernel.streaming import UnsatisfiableRange
 from artstore.storage.element.modes import ALLOWED
 from artstore.storage.index.reader import IndexUnavailable
-from artstore.wire.problems import ProblemType
+from artstore.wire.problems import NOTHING_STORED, ProblemType
 from artstore.wire.resumable import UPLOAD_CONCAT, UPLOAD_OFFSET
 
 _log = get_logger(__name__)
@@ -129,6 +129,10 @@ def _members(error: Exception) -> dict[str, Any]:
             return {"offset": error.current}
         case engine.ModeForbids():
             return {"mode": error.mode, "allowed": ALLOWED[Mode(error.mode)]}
+        case engine.Closed():
+            # Where it is not certain, the document must not be sent to another element.
+            maybe_written = isinstance(error, engine.LogFailed) and error.maybe_written
+            return {NOTHING_STORED: not maybe_written}
         case _:
             return {}
 

@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 PROBLEM_JSON = "application/problem+json"
+NOTHING_STORED = "nothing_stored"
+"""A member of ELEMENT_UNAVAILABLE from an element: whether it is certain that the document is not stored."""
 _PREFIX = "urn:artstore:problem:"
 
 

@@ -121,4 +121,14 @@ async def test_one_that_was_deleted_does_not_come_back(edit: AtElement) -> None:
     ids=["random", "no UUID", "empty", "to come", "too old", "far to come", "in braces"],
 )
 async def test_what_is_no_new_id_is_refused(edit: AtElement, given: str) -> None:
-    assert problem(await send(edit, given), "invalid-parameter", 422)["field"] == "X-File-Id"
+    refusal = problem(await send(edit, given), "invalid-parameter", 422)
+    assert (refusal["field"], refusal["header"]) == ("X-File-Id", "X-File-Id")
+
+
+async def test_a_field_of_that_name_is_not_the_id(edit: AtElement) -> None:
+    answer = await edit.ask(
+        "POST", "files/upload", data={"X-File-Id": "x"}, files={"file": ("a.txt", b"content")}
+    )
+    refusal = problem(answer, "invalid-parameter", 422)
+    assert refusal["field"] == "X-File-Id"
+    assert "header" not in refusal

@@ -137,10 +137,11 @@ class TestFailingDisk:
         before = await store(engine, b"before")
         failpoints.arm(f"{point}=raise:EIO@1")
 
-        with pytest.raises(LogFailed):
+        with pytest.raises(LogFailed) as first:
             await store(engine, b"refused")
-        with pytest.raises(LogFailed):
+        with pytest.raises(LogFailed) as second:
             await store(engine, b"refused too")
+        assert (first.value.maybe_written, second.value.maybe_written) == (True, False)
         with pytest.raises(LogFailed):
             await describe(engine, before.file_id, "refused too")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +14,12 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from artstore.ingester.idempotency.once import Keys
+from artstore.ingester.places import Places
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.form import FormBody
+from artstore.ingester.uploads.pace import PaceLimits
+from artstore.ingester.uploads.relay import Patience, Relay
 from artstore.ingester.uploads.service import Uploads
 from artstore.kernel.access import Principal
 from artstore.kernel.database import Database
@@ -124,6 +128,18 @@ async def keeps_and_dies(element: Element, request: web.Request) -> web.StreamRe
     return drop(request)
 
 
+def keeps_and(says: Behaviour) -> Behaviour:
+    """Stores the document; what the client hears is something else."""
+
+    async def behave(element: Element, request: web.Request) -> web.StreamResponse:
+        await stores(element, request)
+        element.documents.add(request.headers["X-File-Id"])
+        element.stored.set()
+        return await says(element, request)
+
+    return behave
+
+
 def first(once: Behaviour, then: Behaviour) -> Behaviour:
     async def behave(element: Element, request: web.Request) -> web.StreamResponse:
         return await (once if len(element.requests) == 1 else then)(element, request)
@@ -156,16 +172,18 @@ def says(status: int) -> Behaviour:
 
 async def wants_another_clock(element: Element, request: web.Request) -> web.StreamResponse:
     if "X-File-Id" in request.headers:
-        body = ProblemBody.of(ProblemType.INVALID_PARAMETER, "Too old.", field="X-File-Id").model_dump_json()
-        return web.Response(text=body, status=422, content_type=PROBLEM_JSON)
+        wrong = ProblemBody.of(
+            ProblemType.INVALID_PARAMETER, "Too old.", field="X-File-Id", header="X-File-Id"
+        ).model_dump_json()
+        return web.Response(text=wrong, status=422, content_type=PROBLEM_JSON)
     return await stores(element, request)
 
 
-def refuses(kind: ProblemType, *, unread: bool = True) -> Behaviour:
+def refuses(kind: ProblemType, *, unread: bool = True, **members: Any) -> Behaviour:
     async def behave(element: Element, request: web.Request) -> web.StreamResponse:
         if not unread:
             await anext(element.pieces(request))
-        body = ProblemBody.of(kind, "Refused.").model_dump_json()
+        body = ProblemBody.of(kind, "Refused.", **members).model_dump_json()
         return web.Response(text=body, status=kind.status, content_type=PROBLEM_JSON)
 
     return behave
@@ -190,7 +208,13 @@ class World:
         self.announced: list[RegisteredElement] = []
         self.breakers = Breakers(BreakerOptions(failures=2, open_seconds=60, longest_seconds=60))
         self.uploads = Uploads(
-            session, lambda: self.announced, settings, self.breakers, NO_KEYS, pauses=(0.01, 0.01)
+            session,
+            lambda: self.announced,
+            settings,
+            self.breakers,
+            NO_KEYS,
+            Places(settings.uploads_at_once, settings.uploads_of_account),
+            pauses=(0.01, 0.01),
         )
 
     async def add(self, behaviour: Behaviour, **changes: Any) -> Element:
@@ -312,6 +336,12 @@ class TestAnotherElement:
         assert answer.status_code == 201
         assert second.body == body
 
+    async def test_when_the_first_is_closed(self, world: World) -> None:
+        await world.add(refuses(ProblemType.ELEMENT_UNAVAILABLE, nothing_stored=True))
+        second = await world.add(stores)
+        assert (await world.take(Upload.whole(SMALL))).status_code == 201
+        assert second.body == SMALL
+
     async def test_not_when_the_document_is_refused(self, world: World) -> None:
         await world.add(refuses(ProblemType.INVALID_ATTRIBUTES))
         second = await world.add(stores)
@@ -351,6 +381,70 @@ class TestPlacement:
     async def test_too_large_for_all(self, world: World) -> None:
         await world.add(stores, max_file_bytes=3)
         assert (await world.refusal(Upload.whole(SMALL))).kind is ProblemType.FILE_TOO_LARGE
+
+
+class TestMemory:
+    async def test_nothing_is_kept_of_what_was_sent(self, world: World) -> None:
+        await world.add(stores)
+        upload = Upload([BIG[:2_000_000], SILENCE])
+        body = FormBody(upload.request, max_file_bytes=1 << 30, pace=PaceLimits(600))
+        head, let_go = await body.head(seconds=1), asyncio.Event()
+        relay = Relay(world.uploads.session, body, head.pieces, let_go.set)
+        headers = {"Content-Type": body.content_type}
+        sending = asyncio.create_task(relay.send(world.announced[0], headers, Patience(5, 5)))
+        await let_go.wait()
+        assert not head.pieces
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+    async def test_room_is_kept_until_it_was_sent(self, settings: IngesterSettings) -> None:
+        """33 bodies of more than 1 MiB wait for an element; 32 of them fill what may be held."""
+        filled, asked = asyncio.Event(), asyncio.Event()
+
+        async def asks_late(element: Element, request: web.Request) -> web.StreamResponse:
+            if len(element.requests) >= 32:
+                (asked if filled.is_set() else filled).set()
+            await asyncio.Event().wait()
+            return web.Response()
+
+        patient = {"element_silence_seconds": 600, "client_silence_seconds": 600}
+        async for world in running(settings.model_copy(update=patient)):
+            element = await world.add(asks_late)
+            long = [world.take(Upload([BIG[:2_000_000], SILENCE])) for _ in range(32)]
+            await filled.wait()
+            short = world.take(Upload([SMALL]))
+            await asked.wait()
+            assert "Content-Length" not in element.requests[-1].headers, "it was held"
+            for task in (*long, short):
+                task.cancel()
+            await asyncio.gather(*long, short, return_exceptions=True)
+
+
+class TestPlaces:
+    """Uploads that are slow take no place from those of others, and are no fault of the element."""
+
+    @pytest.mark.parametrize(
+        ("most", "of_account", "kind"),
+        [(3, 2, ProblemType.TOO_MANY_REQUESTS), (2, 3, ProblemType.NO_ELEMENT_AVAILABLE)],
+    )
+    async def test_are_all_taken(
+        self, settings: IngesterSettings, most: int, of_account: int, kind: ProblemType
+    ) -> None:
+        few = {"uploads_at_once": most, "uploads_of_account": of_account, "client_silence_seconds": 600}
+        async for world in running(settings.model_copy(update=few)):
+            element = await world.add(stores)
+            slow = [world.take(Upload([BIG[:2_000_000], SILENCE])) for _ in range(2)]
+            for _ in range(4):
+                problem = await world.refusal(Upload.whole(SMALL))
+                assert problem.kind is kind
+                assert "Retry-After" in problem.headers
+            assert world.breakers.state("e1") is BreakerState.CLOSED
+            slow[0].cancel()
+            await asyncio.gather(slow[0], return_exceptions=True)
+            assert (await world.take(Upload.whole(SMALL))).status_code == 201
+            assert element.body == SMALL
+            slow[1].cancel()
+            await asyncio.gather(slow[1], return_exceptions=True)
 
 
 class TestBreaker:
@@ -423,7 +517,8 @@ class TestBreaker:
     async def test_refusals_are_no_failures(self, world: World, behaviour: Behaviour, opens: bool) -> None:
         await world.add(behaviour)
         for _ in range(2):
-            await world.take(Upload.whole(SMALL))
+            with suppress(Problem):
+                await world.take(Upload.whole(SMALL))
         assert (world.breakers.state("e1") is BreakerState.OPEN) is opens
 
     async def test_what_dies_of_every_large_body_is_left_alone(self, world: World) -> None:
@@ -493,6 +588,21 @@ class TestElementFails:
 
     @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])
     @pytest.mark.parametrize(
+        "answer",
+        [says(500), says(503), says(200), refuses(ProblemType.ELEMENT_UNAVAILABLE)],
+        ids=["500", "503 of a proxy", "200", "log failed"],
+    )
+    async def test_after_an_answer_that_says_nothing_certain(
+        self, world: World, answer: Behaviour, body: bytes
+    ) -> None:
+        first_one = await world.add(first(keeps_and(answer), stores))
+        second = await world.add(stores)
+        assert (await world.take(Upload.whole(body, pieces=50))).status_code == 201
+        assert {request.headers["X-File-Id"] for request in first_one.requests} == first_one.documents
+        assert not second.requests
+
+    @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])
+    @pytest.mark.parametrize(
         "then", [dies, refuses(ProblemType.INSUFFICIENT_STORAGE), wants_another_clock, says(401)]
     )
     async def test_and_nobody_can_tell(self, world: World, then: Behaviour, body: bytes) -> None:
@@ -510,6 +620,19 @@ class TestElementFails:
     async def test_what_is_said_of_the_document_is_believed_again(self, world: World) -> None:
         await world.add(first(keeps_and_dies, refuses(ProblemType.INVALID_ATTRIBUTES)))
         assert (await world.take(Upload.whole(SMALL))).status_code == 422
+
+    async def test_a_field_with_the_name_of_the_id(self, world: World) -> None:
+        """The element names it in its refusal; that says nothing of the id."""
+        element = await world.add(refuses(ProblemType.INVALID_PARAMETER, field="X-File-Id"))
+        body = form(part("X-File-Id", b"x"), part("file", b"content", "note.txt"))
+        assert (await world.take(Upload.whole(body))).status_code == 422
+        assert len(element.requests) == 1
+
+    async def test_and_was_sent_before(self, world: World) -> None:
+        refuses_it = refuses(ProblemType.INVALID_PARAMETER, field="X-File-Id")
+        element = await world.add(first(keeps_and_dies, refuses_it))
+        assert (await world.take(Upload.whole(SMALL))).status_code == 422
+        assert len(element.requests) == 2
 
     async def test_it_started_anew_elsewhere(self, world: World) -> None:
         gone, moved = await world.add(keeps_and_dies), await world.add(stores)
@@ -551,6 +674,20 @@ class TestClientFails:
         problem = await world.refusal(Upload([BIG[:5_000_000], SILENCE], announced=len(BIG)))
         assert problem.kind is ProblemType.REQUEST_TIMEOUT
         await element.broken.wait()
+
+    @pytest.mark.parametrize("announced", [len(BIG), None])
+    async def test_falls_silent_and_the_element_has_less_patience(
+        self, settings: IngesterSettings, announced: int | None
+    ) -> None:
+        patient = settings.model_copy(update={"client_silence_seconds": 600})
+        async for world in running(patient):
+            await world.add(refuses(ProblemType.REQUEST_TIMEOUT, unread=False))
+            second = await world.add(stores)
+            for _ in range(3):
+                answer = await world.take(Upload([BIG[:5_000_000], SILENCE], announced=announced))
+                assert answer.status_code == 408
+            assert world.breakers.state("e1") is BreakerState.CLOSED
+            assert not second.requests
 
     @pytest.mark.parametrize("announced", [len(BIG) - 100, None])
     async def test_ends_before_the_form_does(self, world: World, announced: int | None) -> None:

@@ -94,5 +94,17 @@ def test_fields_are_named() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("error", "certain"),
+    [
+        (engine.Closed(), True),
+        (engine.LogFailed("EIO"), True),
+        (engine.LogFailed("EIO", maybe_written=True), False),
+    ],
+)
+def test_whether_nothing_is_stored_is_told(error: Exception, certain: bool) -> None:
+    assert refusal_of(error).members == {"nothing_stored": certain}
+
+
 def test_an_unsatisfiable_range_tells_the_size() -> None:
     assert refusal_of(UnsatisfiableRange(10)).headers["Content-Range"] == "bytes */10"

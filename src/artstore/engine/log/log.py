@@ -251,7 +251,7 @@ class Log:
         return DiskFull("write the log")
 
     def _failed(self, error: OSError) -> LogFailed:
-        failure = LogFailed(f"{error.strerror or error}")
+        failure = LogFailed(f"{error.strerror or error}", maybe_written=True)
         self.fail(failure.reason)
         return failure
 

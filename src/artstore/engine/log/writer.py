@@ -96,10 +96,10 @@ class Writer:
             for submission in batch:
                 submission.error = DiskFull(error.operation)
         except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must be told
-            reason = error.reason if isinstance(error, LogFailed) else repr(error)
-            self._log.fail(reason)
+            failed = error if isinstance(error, LogFailed) else LogFailed(repr(error), maybe_written=True)
+            self._log.fail(failed.reason)
             for submission in batch:
-                submission.error = LogFailed(reason)
+                submission.error = LogFailed(failed.reason, maybe_written=failed.maybe_written)
         else:
             for submission in batch:
                 submission.lsn = lsn

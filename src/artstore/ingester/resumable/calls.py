@@ -10,6 +10,7 @@ from yarl import URL
 
 from artstore.ingester.metrics import UPLOAD_BYTES
 from artstore.ingester.settings import IngesterSettings
+from artstore.ingester.uploads.pace import Pace, PaceLimits
 from artstore.kernel.bodies import BodyTooLong, whole_body
 from artstore.kernel.peers.calls import CONNECT_SECONDS
 from artstore.kernel.problems import Problem
@@ -39,6 +40,12 @@ class Call:
         self._session = session
         self._request = request
         self._settings = settings
+        # Not 408, which no client of tus takes for a reason to go on by itself.
+        self._pace = Pace(
+            PaceLimits.of(settings),
+            kind=ProblemType.UPLOAD_STALLED,
+            advice="what came before is kept, go on from there",
+        )
         self._ended = False
         self._failure: ClientDisconnect | Problem | None = None
 
@@ -59,7 +66,7 @@ class Call:
         end, so that the element knows.
         """
         try:
-            async with asyncio.timeout(None) as timer:
+            async with asyncio.timeout(self._settings.element_answer_seconds) as timer:
                 body = self._body(timer, reached) if with_body else None
                 return await self._exchange(method, url, headers, body)
         except (aiohttp.ClientError, TimeoutError, OSError, BodyTooLong) as error:
@@ -94,25 +101,15 @@ class Call:
         while True:
             timer.reschedule(None)
             try:
-                piece = await self._next(stream)
+                piece = await self._pace.wait(anext(stream, b""))
             except (ClientDisconnect, Problem) as failure:
                 self._failure = failure  # aiohttp wraps what is raised here
                 raise
             now = asyncio.get_running_loop().time()
-            if piece is None:
+            if not piece:
                 self._ended = True
                 timer.reschedule(now + self._settings.element_answer_seconds)
                 return
             timer.reschedule(now + self._settings.element_silence_seconds)
-            if piece:
-                yield piece
-                UPLOAD_BYTES.inc(len(piece))
-
-    async def _next(self, stream: AsyncIterator[bytes]) -> bytes | None:
-        seconds = self._settings.client_silence_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                return await anext(stream, None)
-        except TimeoutError:
-            detail = f"Nothing arrived for {seconds:g} seconds; what came before is kept, go on from there."
-            raise Problem(ProblemType.UPLOAD_STALLED, detail) from None
+            yield piece
+            UPLOAD_BYTES.inc(len(piece))

@@ -40,6 +40,7 @@ _REFUSED = problem_answers(
     ProblemType.UPLOAD_BUSY,
     ProblemType.CHECKSUM_MISMATCH,
     ProblemType.UPLOAD_STALLED,
+    ProblemType.NO_ELEMENT_AVAILABLE,
     ProblemType.ELEMENT_UNAVAILABLE,
     ProblemType.INSUFFICIENT_STORAGE,
 )

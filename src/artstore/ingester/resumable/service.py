@@ -1,7 +1,7 @@
 """Every request of a resumable upload: to the element that has it, or that is chosen for it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import aiohttp
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from artstore.ingester.choice import fitting
 from artstore.ingester.metrics import RESUMABLE
 from artstore.ingester.placement import Wanted, is_active, largest_file, mode_for
+from artstore.ingester.places import Places
 from artstore.ingester.resumable.addresses import PATH, Address
 from artstore.ingester.resumable.calls import Answer, Call, ElementSilent
 from artstore.ingester.settings import IngesterSettings
@@ -77,6 +78,7 @@ class ResumableUploads:
     directory: ElementDirectory
     breakers: Breakers
     settings: IngesterSettings
+    places: Places
 
     async def options(self) -> Response:
         """What is spoken here, for whoever asks."""
@@ -105,7 +107,8 @@ class ResumableUploads:
                 candidates = self._candidates(creation)
                 if creation.partial:
                     headers[UPLOAD_CONCAT] = "partial"
-            return await self._begin(request, candidates, headers, with_body=with_body)
+            with self._place(principal, with_body=with_body):
+                return await self._begin(request, candidates, headers, with_body=with_body)
 
     async def pass_on(self, request: Request, principal: Principal) -> Response:
         """A request of an upload that was begun. Raises Problem, ClientDisconnect."""
@@ -119,14 +122,20 @@ class ResumableUploads:
             call = Call(self.session, request, self.settings)
             with_body = method == "PATCH"
             headers = _headers(request, principal, with_body=with_body)
+            path = address.path_at_element
             try:
-                answer = await self._send(call, method, element, address.path_at_element, headers, with_body)
+                with self._place(principal, with_body=with_body):
+                    answer = await self._send(call, method, element, path, headers, with_body)
             except ElementSilent as error:
                 _log.warning("an upload cannot go on", element_id=element.element_id, reason=str(error))
                 raise _away() from error
             return _response(answer, element.element_id, method)
 
     # Within
+
+    def _place(self, principal: Principal, *, with_body: bool) -> AbstractContextManager[None]:
+        """Only a body takes time that the client decides about."""
+        return self.places.taken(principal.account_id) if with_body else nullcontext()
 
     async def _begin(
         self,

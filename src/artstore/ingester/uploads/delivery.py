@@ -156,7 +156,7 @@ class Delivery:
         is_new: bool,
     ) -> ElementAnswer:
         answer = await relay.send(element, headers, self.patience, attempt.reached)
-        if answer.status == 422 and FILE_ID.encode() in answer.content and answer.repeatable:
+        if answer.refuses_the_id and answer.repeatable:
             _log.error("the clocks of this service and an element differ", element_id=element.element_id)
             if not is_new:
                 raise _wrong_clock()
@@ -219,7 +219,7 @@ def _wrong_clock() -> Problem:
 def _unsettled() -> Problem:
     return Problem(
         ProblemType.ELEMENT_UNAVAILABLE,
-        "The storage element broke off at the end of the upload, and whether the document is stored cannot be"
+        "The storage element failed at the end of the upload, and whether the document is stored cannot be"
         " told now. With an Idempotency-Key send it again; without one look for the document first.",
     )
 

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
+from artstore.ingester.settings import IngesterSettings
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
 
@@ -20,6 +21,14 @@ class PaceLimits:
     slow_seconds: float = 60.0
     """How far it may fall behind that, in seconds of waiting."""
 
+    @classmethod
+    def of(cls, settings: IngesterSettings) -> Self:
+        return cls(
+            settings.client_silence_seconds,
+            settings.client_bytes_per_second,
+            settings.client_slow_seconds,
+        )
+
 
 class Pace:
     """Waits for the pieces of one body. Only waiting counts: a client is not slow while we do not read.
@@ -29,12 +38,21 @@ class Pace:
     does not.
     """
 
-    def __init__(self, limits: PaceLimits) -> None:
+    def __init__(
+        self,
+        limits: PaceLimits,
+        *,
+        kind: ProblemType = ProblemType.REQUEST_TIMEOUT,
+        advice: str = "send the upload again",
+    ) -> None:
+        """``kind`` and ``advice`` are what a client that is too slow is told."""
         self._limits = limits
+        self._kind = kind
+        self._advice = advice
         self._debt = 0.0
 
     async def wait(self, piece: Awaitable[_T]) -> _T:
-        """The piece. Raises Problem REQUEST_TIMEOUT."""
+        """The piece. Raises Problem for a client that is too slow."""
         limits, now = self._limits, asyncio.get_running_loop().time
         patience = limits.silence_seconds
         if limits.bytes_per_second:
@@ -53,10 +71,10 @@ class Pace:
     def _too_slow(self, waited: float) -> Problem:
         limits = self._limits
         if waited >= limits.silence_seconds:
-            detail = f"Nothing arrived for {limits.silence_seconds:g} seconds; send the upload again."
+            detail = f"Nothing arrived for {limits.silence_seconds:g} seconds; {self._advice}."
         else:
             detail = (
                 f"The upload came with less than {limits.bytes_per_second} bytes a second for"
-                f" {limits.slow_seconds:g} seconds; send it again over a better line."
+                f" {limits.slow_seconds:g} seconds: a better line is needed; {self._advice}."
             )
-        return Problem(ProblemType.REQUEST_TIMEOUT, detail)
+        return Problem(self._kind, detail)

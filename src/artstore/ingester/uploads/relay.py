@@ -1,8 +1,10 @@
 """Sends an upload to an element while it arrives, and brings back what the element answers."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from starlette.requests import ClientDisconnect
@@ -13,13 +15,19 @@ from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.held import parted
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import ElementAnnouncement
-from artstore.wire.problems import ProblemType
+from artstore.wire.headers import FILE_ID
+from artstore.wire.problems import NOTHING_STORED, PROBLEM_JSON, ProblemType
 
 UPLOAD_PATH = "/api/v1/files/upload"
 _ANSWER_LIMIT = 1024 * 1024
 _CONNECT_SECONDS = 3
-_FROM_BETWEEN = (502, 504)
-"""What no element answers, but a proxy before one that has gone."""
+_NOTHING_STORED = (
+    ProblemType.INSUFFICIENT_STORAGE,
+    ProblemType.NO_ELEMENT_AVAILABLE,
+    ProblemType.LOG_FULL,
+    ProblemType.DEPENDENCY_UNAVAILABLE,
+)
+"""An element answers with these before the document is in its log. Beside them, any 4xx says it."""
 
 
 class NothingSent(Exception):
@@ -27,7 +35,10 @@ class NothingSent(Exception):
 
 
 class ElementLost(Exception):
-    """The element broke off or fell silent. ``maybe_stored``: it may have got the whole, and kept it."""
+    """The element broke off, fell silent or says nothing certain.
+
+    ``maybe_stored``: it may have got the whole, and kept it.
+    """
 
     def __init__(self, reason: str, *, maybe_stored: bool) -> None:
         super().__init__(reason)
@@ -47,15 +58,43 @@ class ElementAnswer:
     @property
     def has_document(self) -> bool:
         """The element has a document of the id that was sent: the one that was sent, or another."""
-        taken = ProblemType.FILE_ID_TAKEN
-        return self.status == 201 or (self.status == taken.status and taken.uri.encode() in self.content)
+        return self.status == 201 or self.kind is ProblemType.FILE_ID_TAKEN
+
+    @property
+    def has_nothing(self) -> bool:
+        """It is certain that this try stored nothing. A proxy may say 5xx of what the element has stored."""
+        if 400 <= self.status < 500:
+            return not self.has_document
+        away = self.kind is ProblemType.ELEMENT_UNAVAILABLE and self.problem.get(NOTHING_STORED) is True
+        return away or self.kind in _NOTHING_STORED
 
     @property
     def is_for_its_own_state(self) -> bool:
         """The element refused for its own state (full, busy, another mode), having kept nothing."""
-        if self.status == ProblemType.MODE_FORBIDS.status:
-            return ProblemType.MODE_FORBIDS.uri.encode() in self.content
-        return self.status in (503, ProblemType.INSUFFICIENT_STORAGE.status)
+        return self.kind is ProblemType.MODE_FORBIDS or (self.status >= 500 and self.has_nothing)
+
+    @property
+    def refuses_the_id(self) -> bool:
+        """The id that came with the upload: a client does not give it."""
+        return self.kind is ProblemType.INVALID_PARAMETER and self.problem.get("header") == FILE_ID
+
+    @property
+    def kind(self) -> ProblemType | None:
+        """Of the refusal; None for what no service of ours says."""
+        uri = self.problem.get("type")
+        kind = ProblemType.from_uri(uri) if isinstance(uri, str) else None
+        return kind if kind is not None and kind.status == self.status else None
+
+    @property
+    def problem(self) -> Mapping[str, Any]:
+        """The members of the refusal."""
+        if not self.headers.get("Content-Type", "").startswith(PROBLEM_JSON):
+            return {}
+        try:
+            body = json.loads(self.content)
+        except (ValueError, RecursionError):
+            return {}
+        return body if isinstance(body, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +109,25 @@ class Relay:
     """One upload on its way to an element. `send` may be called again, for the same element or another, while
     it is ``repeatable``.
 
-    A body that is wholly held is sent from memory; of any other at most the head of the form and one further
-    piece are in memory. The connection to the element is closed,
-    not reused, whenever the body was not sent to its end, so that the element knows to drop what it got.
+    A body that is wholly held is sent from memory. Of any other, ``pieces`` are the beginning: they are let
+    go of once they are sent, of which ``let_go`` tells, and then one piece at a time is in memory. The
+    connection to the element is closed, not reused, whenever the body was not sent to its end, so that the
+    element knows to drop what it got.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, body: UploadBody, pieces: list[bytes]) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        body: UploadBody,
+        pieces: list[bytes],
+        let_go: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``pieces`` belong to the relay from now on."""
         self._session = session
         self._body = body
         self._whole = body.ended
         self._pieces = parted(pieces) if self._whole else pieces
+        self._let_go = let_go
         self._failure: ClientDisconnect | Problem | None = None
         self._begun = False
         self._last_sent = False
@@ -145,9 +193,10 @@ class Relay:
             allow_redirects=False,
         ) as answer:
             content = await content_of(answer)
-            if answer.status in _FROM_BETWEEN:
+            found = ElementAnswer(answer.status, answer.headers, content, repeatable=self.repeatable)
+            if not (found.has_document or found.has_nothing):
                 raise ElementLost(f"the answer is {answer.status}", maybe_stored=self._last_sent)
-            return ElementAnswer(answer.status, answer.headers, content, repeatable=self.repeatable)
+            return found
 
     async def _stream(
         self, patience: Patience, timer: asyncio.Timeout, reached: Callable[[], None]
@@ -162,7 +211,8 @@ class Relay:
             yield piece
             UPLOAD_BYTES.inc(len(piece))
         if not self._whole:
-            self._pieces = []
+            self._pieces.clear()
+            self._let_go()
         while not self._body.ended:
             timer.reschedule(None)
             try:

@@ -13,8 +13,9 @@ from artstore.ingester.idempotency.header import idempotency_key
 from artstore.ingester.idempotency.once import Answer, Keys, reused
 from artstore.ingester.metrics import UPLOADS
 from artstore.ingester.placement import Wanted
+from artstore.ingester.places import Places
 from artstore.ingester.settings import IngesterSettings
-from artstore.ingester.uploads.body import Head, UploadBody
+from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.delivery import Delivery, Identity, NewDocument
 from artstore.ingester.uploads.held import Holding
 from artstore.ingester.uploads.pace import PaceLimits
@@ -41,6 +42,7 @@ class Uploads:
     settings: IngesterSettings
     breakers: Breakers
     keys: Keys
+    places: Places
     pauses: Sequence[float] = PAUSES
     """Before each time that an element is asked what became of a document."""
     _holding: Holding = field(init=False)
@@ -57,18 +59,15 @@ class Uploads:
 
         Raises Problem, and ClientDisconnect.
         """
-        pace = PaceLimits(
-            self.settings.client_silence_seconds,
-            self.settings.client_bytes_per_second,
-            self.settings.client_slow_seconds,
-        )
+        pace = PaceLimits.of(self.settings)
         try:
             body = form(request, max_file_bytes=self.settings.max_file_bytes, pace=pace)
             key = idempotency_key(request.headers)
-            if key is None:
-                response = _response(await self._relay(request, principal, body, _new_document()))
-            else:
-                response = await self._once(request, principal, body, key)
+            with self.places.taken(principal.account_id):
+                if key is None:
+                    response = _response(await self._relay(request, principal, body, _new_document()))
+                else:
+                    response = await self._once(request, principal, body, key)
         except ClientDisconnect:
             UPLOADS.labels("client_gone").inc()
             raise
@@ -98,20 +97,24 @@ class Uploads:
     ) -> ElementAnswer:
         announced_sha256(request.headers)  # refused before the body is read; the element compares
         head = await body.head(seconds=self.settings.head_seconds)
-        with self._holding.room(body) as may_be_held:
-            if may_be_held:
+        with self._holding.room(body) as room:
+            if room.may_be_held:
                 await self._holding.read(body, head.pieces)
-            if body.ended:
-                return await self._deliver(request, principal, body, head, identity)
-        return await self._deliver(request, principal, body, head, identity)
+            relay = Relay(self.session, body, head.pieces, room.give_back)
+            return await self._deliver(request, principal, relay, head.wanted, body.content_type, identity)
 
     async def _deliver(
-        self, request: Request, principal: Principal, body: UploadBody, head: Head, identity: Identity
+        self,
+        request: Request,
+        principal: Principal,
+        relay: Relay,
+        wanted: Wanted,
+        content_type: str,
+        identity: Identity,
     ) -> ElementAnswer:
-        relay = Relay(self.session, body, head.pieces)
-        headers = forwarded_headers(request, principal) | _headers(request, relay, head.wanted)
-        headers["Content-Type"] = body.content_type
-        return await self._delivery.deliver(relay, head.wanted, headers, identity)
+        headers = forwarded_headers(request, principal) | _headers(request, relay, wanted)
+        headers["Content-Type"] = content_type
+        return await self._delivery.deliver(relay, wanted, headers, identity)
 
 
 def _new_document() -> Identity:

@@ -23,7 +23,7 @@ from artstore.ingester.uploads.relay import (
 )
 from artstore.kernel.peers import Breakers
 from artstore.wire.elements import ElementAnnouncement
-from artstore.wire.headers import FILE_ID, REQUEST_ID, TRACEPARENT
+from artstore.wire.headers import REQUEST_ID, TRACEPARENT
 
 PAUSES = (0.2, 0.4, 0.8, 1.6, 1.6)
 """Seconds before each try, give or take half of them."""
@@ -59,7 +59,7 @@ class Settling:
                     attempt.failed(str(error) or type(error).__name__)
                     continue
                 attempt.succeeded()
-            if answer.status in _CERTAIN and not _says_nothing_of_the_document(answer):
+            if answer.status in _CERTAIN and _is_of_the_document(answer):
                 return answer
         return None
 
@@ -79,6 +79,10 @@ class Settling:
             return ElementAnswer(status, {**found, "Location": path}, content, repeatable=False)
 
 
-def _says_nothing_of_the_document(answer: ElementAnswer) -> bool:
-    """The element takes nothing now, or no longer takes the id: the first try may have been stored."""
-    return answer.is_for_its_own_state or (answer.status == 422 and FILE_ID.encode() in answer.content)
+def _is_of_the_document(answer: ElementAnswer) -> bool:
+    """Not from something before the element; and not because the element takes nothing now, or no longer
+    takes the id: the first try may have been stored.
+    """
+    if answer.status == 201:
+        return True
+    return answer.kind is not None and not (answer.is_for_its_own_state or answer.refuses_the_id)

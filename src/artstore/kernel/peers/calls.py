@@ -15,14 +15,17 @@ _IDLE_SECONDS = 15
 _READ_BUFFER = 256 * 1024
 
 
-def http_session() -> aiohttp.ClientSession:
+def http_session(*, most_connections: int = _MAX_CONNECTIONS) -> aiohttp.ClientSession:
     """A session for calls to other services; call it in the running loop, and close it.
+
+    ``most_connections`` at once, for whose end further calls wait. 0: as many as there are calls, where
+    something else bounds these.
 
     It reads nothing from the environment (no proxies), keeps no cookies, and gives
     bodies as they came over the wire.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS),
+        connector=aiohttp.TCPConnector(limit=most_connections, keepalive_timeout=_IDLE_SECONDS),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS),
         headers={"Accept-Encoding": "identity", "User-Agent": "artstore"},
         cookie_jar=aiohttp.DummyCookieJar(),

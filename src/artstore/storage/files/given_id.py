@@ -56,4 +56,6 @@ def _changeable_same(stored: FileAttributes, draft: Draft) -> bool:
 
 
 def _refused(reason: str) -> Problem:
-    return Problem(ProblemType.INVALID_PARAMETER, f"The header {FILE_ID} {reason}.", field=FILE_ID)
+    # A field of the form may have that name as well; the header is what the Ingester has to know of.
+    detail = f"The header {FILE_ID} {reason}."
+    return Problem(ProblemType.INVALID_PARAMETER, detail, field=FILE_ID, header=FILE_ID)
