@@ -13,17 +13,19 @@ from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from artstore.attributes import FileId, new_file_id
 from artstore.ingester.idempotency.once import Keys
 from artstore.ingester.places import Places
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
+from artstore.ingester.uploads.delivery import Delivery
 from artstore.ingester.uploads.form import FormBody
 from artstore.ingester.uploads.pace import PaceLimits
 from artstore.ingester.uploads.relay import Patience, Relay
 from artstore.ingester.uploads.service import Uploads
 from artstore.kernel.access import Principal
 from artstore.kernel.database import Database
-from artstore.kernel.peers import BreakerOptions, Breakers, BreakerState, http_session
+from artstore.kernel.peers import BreakerOptions, Breakers, BreakerState, forwarded_headers, http_session
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import ElementHealth, Mode, RegisteredElement
 from artstore.wire.problems import PROBLEM_JSON, ProblemBody, ProblemType
@@ -648,6 +650,49 @@ class TestElementFails:
         element = await world.add(wants_another_clock)
         assert (await world.take(Upload.whole(body, pieces=10))).status_code == 201
         assert element.body == body
+
+
+class OfAKey:
+    """The identity of an upload with a key; ``freed`` counts the tries that are known to have stored nothing."""
+
+    element_id: str | None = None
+    is_new = False
+
+    def __init__(self) -> None:
+        self.file_id = new_file_id(datetime.now(UTC))
+        self.freed = 0
+
+    async def begin(self, element_id: str) -> tuple[str, FileId]:
+        return element_id, self.file_id
+
+    async def nothing_stored(self) -> None:
+        self.freed += 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "freed"),
+    [
+        (refuses(ProblemType.LOG_FULL), 1),
+        (refuses(ProblemType.INVALID_ATTRIBUTES), 1),
+        (refuses(ProblemType.ELEMENT_UNAVAILABLE, nothing_stored=True), 1),
+        (refuses(ProblemType.ELEMENT_UNAVAILABLE, nothing_stored=False), 0),
+        (refuses(ProblemType.INTERNAL), 0),
+        (says(503), 0),
+    ],
+)
+async def test_a_key_is_freed_only_where_it_is_certain(world: World, answer: Behaviour, freed: int) -> None:
+    await world.add(answer)
+    uploads, key = world.uploads, OfAKey()
+    delivery = Delivery(
+        uploads.session, uploads.elements, world.breakers, uploads.settings, Patience(1, 1), uploads.pauses
+    )
+    upload = Upload.whole(SMALL)
+    body = FormBody(upload.request, max_file_bytes=1 << 30, pace=PaceLimits(1))
+    head = await body.head(seconds=1)
+    headers = forwarded_headers(upload.request, PRINCIPAL) | {"Content-Type": body.content_type}
+    with suppress(Problem):
+        await delivery.deliver(Relay(uploads.session, body, head.pieces), head.wanted, headers, key)
+    assert key.freed == freed
 
 
 class TestClientFails:
