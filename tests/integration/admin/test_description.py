@@ -1,5 +1,7 @@
 """What Admin says of itself: its OpenAPI document, its health, its metrics."""
 
+from artstore.wire.transactions import TRANSACTIONS_PATH
+
 from .conftest import ACCOUNTS_PATH, AUDIT_PATH, ELEMENTS_PATH, TOKEN_PATH, Admin
 from .people import AUTH, USERS
 
@@ -43,6 +45,9 @@ def test_every_endpoint_is_described(admin: Admin) -> None:
             ("post", f"{AUTH}/{what}")
             for what in ("login", "refresh", "logout", "password/reset", "password")
         ),
+        *((method, TRANSACTIONS_PATH) for method in ("get", "post")),
+        ("get", f"{TRANSACTIONS_PATH}/{{transaction_id}}"),
+        *(("post", f"{TRANSACTIONS_PATH}/{{transaction_id}}/{act}") for act in ("retry", "compensate")),
         *(("post", f"{AUTH}/totp{what}") for what in ("", "/confirm", "/remove")),
         *(("get", f"{AUTH}/{what}") for what in ("me", "sessions")),
         ("delete", f"{AUTH}/sessions/{{session_id}}"),

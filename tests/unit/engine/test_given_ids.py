@@ -141,11 +141,12 @@ class TestRemembered:
         return FileId(UUID(int=(int(at.timestamp() * 1000) << 80) | 0x7 << 76 | 0b10 << 62 | 1))
 
     def test_nothing_is_known_before_it_was_told_what_there_is(self) -> None:
-        ids = GivenIds(NOW)
-        assert ids.may_be_stored(self.id_of(NOW)) is None
-        ids.stored_before([self.id_of(NOW)])
-        assert ids.may_be_stored(self.id_of(NOW)) is True
-        assert ids.may_be_stored(self.id_of(NOW + timedelta(minutes=1))) is False
+        now = datetime.now(UTC)
+        ids = GivenIds(now)
+        assert ids.may_be_stored(self.id_of(now)) is None
+        ids.stored_before([self.id_of(now)])
+        assert ids.may_be_stored(self.id_of(now)) is True
+        assert ids.may_be_stored(self.id_of(now + timedelta(minutes=1))) is False
 
     def test_what_is_long_ago_is_not_known(self) -> None:
         ids = GivenIds(NOW)
@@ -154,9 +155,10 @@ class TestRemembered:
         assert ids.may_be_stored(old) is None
 
     def test_what_was_forgotten_is_not_known(self) -> None:
-        long_ago = NOW - timedelta(hours=2)
+        now = datetime.now(UTC)
+        long_ago = now - timedelta(hours=2)
         ids = GivenIds(long_ago)
         ids.stored_before([])
         ids.add(self.id_of(long_ago))  # and time passed meanwhile
         assert ids.may_be_stored(self.id_of(long_ago)) is None
-        assert ids.may_be_stored(self.id_of(NOW)) is False
+        assert ids.may_be_stored(self.id_of(now)) is False
