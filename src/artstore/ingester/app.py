@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artstore.ingester.admission import Admission
 from artstore.ingester.files import deletion
 from artstore.ingester.files.deletion import Deletion
 from artstore.ingester.files.locating import Locating
@@ -15,7 +16,6 @@ from artstore.ingester.finalize import operations
 from artstore.ingester.finalize.finalizing import Finalizing
 from artstore.ingester.finalize.transactions import AdminTransactions
 from artstore.ingester.idempotency.once import Keys as IdempotencyKeys
-from artstore.ingester.places import Places
 from artstore.ingester.resumable import endpoint as resumable
 from artstore.ingester.resumable.service import ResumableUploads
 from artstore.ingester.settings import IngesterSettings
@@ -84,7 +84,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         background = Background()
         # That of uploads is bounded by their number: who waited for a connection would see a silent element.
         async with http_session() as session, http_session(most_connections=0) as uploading:
-            places = Places(settings.uploads_at_once, settings.uploads_of_account)
+            admission = Admission(settings.uploads_at_once, settings.uploads_of_account)
             reporter = transactions = None
             if settings.client_id:
                 account = (session, settings.admin_url, settings.client_id, settings.client_secret)
@@ -98,9 +98,9 @@ def make_app(settings: IngesterSettings) -> FastAPI:
             app.state.deletion = Deletion(locating)
             app.state.finalizing = Finalizing(locating, settings, transactions)
             app.state.uploads = Uploads(
-                uploading, directory.elements, settings, breakers, keys_of_uploads, places
+                uploading, directory.elements, settings, breakers, keys_of_uploads, admission
             )
-            app.state.resumable = ResumableUploads(uploading, directory, breakers, settings, places)
+            app.state.resumable = ResumableUploads(uploading, directory, breakers, settings, admission)
             try:
                 await keys_of_uploads.prepare()
             except DatabaseDown as error:

@@ -14,8 +14,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from artstore.attributes import FileId, new_file_id
+from artstore.ingester.admission import Admission
 from artstore.ingester.idempotency.once import Keys
-from artstore.ingester.places import Places
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.delivery import Delivery
@@ -215,7 +215,7 @@ class World:
             settings,
             self.breakers,
             NO_KEYS,
-            Places(settings.uploads_at_once, settings.uploads_of_account),
+            Admission(settings.uploads_at_once, settings.uploads_of_account),
             pauses=(0.01, 0.01),
         )
 

@@ -8,10 +8,10 @@ import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from artstore.ingester.admission import Admission
 from artstore.ingester.choice import fitting
 from artstore.ingester.metrics import RESUMABLE
 from artstore.ingester.placement import Wanted, is_active, largest_file, mode_for
-from artstore.ingester.places import Places
 from artstore.ingester.resumable.addresses import PATH, Address
 from artstore.ingester.resumable.calls import Answer, Call, ElementSilent
 from artstore.ingester.settings import IngesterSettings
@@ -78,7 +78,7 @@ class ResumableUploads:
     directory: ElementDirectory
     breakers: Breakers
     settings: IngesterSettings
-    places: Places
+    admission: Admission
 
     async def options(self) -> Response:
         """What is spoken here, for whoever asks."""
@@ -135,7 +135,7 @@ class ResumableUploads:
 
     def _place(self, principal: Principal, *, with_body: bool) -> AbstractContextManager[None]:
         """Only a body takes time that the client decides about."""
-        return self.places.taken(principal.account_id) if with_body else nullcontext()
+        return self.admission.taken(principal.account_id) if with_body else nullcontext()
 
     async def _begin(
         self,

@@ -9,11 +9,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from artstore.attributes import new_file_id
+from artstore.ingester.admission import Admission
 from artstore.ingester.idempotency.header import idempotency_key
 from artstore.ingester.idempotency.once import Answer, Keys, reused
 from artstore.ingester.metrics import UPLOADS
 from artstore.ingester.placement import Wanted
-from artstore.ingester.places import Places
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.delivery import Delivery, Identity, NewDocument
@@ -42,7 +42,7 @@ class Uploads:
     settings: IngesterSettings
     breakers: Breakers
     keys: Keys
-    places: Places
+    admission: Admission
     pauses: Sequence[float] = PAUSES
     """Before each time that an element is asked what became of a document."""
     _holding: Holding = field(init=False)
@@ -63,7 +63,7 @@ class Uploads:
         try:
             body = form(request, max_file_bytes=self.settings.max_file_bytes, pace=pace)
             key = idempotency_key(request.headers)
-            with self.places.taken(principal.account_id):
+            with self.admission.taken(principal.account_id):
                 if key is None:
                     response = _response(await self._relay(request, principal, body, _new_document()))
                 else:

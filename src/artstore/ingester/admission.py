@@ -14,7 +14,7 @@ from artstore.wire.problems import ProblemType
 _RETRY_AFTER_SECONDS = "5"
 
 
-class Places:
+class Admission:
     """For the event loop's thread."""
 
     def __init__(self, most: int, most_of_account: int) -> None:
