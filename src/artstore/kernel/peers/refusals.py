@@ -72,6 +72,18 @@ class AdminAudit:
         self._token = token
 
     async def __call__(self, report: RefusalReport) -> None:
+        status = await self._status_of(report)
+        if status == 401:
+            # Good when it was given; the account or the keys changed since. At the end of a service there is
+            # no later in which to find out that another one is taken.
+            self._token.forget()
+            status = await self._status_of(report)
+        if status in (400, 413, 422):
+            raise Problem(ProblemType.INVALID_REQUEST, f"Admin answered with status {status}.")
+        if status != 204:
+            raise AdminAway(f"it answered a report of refused accesses with status {status}")
+
+    async def _status_of(self, report: RefusalReport) -> int:
         headers = {
             "Authorization": f"Bearer {await self._token.get()}",
             "Content-Type": "application/json",
@@ -81,12 +93,6 @@ class AdminAudit:
                 asyncio.timeout(_SEND_SECONDS),
                 self._session.post(self._url, headers=headers, data=report.model_dump_json()) as answer,
             ):
-                status = answer.status
+                return answer.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AdminAway(f"{type(error).__name__} reporting refused accesses") from error
-        if status in (400, 413, 422):
-            raise Problem(ProblemType.INVALID_REQUEST, f"Admin answered with status {status}.")
-        if status == 401:
-            self._token.forget()
-        if status != 204:
-            raise AdminAway(f"it answered a report of refused accesses with status {status}")
