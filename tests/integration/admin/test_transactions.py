@@ -19,11 +19,20 @@ PATH = "/api/v1/transactions"
 FAST = {"transaction_attempts": "3", "transaction_pause_seconds": "0.5"}
 
 
-@pytest.fixture(scope="module")
-def own_backends(postgres: Any, redis: Any) -> Iterator[Backends]:
+def _backends(postgres: Any, redis: Any) -> Iterator[Backends]:
     name = f"admin_{secrets.token_hex(6)}"
     yield Backends(postgres.create_database(name), redis)
     postgres.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def own_backends(postgres: Any, redis: Any) -> Iterator[Backends]:
+    yield from _backends(postgres, redis)
+
+
+@pytest.fixture
+def untouched_backends(postgres: Any, redis: Any) -> Iterator[Backends]:
+    yield from _backends(postgres, redis)
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +169,12 @@ def test_of_no_role(impatient: Admin) -> None:
     assert impatient.http.post(PATH, json=new(), headers=impatient.headers()).status_code == 403
 
 
-def test_a_process_takes_up_what_another_one_left(start: StartAdmin, impatient: Admin) -> None:
-    """Both run on one database; the one that has the transaction in its hands is killed."""
+def test_a_process_takes_up_what_another_one_left(start: StartAdmin, untouched_backends: Backends) -> None:
+    """Both run on one database; the one that has the transaction in its hands is killed.
+
+    On a database where nothing is under way: the mortal one would die of the first step of any transaction.
+    """
+    impatient = start(untouched_backends, **FAST)
     armed = {FAILPOINTS: "before.hold=kill"}
     mortal = start(impatient.backends, **same_accounts(impatient), **FAST, environment=armed)
     headers, body = mortal.headers(mortal.services), new()
