@@ -42,7 +42,7 @@ _REMEMBERED = 1 << 16
 _ID_IN_NAME = re.compile(r"_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
 
 
-class Admission:
+class Places:
     """Remembers where the latest documents lie; a wrong memory is found out by whoever looks there.
 
     For any thread.
@@ -80,7 +80,7 @@ class Documents:
         locate: Locate | None,
         adopted: AdoptedList | None = None,
     ) -> None:
-        self.places = Admission()
+        self.places = Places()
         self._log = log
         self._overlay = overlay
         self._blobs = blobs

@@ -38,7 +38,7 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def store(layout: Layout, at: datetime, name: str = "a.txt") -> str:
-    """Admission an empty document; gives its storage path."""
+    """Places an empty document; gives its storage path."""
     file_id = new_file_id(at)
     path = storage_path_of(folder_of(file_id), stored_name(name, "u", at, file_id))
     layout.document(path).parent.mkdir(parents=True, exist_ok=True)
