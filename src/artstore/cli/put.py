@@ -29,6 +29,7 @@ class Labels:
     custom_attributes: dict[str, Any] | None
     tags: list[str] | None
     retention_policy: "RetentionPolicy | None"
+    ttl_days: int | None
 
 
 def put(
@@ -45,6 +46,10 @@ def put(
     retention: Annotated[
         Literal["permanent", "temporary"] | None,
         typer.Option(help="How long to keep it; permanent unless said otherwise."),
+    ] = None,
+    ttl_days: Annotated[
+        int | None,
+        typer.Option(min=1, max=365, metavar="N", help="How many days to keep it; temporary ones only."),
     ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The file name to store one document under.")
@@ -67,7 +72,7 @@ def put(
     if STDIN in paths and name is None:
         raise typer.BadParameter("standard input has no name; give one by --name")
     policy = RetentionPolicy(retention) if retention else None
-    labels = Labels(description, _attributes(attr or []), tag, policy)
+    labels = Labels(description, _attributes(attr or []), tag, policy, ttl_days)
     files = list(_files(paths, recursive))
     failed = anyio.run(_put_all, files, labels, name, jobs, profile, as_json)
     if failed:
@@ -129,6 +134,7 @@ async def _put_all(
                 custom_attributes=labels.custom_attributes,
                 tags=labels.tags,
                 retention_policy=labels.retention_policy,
+                ttl_days=labels.ttl_days,
                 progress=advancing(advance),
             )
         except (ArtStoreError, OSError) as error:

@@ -41,11 +41,14 @@ def upload_form(
     custom_attributes: Mapping[str, Any] | None = None,
     tags: Sequence[str] | None = None,
     retention_policy: RetentionPolicy | None = None,
+    ttl_days: int | None = None,
 ) -> Form:
     """The form of an upload. All fields stand before the file, so that placement is known when it begins."""
     fields: list[tuple[str, str]] = []
     if retention_policy is not None:
         fields.append(("retention_policy", retention_policy))
+    if ttl_days is not None:
+        fields.append(("ttl_days", str(ttl_days)))
     if description is not None:
         fields.append(("description", description))
     if custom_attributes is not None:

@@ -28,6 +28,7 @@ async def upload(
     custom_attributes: Mapping[str, Any] | None,
     tags: Sequence[str] | None,
     retention_policy: RetentionPolicy | None,
+    ttl_days: int | None,
     content_type: str | None,
     idempotency_key: str | None,
     progress: Progress | None,
@@ -45,6 +46,7 @@ async def upload(
             custom_attributes=custom_attributes,
             tags=tags,
             retention_policy=retention_policy,
+            ttl_days=ttl_days,
         )
         digest = hashlib.sha256()
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from artstore.attributes import MAX_TTL_DAYS, MIN_TTL_DAYS
 from artstore.ingester.idempotency.header import MOST_CHARACTERS
 from artstore.kernel.digests import REPR_DIGEST_PARAMETER
 from artstore.wire.documents import Document
@@ -11,6 +12,8 @@ FORM_PATH = "/api/v1/files/upload"
 RAW_PATH = "/api/v1/files"
 
 _POLICY = {"type": "string", "enum": ["temporary", "permanent"], "default": "permanent"}
+_TTL = {"type": "integer", "minimum": MIN_TTL_DAYS, "maximum": MAX_TTL_DAYS}
+_TTL_MEANING = "Of a temporary document: how many days it is kept; by default as the storage element is set."
 _TAGS = {"type": "array", "items": {"type": "string"}}
 _FORM = {
     "type": "object",
@@ -20,6 +23,7 @@ _FORM = {
             **_POLICY,
             "description": "Decides where the document is kept, so it must come before the file.",
         },
+        "ttl_days": {**_TTL, "description": _TTL_MEANING},
         "description": {"type": "string"},
         "custom_attributes": {"type": "string", "description": "A JSON object."},
         "tags": {
@@ -79,6 +83,7 @@ FORM: dict[str, Any] = {
     "tags": ["files"],
     "parameters": [
         _query("retention_policy", "Instead of the field of that name.", _POLICY),
+        _query("ttl_days", "Instead of the field of that name.", _TTL),
         REPR_DIGEST_PARAMETER,
         _KEY,
     ],
@@ -94,6 +99,7 @@ RAW: dict[str, Any] = {
     "parameters": [
         _query("filename", "The file name; or send it as `Content-Disposition`, as a mail does."),
         _query("retention_policy", "Decides where the document is kept.", _POLICY),
+        _query("ttl_days", _TTL_MEANING, _TTL),
         _query("description", "Text."),
         _query("custom_attributes", "A JSON object."),
         _query("tags", "Repeated, or one JSON array, or separated by commas.", _TAGS),

@@ -15,7 +15,7 @@ from artstore.kernel.disposition import UnreadableHeader, parse_filename
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
 
-_PARAMETERS = ("filename", "description", "custom_attributes", "tags", "retention_policy")
+_PARAMETERS = ("filename", "description", "custom_attributes", "tags", "retention_policy", "ttl_days")
 _MOST_PARAMETERS = 64
 _SAYS_NOTHING = "application/x-www-form-urlencoded"
 """What curl sends with ``--data-binary`` where it is not told better."""

@@ -5,7 +5,10 @@ import re
 from typing import Any, NoReturn
 
 from artstore.attributes import (
+    DEFAULT_TTL_DAYS,
     MAX_BYTES,
+    MAX_TTL_DAYS,
+    MIN_TTL_DAYS,
     AttributesInvalid,
     AttributesTooLarge,
     FileId,
@@ -20,7 +23,7 @@ from artstore.storage.files.strict_json import parse_json
 from artstore.wire.problems import ProblemType
 
 FILE_PART = "file"
-_FIELDS = ("description", "custom_attributes", "tags", "retention_policy")
+_FIELDS = ("description", "custom_attributes", "tags", "retention_policy", "ttl_days")
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # a token of RFC 9110, 5.6.2
 _MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}[ \t]*(;[ -~]*)?")
 _SAYS_NOTHING = "application/octet-stream"
@@ -34,10 +37,18 @@ class UploadForm:
     field before it, or as a query parameter. Every method raises Problem or AttributesError.
     """
 
-    def __init__(self, retention_policy: str | None = None) -> None:
-        """``retention_policy``: the query parameter."""
+    def __init__(
+        self,
+        retention_policy: str | None = None,
+        ttl_days: str | None = None,
+        *,
+        default_ttl_days: int = DEFAULT_TTL_DAYS,
+    ) -> None:
+        """``retention_policy`` and ``ttl_days``: the query parameters."""
         self._requested = None if retention_policy is None else _retention(retention_policy)
         self._retention = self._requested
+        self._ttl_days = None if ttl_days is None else _days(ttl_days)
+        self._default_ttl_days = default_ttl_days
         self._description: str | None = None
         self._custom_attributes: dict[str, Any] | None = None
         self._tags: list[str] = []
@@ -63,6 +74,7 @@ class UploadForm:
                 "The form has two parts named 'file'; send one document for each request.",
                 field=FILE_PART,
             )
+        self._demand_temporary_for_ttl()  # the policy is known now
         self._filename = check_filename(part.filename)
         self._count(part.filename)
         self._content_type = _content_type(part.content_type)
@@ -84,11 +96,14 @@ class UploadForm:
                 self._take_custom_attributes(text)
             case "retention_policy":
                 self._take_retention(text)
+            case "ttl_days":
+                self._take_ttl(text)
 
     def draft(self, principal: Principal, file_id: FileId | None = None) -> Draft:
         """The document that the form describes, as the account of ``principal`` stores it."""
         if self._filename is None:
             raise Problem(ProblemType.FILE_MISSING, "The form has no part named 'file'.", field=FILE_PART)
+        self._demand_temporary_for_ttl()
         return Draft(
             original_filename=self._filename,
             content_type=self._content_type,
@@ -97,7 +112,8 @@ class UploadForm:
             description=self._description,
             custom_attributes=self._custom_attributes or {},
             tags=self._tags or None,
-            retention_policy=self._retention or RetentionPolicy.PERMANENT,
+            retention_policy=self._policy,
+            ttl_days=self._ttl_days or (self._default_ttl_days if self._is_temporary else None),
             file_id=file_id,
         )
 
@@ -149,6 +165,26 @@ class UploadForm:
             )
         self._retention = policy
 
+    def _take_ttl(self, text: str) -> None:
+        days = _days(text.strip())
+        if self._ttl_days not in (None, days):
+            _refuse("ttl_days", "differs between the form and the query; give it once")
+        self._ttl_days = days
+
+    @property
+    def _policy(self) -> RetentionPolicy:
+        return self._retention or RetentionPolicy.PERMANENT
+
+    @property
+    def _is_temporary(self) -> bool:
+        return self._policy is RetentionPolicy.TEMPORARY
+
+    def _demand_temporary_for_ttl(self) -> None:
+        if self._ttl_days is not None and not self._is_temporary:
+            _refuse(
+                "ttl_days", "is for temporary documents; send retention_policy=temporary, or leave it out"
+            )
+
     def _count(self, text: str) -> None:
         """Attributes will hold at least what came: refuse them as soon as that is too much."""
         self._bytes += len(text.encode("utf-8", "surrogatepass"))
@@ -161,6 +197,14 @@ def _retention(text: str) -> RetentionPolicy:
         return RetentionPolicy(text)
     except ValueError:
         _refuse("retention_policy", f"must be one of {', '.join(RetentionPolicy)}")
+
+
+def _days(text: str) -> int:
+    """Raises Problem INVALID_PARAMETER."""
+    days = int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else 0
+    if not MIN_TTL_DAYS <= days <= MAX_TTL_DAYS:
+        _refuse("ttl_days", f"must be a whole number of days, from {MIN_TTL_DAYS} to {MAX_TTL_DAYS}")
+    return days
 
 
 def _content_type(given: str | None) -> str | None:

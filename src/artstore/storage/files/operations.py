@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from artstore.attributes import MAX_TTL_DAYS, MIN_TTL_DAYS
 from artstore.kernel.digests import REPR_DIGEST_PARAMETER
 from artstore.kernel.openapi import problem_answers
 from artstore.wire.documents import Document
@@ -32,6 +33,7 @@ _IF_MATCH = {
     "schema": {"type": "string", "examples": ['"0123456789abcdef0123456789abcdef"']},
 }
 _RETENTION = {"type": "string", "enum": ["temporary", "permanent"]}
+_TTL = {"type": "integer", "minimum": MIN_TTL_DAYS, "maximum": MAX_TTL_DAYS}
 
 UPLOAD: dict[str, Any] = {
     "summary": "Store a document",
@@ -40,6 +42,7 @@ UPLOAD: dict[str, Any] = {
     "tags": ["files"],
     "parameters": [
         {"name": "retention_policy", "in": "query", "required": False, "schema": _RETENTION},
+        {"name": "ttl_days", "in": "query", "required": False, "schema": _TTL},
         {
             "name": "X-Expected-Size",
             "in": "header",
@@ -66,6 +69,7 @@ UPLOAD: dict[str, Any] = {
                     "required": ["file"],
                     "properties": {
                         "retention_policy": _RETENTION | {"default": "permanent"},
+                        "ttl_days": _TTL | {"description": "Of a temporary document: days that it is kept"},
                         "file": {"type": "string", "format": "binary"},
                         "description": {"type": "string"},
                         "custom_attributes": {"type": "string", "description": "A JSON object"},
@@ -189,6 +193,7 @@ DELETE: dict[str, Any] = {
             ProblemType.NOT_FOUND,
             ProblemType.MODE_FORBIDS,
             ProblemType.CONFLICT,
+            ProblemType.LEGAL_HOLD,
             ProblemType.PRECONDITION_FAILED,
             ProblemType.LOG_FULL,
             ProblemType.ELEMENT_UNAVAILABLE,

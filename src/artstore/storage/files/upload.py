@@ -29,8 +29,12 @@ _FORM_ALLOWANCE = 2 * 1024 * 1024
 class Uploads:
     """Takes documents in. ``close`` waits for commits whose client no longer waits for them."""
 
-    def __init__(self, element: RunningElement, *, max_file_bytes: int, idle_seconds: float) -> None:
+    def __init__(
+        self, element: RunningElement, *, max_file_bytes: int, idle_seconds: float, ttl_days: int
+    ) -> None:
+        """``ttl_days``: of temporary documents whose client does not say."""
         self._element = element
+        self._ttl_days = ttl_days
         self._max_file_bytes = max_file_bytes
         self._idle_seconds = idle_seconds
         self._commits: set[asyncio.Task[FileAttributes]] = set()
@@ -56,7 +60,10 @@ class Uploads:
         """The steps of an upload, in order. Whatever ends it before the commit leaves nothing behind."""
         announced = announced_sha256(request.headers)
         file_id = given_file_id(request.headers)
-        form = UploadForm(request.query_params.get("retention_policy"))
+        query = request.query_params
+        form = UploadForm(
+            query.get("retention_policy"), query.get("ttl_days"), default_ttl_days=self._ttl_days
+        )
         parser = FormParser(request.headers.get("content-type", ""))
         upload = self._element.engine.begin(expected_bytes=self._expected_bytes(request))
         try:

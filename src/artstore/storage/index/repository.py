@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg.errors import UndefinedTable
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     DateTime,
     Select,
     Text,
@@ -20,8 +21,10 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    literal_column,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -33,7 +36,7 @@ from sqlalchemy.sql.dml import Insert
 from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.storage.index.batch import Batch
 from artstore.storage.index.filters import Filters
-from artstore.storage.index.tables import IndexTables
+from artstore.storage.index.tables import EXPIRES, EXPIRY, IndexTables
 from artstore.wire.documents import DocumentState
 
 
@@ -141,6 +144,21 @@ class IndexRepository:
             .limit(limit)
         )
         return [IndexedDocument(**row._mapping) for row in await db.execute(query)]
+
+    async def expired(
+        self, db: ReadConnection, *, until: datetime, after: tuple[str, UUID] | None, limit: int
+    ) -> list[tuple[str, UUID]]:
+        """What expired at ``until`` or before and is not under a legal hold, the oldest first.
+
+        Gives places in that order, for ``after``, and ids.
+        """
+        expiry: ColumnElement[str] = literal_column(EXPIRY, Text)
+        file_id = self._files.c.file_id
+        query = select(expiry.label("expiry"), file_id).where(text(EXPIRES), expiry <= _written(until))
+        if after is not None:
+            query = query.where(tuple_(expiry, file_id) > after)
+        rows = await db.execute(query.order_by(expiry, file_id).limit(limit))
+        return [(row.expiry, row.file_id) for row in rows]
 
     def _listed(self, filters: Filters) -> Select[Any]:
         files = self._files
@@ -284,6 +302,11 @@ class IndexRepository:
             },
             where=or_(old.generation != new.generation, new.lsn >= old.lsn),
         )
+
+
+def _written(at: datetime) -> str:
+    """As the attributes have it: in UTC, with a Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _next(generation: int) -> int:

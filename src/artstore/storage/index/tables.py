@@ -21,6 +21,11 @@ from sqlalchemy.dialects.postgresql import JSON
 from artstore.storage.index.prefix import check_prefix
 
 SCHEMA = "storage"
+EXPIRY = "(attributes ->> 'expires_at') COLLATE \"C\""
+"""When a document expires. As text, of which PostgreSQL can make an index; it sorts as the times do, to the
+second."""
+EXPIRES = "attributes ->> 'expires_at' IS NOT NULL AND attributes ->> 'legal_hold' IS NULL"
+"""Whether a document is removed by itself some day. Written as in the index, or that is of no use."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ def index_tables(prefix: str) -> IndexTables:
         postgresql_where=text("attributes IS NOT NULL"),
     )
     Index(f"{prefix}_files_by_lsn", files.c.lsn, files.c.file_id)
+    Index(f"{prefix}_files_by_expiry", text(EXPIRY), files.c.file_id, postgresql_where=text(EXPIRES))
     state = Table(
         f"{prefix}_state",
         metadata,

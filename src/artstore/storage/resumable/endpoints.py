@@ -58,8 +58,10 @@ def _of_tus(operation: str) -> Callable[[_Method], _Method]:
 
 
 class ResumableEndpoints:
-    def __init__(self, element: RunningElement, *, idle_seconds: float) -> None:
+    def __init__(self, element: RunningElement, *, idle_seconds: float, ttl_days: int) -> None:
+        """``ttl_days``: of temporary documents whose client does not say."""
         self._element = element
+        self._ttl_days = ttl_days
         self._idle_seconds = idle_seconds
 
     @_of_tus("create")
@@ -71,7 +73,7 @@ class ResumableEndpoints:
         else:
             upload = await self._engine.resumable.create(
                 owner_id=principal.account_id,
-                draft=None if creation.partial else draft_of(creation.metadata, principal),
+                draft=None if creation.partial else draft_of(creation.metadata, principal, self._ttl_days),
                 length=creation.length,
                 told=creation.told,
             )
@@ -175,7 +177,7 @@ class ResumableEndpoints:
         whole = resumable.whole_of(ids, owner_id=owner_id, told=creation.told)
         if whole is not None:
             return whole
-        draft = draft_of(creation.metadata, principal)
+        draft = draft_of(creation.metadata, principal, self._ttl_days)
         try:
             parts = [self._find(part_id, principal) for part_id in ids]
         except UploadUnknown:
