@@ -13,7 +13,7 @@ from tests.support.finalization import begun, is_permanent, stored
 from tests.support.system import Account, RunningSystem, eventually
 from tests.support.tus import Tus
 
-TEMPORARY = {"retention_policy": "temporary"}
+TEMPORARY: dict[str, Any] = {"retention_policy": "temporary"}
 REASON = {"reason": "case 12/26"}
 
 
