@@ -2,6 +2,7 @@
 id that an upload brings along may be older.
 """
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import httpx
 
 from artstore.attributes import new_file_id
 from tests.support.elements import AtElement
+from tests.support.redis import redis_of
 from tests.support.system import RunningSystem, eventually
 
 OVER = timedelta(hours=24, minutes=30)
@@ -51,3 +53,19 @@ async def trail_of(system: RunningSystem, file_id: str) -> list[dict[str, Any]]:
     assert answer.status_code == 200, answer.text
     entries: list[dict[str, Any]] = answer.json()["items"]
     return entries
+
+
+async def notices_of(system: RunningSystem) -> list[dict[str, Any]]:
+    async with redis_of(system) as redis:
+        entries = await redis.xrange("artstore:expiring:edit-01")
+    return [json.loads(fields[b"event"]) for _, fields in entries or () if fields]
+
+
+async def told(system: RunningSystem, document: dict[str, Any]) -> None:
+    """Until those who follow were told when this document expires."""
+    wanted = (document["file_id"], document["expires_at"])
+
+    async def is_there() -> bool:
+        return wanted in [(notice["file_id"], notice["expires_at"]) for notice in await notices_of(system)]
+
+    await eventually(is_there, "nobody is told that a document expires")

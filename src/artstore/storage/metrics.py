@@ -35,6 +35,9 @@ CHANGES = Counter(
     ("operation", "outcome"),
 )
 EXPIRED = Counter("artstore_storage_expired_documents", "Documents that were removed, their time being over")
+EXPIRING_TOLD = Counter(
+    "artstore_storage_expiring_notices", "Documents that followers were told of because they expire soon"
+)
 EXPIRY_OVERDUE = Gauge(
     "artstore_storage_expiry_overdue_documents",
     "Documents whose time is over and that are still there, as far as the last look at them got; without"

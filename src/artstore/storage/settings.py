@@ -82,6 +82,9 @@ class StorageSettings(ObjectStoreSettings):
     expiry_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0
     """How often an element of mode ``edit`` looks for documents whose time is over and removes them. They are
     kept so much longer at most; often costs a look into the index each time."""
+    expiring_days: Annotated[int, Field(ge=0, le=MAX_TTL_DAYS)] = 7
+    """So many days before a document expires, those who follow are told. One that is kept for a shorter time
+    is told of at once. 0: nobody is told."""
     rate_limit_factor: int = Field(default=0, ge=0, le=1_000_000)
     """As everywhere, but with no limit: whoever comes through Ingester and Query is limited there."""
     scrub_enabled: bool = True

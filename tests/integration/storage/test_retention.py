@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.elements import AtElement, problem
-from tests.support.expiring import expired, is_removed, trail_of, upload_aged
+from tests.support.expiring import expired, is_removed, notices_of, told, trail_of, upload_aged
 from tests.support.system import RunningSystem, eventually
 
 TEMPORARY: dict[str, Any] = {"retention_policy": "temporary"}
@@ -283,3 +283,41 @@ class TestHold:
         file_id = (await edit.store(description="x" * 3300))["file_id"]
         problem(await hold(operator, file_id, "y" * 256), "attributes-too-large", 422)
         problem(await hold(operator, "none"), "not-found", 404)
+
+
+class TestNotice:
+    async def test_comes_once_for_each_end(self, edit: AtElement, elements: RunningSystem) -> None:
+        document = await edit.store(ttl_days="6", **TEMPORARY)
+        late = await edit.store(ttl_days="8", **TEMPORARY)
+        await told(elements, document)
+        assert (await extend(edit, document["file_id"], 7)).status_code == 200
+        extended = await edit.told(f"files/{document['file_id']}")
+        await told(elements, extended)
+        other = await edit.store(ttl_days="1", **TEMPORARY)
+        await told(elements, other)  # whatever is told now was told in a look that came later
+        notices = await notices_of(elements)
+        assert [notice["expires_at"] for notice in notices if notice["file_id"] == document["file_id"]] == [
+            document["expires_at"],
+            extended["expires_at"],
+        ]
+        assert not [notice for notice in notices if notice["file_id"] == late["file_id"]]
+        [notice] = [notice for notice in notices if notice["file_id"] == other["file_id"]]
+        assert notice == {
+            "kind": "file_expiring",
+            "element_id": "edit-01",
+            "file_id": other["file_id"],
+            "owner_id": account_id(edit),
+            "expires_at": other["expires_at"],
+        }
+
+    async def test_does_not_come_of_what_is_held(
+        self, edit: AtElement, operator: AtElement, elements: RunningSystem
+    ) -> None:
+        document = await edit.store(ttl_days="6", **TEMPORARY)
+        file_id = document["file_id"]
+        await told(elements, document)
+        await held(operator, file_id)
+        assert (await extend(edit, file_id, 7)).status_code == 200
+        other = await edit.store(ttl_days="1", **TEMPORARY)
+        await told(elements, other)
+        assert [notice["file_id"] for notice in await notices_of(elements)].count(file_id) == 1

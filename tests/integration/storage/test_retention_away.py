@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.elements import AtElement, problem
-from tests.support.expiring import expired, is_removed, trail_of
+from tests.support.expiring import expired, is_removed, notices_of, told, trail_of
 from tests.support.system import RunningSystem, eventually
 
 TEMPORARY: dict[str, Any] = {"retention_policy": "temporary"}
@@ -68,6 +68,45 @@ async def test_redis_is_not_needed(edit: AtElement, own_elements: RunningSystem)
         document = await expired(edit)
         await is_removed(edit, document["file_id"])
     assert await actions(own_elements, document["file_id"]) == ["document.expired"]
+
+
+async def times_told(system: RunningSystem, file_id: str) -> int:
+    return [notice["file_id"] for notice in await notices_of(system)].count(file_id)
+
+
+async def test_a_notice_waits_for_redis_and_comes_once(edit: AtElement, own_elements: RunningSystem) -> None:
+    since = len(own_elements.log("edit-01"))
+    async with away(own_elements, "redis"):
+        document = await edit.store(ttl_days="1", **TEMPORARY)
+        await says(edit, since, "nobody can be told now")
+    await told(own_elements, document)
+    await own_elements.kill("edit-01")
+    await own_elements.start("edit-01")
+    last = await edit.store(ttl_days="1", **TEMPORARY)
+    await told(own_elements, last)
+    assert await times_told(own_elements, document["file_id"]) == 1
+
+
+async def test_a_notice_that_was_not_noted_is_not_given_again(
+    edit: AtElement, own_elements: RunningSystem
+) -> None:
+    """As after a kill between both."""
+    document = await edit.store(ttl_days="1", **TEMPORARY)
+    await told(own_elements, document)
+
+    def noted() -> bool:
+        with own_elements.database() as connection:
+            row = connection.execute(
+                "SELECT told_expiry IS NOT NULL FROM storage.edit_01_files WHERE file_id = %s",
+                (document["file_id"],),
+            ).fetchone()
+        return bool(row and row[0])
+
+    await eventually(noted, "it is not noted that somebody was told")
+    with own_elements.database() as connection:
+        connection.execute("UPDATE storage.edit_01_files SET told_expiry = NULL")
+    await eventually(noted, "it is not noted again")
+    assert await times_told(own_elements, document["file_id"]) == 1
 
 
 async def test_a_hold_that_the_trail_does_not_have_is_not_answered_but_holds(

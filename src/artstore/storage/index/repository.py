@@ -1,6 +1,6 @@
 """The queries of the index. Each runs on the caller's transaction, which raises DatabaseDown."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ from sqlalchemy.sql.dml import Insert
 from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.storage.index.batch import Batch
 from artstore.storage.index.filters import Filters
-from artstore.storage.index.tables import EXPIRES, EXPIRY, IndexTables
+from artstore.storage.index.tables import EXPIRES, EXPIRY, UNTOLD, IndexTables
 from artstore.wire.documents import DocumentState
 
 
@@ -152,9 +152,23 @@ class IndexRepository:
 
         Gives places in that order, for ``after``, and ids.
         """
+        return await self._by_expiry(db, EXPIRES, until, after, limit)
+
+    async def untold(self, db: ReadConnection, *, until: datetime, limit: int) -> list[tuple[str, UUID]]:
+        """What expires at ``until`` or before, of which nobody was told; as ``expired``."""
+        return await self._by_expiry(db, UNTOLD, until, None, limit)
+
+    async def _by_expiry(
+        self,
+        db: ReadConnection,
+        which: str,
+        until: datetime,
+        after: tuple[str, UUID] | None,
+        limit: int,
+    ) -> list[tuple[str, UUID]]:
         expiry: ColumnElement[str] = literal_column(EXPIRY, Text)
         file_id = self._files.c.file_id
-        query = select(expiry.label("expiry"), file_id).where(text(EXPIRES), expiry <= _written(until))
+        query = select(expiry.label("expiry"), file_id).where(text(which), expiry <= _written(until))
         if after is not None:
             query = query.where(tuple_(expiry, file_id) > after)
         rows = await db.execute(query.order_by(expiry, file_id).limit(limit))
@@ -196,6 +210,15 @@ class IndexRepository:
         if moved.rowcount != 1:
             raise PositionMoved
         return replace(state, position=position)
+
+    async def note_told(self, db: WriteConnection, told: Sequence[tuple[str, UUID]]) -> None:
+        """Followers were told when these documents expire."""
+        files = self._files
+        given = bindparam("expiry", type_=Text)
+        statement = (
+            update(files).where(files.c.file_id == bindparam("id", type_=Uuid)).values(told_expiry=given)
+        )
+        await db.execute(statement, [{"expiry": expiry, "id": file_id} for expiry, file_id in told])
 
     # What a rebuild writes
 
