@@ -146,6 +146,7 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.TUS_VERSION: Rejected,
     ProblemType.TOO_MANY_UPLOADS: TooManyRequests,
     ProblemType.INSUFFICIENT_STORAGE: NoRoom,
+    ProblemType.RETAINED: Conflict,
     ProblemType.LEGAL_HOLD: Conflict,
     ProblemType.MODE_FORBIDS: Conflict,
     ProblemType.DOCUMENT_OFFLINE: Offline,

@@ -134,6 +134,16 @@ class TestExtension:
         await is_removed(edit, document["file_id"])
 
 
+class TestPermanent:
+    async def test_is_deleted_by_nobody(self, edit: AtElement, rw: AtElement, operator: AtElement) -> None:
+        """Also not where the mode would allow it."""
+        document = await edit.store(retention_policy="permanent")
+        for who in (edit, operator):
+            problem(await who.ask("DELETE", f"files/{document['file_id']}"), "retained", 409)
+        assert (await edit.download(document["file_id"])).content == b"content"
+        problem(await rw.ask("DELETE", f"files/{(await rw.store())['file_id']}"), "mode-forbids", 409)
+
+
 class TestExpiry:
     async def test_removes_everything_and_says_so_once(
         self, edit: AtElement, elements: RunningSystem

@@ -26,6 +26,7 @@ OPERATION: dict[str, Any] = {
             ProblemType.NOT_FOUND,
             ProblemType.MODE_FORBIDS,
             ProblemType.CONFLICT,
+            ProblemType.RETAINED,
             ProblemType.LEGAL_HOLD,
             ProblemType.PRECONDITION_FAILED,
             ProblemType.ELEMENT_UNAVAILABLE,

@@ -183,8 +183,8 @@ UPDATE: dict[str, Any] = {
 
 DELETE: dict[str, Any] = {
     "summary": "Delete a document",
-    "description": "In elements of mode `edit` only. Downloads that have begun are sent to their end. Durable"
-    " when 204 is answered; deleting again is answered with 404.",
+    "description": "In elements of mode `edit` only, and none that is permanent. Downloads that have begun"
+    " are sent to their end. Durable when 204 is answered; deleting again is answered with 404.",
     "tags": ["files"],
     "parameters": [_FILE_ID, _IF_MATCH | {"required": False}],
     "responses": {
@@ -193,6 +193,7 @@ DELETE: dict[str, Any] = {
             ProblemType.NOT_FOUND,
             ProblemType.MODE_FORBIDS,
             ProblemType.CONFLICT,
+            ProblemType.RETAINED,
             ProblemType.LEGAL_HOLD,
             ProblemType.PRECONDITION_FAILED,
             ProblemType.LOG_FULL,

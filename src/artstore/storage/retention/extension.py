@@ -1,4 +1,4 @@
-"""A temporary document is kept longer."""
+"""What may go, and when: a temporary document, which can be kept longer; never a permanent one."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -31,6 +31,19 @@ def extended(attributes: FileAttributes, ttl_days: int, now: datetime) -> FileAt
             expires_at=before.isoformat(),
         )
     return attributes.changed(expires_at=after)
+
+
+def demand_temporary(attributes: FileAttributes) -> None:
+    """Raises Problem RETAINED for a document that nobody deletes, also in an element that allows deletion.
+
+    Adopted documents may say nothing of how long they are kept.
+    """
+    if attributes.retention_policy is RetentionPolicy.PERMANENT:
+        raise Problem(
+            ProblemType.RETAINED,
+            "The document is permanent. Nobody deletes it; it goes with its storage element, when the"
+            " retention period of that is over.",
+        )
 
 
 def is_over(attributes: FileAttributes, now: datetime) -> bool:
