@@ -156,6 +156,37 @@ class TooManyUploads(EngineError):
         self.limit = limit
 
 
+class BatchUnknown(EngineError):
+    def __init__(self) -> None:
+        super().__init__("there is no such batch, or it has expired; open another one")
+
+
+class BatchClosed(EngineError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the batch takes no documents any more: {reason}")
+
+
+class BatchFull(EngineError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the batch has {limit} documents, the most it may; put the rest into another one")
+        self.limit = limit
+
+
+class BatchIncomplete(EngineError):
+    """Both in documents."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(f"the batch has {found} documents, not {expected}; nothing of it was stored")
+        self.expected = expected
+        self.found = found
+
+
+class TooManyBatches(EngineError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the account has {limit} open batches, the most it may; commit or end some")
+        self.limit = limit
+
+
 class LogFull(EngineError):
     """Sizes in bytes."""
 

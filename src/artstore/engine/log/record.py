@@ -50,6 +50,8 @@ FLAGS = tuple(
 _ALL_FLAGS = BEGINS_BATCH | IN_GROUP | ENDS_GROUP
 MAX_CONTENT_BYTES = 8 << 20
 """The most bytes of a document that a record takes."""
+MAX_GROUP_RECORDS = 100_000
+"""The most records of one group, which are in memory together."""
 MAX_RECORD_BYTES = FRAME.size + 4 + MAX_BYTES + 1 + MAX_CONTENT_BYTES
 """The largest record. A length that says more is damage; its top byte is therefore always zero."""
 
