@@ -50,7 +50,7 @@ from artstore.engine.scrub.parts import Parts
 from artstore.engine.status import LogStatus
 from artstore.engine.store import publish
 from artstore.engine.submitting import Submitting
-from artstore.engine.upload import Upload
+from artstore.engine.upload import Commit, Upload
 
 
 class Engine:
@@ -123,8 +123,8 @@ class Engine:
             self._threads,
             self._room,
             self.body_memory,
-            commit=self._committing.one,
-            attributes=self.attributes,
+            commit=self._commit_of,
+            attributes=self._attributes_or_waiting,
             demand_open=self._demand_open,
             survivors=opened.resumable,
         )
@@ -196,10 +196,10 @@ class Engine:
         With ``batch`` its commit puts the document into that. Raises ModeForbids, LogFull, NoRoom, DiskFull,
         BatchClosed, BatchFull.
         """
-        options, commit = self._options, self._committing.one
+        options, commit = self._options, self._commit_of("")
         if batch is not None:
             batch.demand_open()
-            options, commit = replace(options, inline_limit=0), partial(self._committing.into, batch)
+            options, commit = replace(options, inline_limit=0), self._commit_of(batch.id)
         self._demand_open(min(expected_bytes or 0, options.inline_limit))
         reservation = Reservation(self._room, expected_bytes)
         upload = Upload(options, self._layout.staging, self._threads, reservation, self.body_memory, commit)
@@ -419,6 +419,15 @@ class Engine:
         elif self.recovery.loss:
             # A record behind the hole, so that followers who wait for the missing ones get on.
             await self._modes.change(self.element.mode)
+
+    def _commit_of(self, batch_id: str) -> Commit:
+        """How a document is stored: by itself, or with the others of a batch."""
+        if not batch_id:
+            return self._committing.one
+        return partial(self._committing.into, self.batches.get(batch_id))
+
+    async def _attributes_or_waiting(self, file_id: FileId) -> FileAttributes:
+        return await self.batches.attributes(file_id) or await self.attributes(file_id)
 
     async def _submit_all(
         self, entries: Sequence[tuple[Put, FileAttributes]], stored: Callable[[], None]

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from artstore.attributes import ATTRIBUTE_SUFFIX
-from artstore.engine import batches, store
+from artstore.engine import batches as batching
+from artstore.engine import store
 from artstore.engine.adopted import AdoptedList
 from artstore.engine.blobs import Blobs
 from artstore.engine.counting import Counting
@@ -95,7 +96,7 @@ class OpenedElement:
     adopted: AdoptedList | None = None
     """Where adopted documents lie; None where there are none, or where the list is lost."""
     resumable: list[Survivor] = field(default_factory=list)
-    batches: list[batches.Survivor] = field(default_factory=list)
+    batches: list[batching.Survivor] = field(default_factory=list)
 
 
 def open_element(root: Path, options: EngineOptions, blobs: Blobs) -> OpenedElement:
@@ -151,7 +152,7 @@ class _Opening:
         """What each document takes after its last unfollowed record, by storage path; 0 when it is gone."""
         self._staged: set[str] = set()
         self._resumable: list[Survivor] = []
-        self._batches: list[batches.Survivor] = []
+        self._batches: list[batching.Survivor] = []
         self._unfollowed = 0
         self._grown_bytes = 0
         self._grown_documents = 0
@@ -272,11 +273,11 @@ class _Opening:
             kept.add(state_path(staging, found.state.upload_id).name)
             if not found.state.complete:
                 kept.add(bytes_path(staging, found.state.upload_id).name)
-        self._batches = list(batches.survivors(staging, self._staged, self._options.batch_seconds))
+        self._batches = list(batching.survivors(staging, self._staged, self._options.batch_seconds))
         for batch in self._batches:
-            kept.add(batches.journal_path(staging, batch.head.batch_id).name)
+            kept.add(batching.journal_path(staging, batch.contents.head.batch_id).name)
             if not batch.committed:
-                kept |= batch.staged
+                kept |= batch.contents.staged
         strangers = [path for path in staging.iterdir() if path.name not in kept]
         loss = any(finding.kind.is_loss for finding in self._findings)
         for path in strangers:

@@ -6,6 +6,23 @@ The step is one group of put records in the log.
 
 from artstore.engine.batches.batch import Batch
 from artstore.engine.batches.batches import Batches, BatchFigures
-from artstore.engine.batches.journal import Member, Survivor, journal_path, survivors
+from artstore.engine.batches.journal import (
+    JOURNAL_SUFFIX,
+    Member,
+    Survivor,
+    journal_path,
+    parse_journal,
+    survivors,
+)
 
-__all__ = ["Batch", "BatchFigures", "Batches", "Member", "Survivor", "journal_path", "survivors"]
+__all__ = [
+    "JOURNAL_SUFFIX",
+    "Batch",
+    "BatchFigures",
+    "Batches",
+    "Member",
+    "Survivor",
+    "journal_path",
+    "parse_journal",
+    "survivors",
+]

@@ -53,9 +53,10 @@ class Batch:
         self, around: Surroundings, head: Head, reservation: Reservation, found: Survivor | None = None
     ) -> None:
         """``found``: it is one of before a restart."""
+        contents = None if found is None else found.contents
         self.head = head
         self.committed = found is not None and found.committed
-        self.members: dict[FileId, int] = {} if found is None else dict(found.members)
+        self.members: dict[FileId, int] = {} if contents is None else contents.members
         """The bytes of each document that is in it."""
         self.bytes = sum(self.members.values())
         """Of all of them, as they lie on the disk."""
@@ -63,7 +64,7 @@ class Batch:
         """When something was added last, in seconds since 1970."""
         self._around = around
         self._reservation = reservation
-        self._journal = Journal(around.staging, head.batch_id, 0 if found is None else found.size)
+        self._journal = Journal(around.staging, head.batch_id, 0 if contents is None else contents.size)
         self._turn = asyncio.Lock()
         """Whoever has it is at the journal."""
         self._waiting: list[_Coming] = []

@@ -122,9 +122,11 @@ class Batches:
             reservation = Reservation(self._room, 0, staged_bytes=0)
             reservation.end()
         else:
-            size, attributes = sum(found.members.values()), len(found.members) * MAX_BYTES
+            members = found.contents.members
+            size, attributes = sum(members.values()), len(members) * MAX_BYTES
             reservation = Reservation(self._room, size + attributes, staged_bytes=size)
-        self._batches[found.head.batch_id] = Batch(self._around, found.head, reservation, found)
+        head = found.contents.head
+        self._batches[head.batch_id] = Batch(self._around, head, reservation, found)
 
     def _forget(self, batch: Batch) -> None:
         self._batches.pop(batch.id, None)

@@ -120,23 +120,57 @@ class Journal:
 
 
 @dataclass(frozen=True, slots=True)
-class Survivor:
-    """A batch that a restart found in staging."""
+class Contents:
+    """What a journal says."""
 
     head: Head
-    size: int
-    """Bytes of whole lines in its journal."""
     members: dict[FileId, int]
     """The bytes of each document."""
     staged: frozenset[str]
-    """Names of their files, which are to be kept while it is not committed."""
+    """Names of their files."""
+    size: int
+    """Bytes of whole lines."""
     committed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Survivor:
+    """A batch that a restart found in staging."""
+
+    contents: Contents
+    committed: bool
+    """Whether its documents are stored, told in the journal or not. Otherwise their files are to be kept."""
     written_at: float
     """When something was added last, in seconds since 1970."""
 
 
 def journal_path(staging: Path, batch_id: str) -> Path:
     return staging / f"{batch_id}{JOURNAL_SUFFIX}"
+
+
+def parse_journal(data: bytes, batch_id: str) -> Contents:
+    """What a file named after ``batch_id`` says. Of a last line that is torn nobody was told.
+
+    Raises ValueError where the first line is not that of this batch. Takes any bytes.
+    """
+    first, *lines = data.split(b"\n")
+    match decode_line(first):
+        case {"batch_id": str(told_id), "owner_id": str(owner_id), "told": str(told)} if told_id == batch_id:
+            head = Head(batch_id, owner_id, told)
+        case _:
+            raise ValueError("its first line is not that of this batch")
+    members: dict[FileId, int] = {}
+    staged: list[str] = []
+    size, committed = len(first) + 1, False
+    for line in lines:
+        member = Member.of(line)
+        if member is None:
+            committed = line + b"\n" == _COMMITTED
+            break
+        members[member.file_id] = member.size
+        staged.append(member.staged)
+        size += len(line) + 1
+    return Contents(head, members, frozenset(staged), size, committed)
 
 
 def survivors(staging: Path, named: set[str], lifetime_seconds: float) -> Iterator[Survivor]:
@@ -148,44 +182,16 @@ def survivors(staging: Path, named: set[str], lifetime_seconds: float) -> Iterat
     for path in sorted(staging.iterdir()):
         if path.suffix != JOURNAL_SUFFIX or is_temporary(path.name):
             continue
-        written_at = path.stat().st_mtime
-        found = _found(path, named, written_at)
-        if found is not None and time.time() - written_at < lifetime_seconds:
-            yield found
-
-
-def _found(path: Path, named: set[str], written_at: float) -> Survivor | None:
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    first, *lines = data.split(b"\n")
-    match decode_line(first):
-        case {"batch_id": str(batch_id), "owner_id": str(owner_id), "told": str(told)} if (
-            batch_id == path.stem
-        ):
-            head = Head(batch_id, owner_id, told)
-        case _:
-            return None
-    members: dict[FileId, int] = {}
-    staged: list[str] = []
-    size, committed = len(first) + 1, False
-    for line in lines:
-        member = Member.of(line)
-        if member is not None:
-            members[member.file_id] = member.size
-            staged.append(member.staged)
-        elif committed := line + b"\n" == _COMMITTED:
-            size += len(line) + 1
-            break
-        else:
-            break  # of a torn line nobody was told
-        size += len(line) + 1
-    # The group is durable where the log still names one of them, or where it was followed and took them all.
-    there = {name: (path.parent / name).exists() for name in staged}
-    committed = (
-        committed or any(name in named for name in staged) or (bool(staged) and not any(there.values()))
-    )
-    if not committed and not all(there.values()):
-        return None  # somebody removed a part of it
-    return Survivor(head, size, members, frozenset(staged), committed, written_at)
+        try:
+            contents, written_at = parse_journal(path.read_bytes(), path.stem), path.stat().st_mtime
+        except (ValueError, OSError):
+            continue
+        if time.time() - written_at >= lifetime_seconds:
+            continue
+        # The group is durable where the log still names one of them, or where it was followed and took all.
+        there = sum((staging / name).exists() for name in contents.staged)
+        is_gone = there == 0 and bool(contents.staged)
+        if contents.committed or is_gone or not named.isdisjoint(contents.staged):
+            yield Survivor(contents, True, written_at)
+        elif there == len(contents.staged):
+            yield Survivor(contents, False, written_at)
