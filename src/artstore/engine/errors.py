@@ -16,6 +16,11 @@ EngineError                    (catch this for all of them)
 ├── UploadClosed               the resumable upload takes no bytes: it is complete, or made of others
 ├── PartsUnfit                 what was named cannot be the parts of one upload
 ├── TooManyUploads             an account has too many unfinished uploads
+├── BatchUnknown               there is no such batch, or it has expired
+├── BatchClosed                the batch was committed or given up
+├── BatchFull                  the batch has the most documents that it may
+├── BatchIncomplete            the batch has not as many documents as its commit expects
+├── TooManyBatches             an account has too many open batches
 ├── LogFull                    too much is accepted and not yet followed; transient
 ├── StoreUnavailable           the object store that holds the documents cannot be used now; transient
 │   └── StoreRefuses           it will not serve until somebody changes something: bucket, rights, settings

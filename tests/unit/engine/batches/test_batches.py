@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from artstore.engine import (
     Mode,
     ModeForbids,
     NotFound,
+    ResumableUpload,
     TooManyBatches,
 )
 from artstore.engine.batches import BatchFigures
@@ -263,7 +265,7 @@ class TestGivenIds:
     async def test_at_the_same_time(self, open_element: OpenElement) -> None:
         engine = await open_element()
         batch = await engine.batches.create(owner_id="1")
-        given = new_file_id(await _now())
+        given = new_file_id(datetime.now(UTC))
         outcomes = await asyncio.gather(
             put(engine, batch, file_id=given),
             store(engine, file_id=given),
@@ -274,10 +276,9 @@ class TestGivenIds:
         assert sum(isinstance(each, AlreadyStored) for each in outcomes) == 2
 
 
-async def _now() -> Any:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC)
+def _id(upload: ResumableUpload) -> FileId:
+    assert upload.state.file_id is not None
+    return upload.state.file_id
 
 
 class TestRestart:
@@ -450,7 +451,7 @@ async def test_resumable_uploads_go_into_it(open_element: OpenElement) -> None:
     engine = await open_element()
     await engine.batches.get(batch.id).commit(4)
     assert len(await names(engine)) == 4
-    assert await fetch(engine, upload.state.file_id or FileId(batch.id)) == bytes(100_000)
+    assert await fetch(engine, _id(upload)) == bytes(100_000)
 
 
 async def test_a_resumable_upload_that_does_not_know_is_no_danger(open_element: OpenElement) -> None:
@@ -476,4 +477,4 @@ async def test_a_resumable_upload_that_does_not_know_is_no_danger(open_element: 
     again.written_at = 0
     await engine.resumable.expire()
     await engine.batches.get(batch.id).commit(1)
-    assert await fetch(engine, upload.state.file_id or FileId(batch.id)) == bytes(10)
+    assert await fetch(engine, _id(upload)) == bytes(10)
