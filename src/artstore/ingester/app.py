@@ -141,7 +141,6 @@ def make_app(settings: IngesterSettings) -> FastAPI:
     _add_uploads(app)
     _add_documents(app)
     resumable.add_routes(app)
-    app.include_router(batches.router)
     return app
 
 
@@ -156,7 +155,7 @@ def _add_uploads(app: FastAPI) -> None:
 
 
 def _add_documents(app: FastAPI) -> None:
-    """What is done to documents that are there already; the parts are made when the application starts."""
+    """What is done to documents, or to many of them; the parts are made when the application starts."""
 
     async def delete(request: Request, principal: Principal) -> Response:
         part: Deletion = request.app.state.deletion
@@ -177,6 +176,7 @@ def _add_documents(app: FastAPI) -> None:
     ]
     for path, endpoint_, method, scope, operation in routes:
         kernel_app.hot_route(app, path, endpoint_, methods=[method], scope=scope, operation=operation)
+    app.include_router(batches.router)
 
 
 def _upload(form: type[UploadBody]) -> HotEndpoint:
