@@ -14,6 +14,10 @@ BATCH_ID: Final = "X-Batch-Id"
 BATCH_PARAMETER: Final = "batch_id"
 """Of an upload to the Ingester: a parameter of the query, or in the metadata of a resumable one."""
 
+DEFAULT_LIMIT: Final = 100
+MAX_LIMIT: Final = 1000
+"""Documents of a batch in one page."""
+
 
 class BatchState(StrEnum):
     OPEN = "open"

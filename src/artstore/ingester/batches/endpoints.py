@@ -8,7 +8,7 @@ from artstore.ingester.batches.addresses import PATH
 from artstore.ingester.batches.service import Batches
 from artstore.kernel.access import Principal, Requires
 from artstore.kernel.openapi import problem_answers
-from artstore.wire.batches import Batch, BatchPage, Commit, NewBatch
+from artstore.wire.batches import DEFAULT_LIMIT, MAX_LIMIT, Batch, BatchPage, Commit, NewBatch
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
 
@@ -56,7 +56,7 @@ async def documents(
     principal: _Writer,
     batch_id: str,
     cursor: Annotated[str | None, Query(max_length=20)] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
 ) -> Response:
     """As they were put into it, whatever was done to them since it was committed."""
     return await _service(request).documents(request, principal, batch_id, cursor, limit)

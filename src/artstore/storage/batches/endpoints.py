@@ -25,7 +25,6 @@ from artstore.wire.scopes import Scope
 _PREFIX = "/api/v1/batches"
 _ONE = _PREFIX + "/{batch_id}"
 _Writer = Annotated[Principal, Requires(Scope.FILES_WRITE)]
-_MOST_AT_ONCE = 1000
 
 
 def batch_router(element: RunningElement) -> APIRouter:
@@ -65,7 +64,7 @@ def batch_router(element: RunningElement) -> APIRouter:
         batch_id: str,
         principal: _Writer,
         cursor: Annotated[str | None, Query(max_length=20)] = None,
-        limit: Annotated[int, Query(ge=1, le=_MOST_AT_ONCE)] = 100,
+        limit: Annotated[int, Query(ge=1, le=wire.MAX_LIMIT)] = wire.DEFAULT_LIMIT,
     ) -> Response:
         """As they were put into it, whatever was done to them since it was committed."""
         batch = find_batch(element.engine, batch_id, principal)
