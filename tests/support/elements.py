@@ -67,7 +67,7 @@ class AtElement:
         **fields: str,
     ) -> httpx.Response:
         # Where documents can be deleted, they mostly are those that may be.
-        policy = {"retention_policy": "temporary"} if self.element_id.startswith("edit") else {}
+        policy = {} if self.element_id.startswith("rw") else {"retention_policy": "temporary"}
         data: dict[str, Any] = policy | fields
         if custom_attributes is not None:
             data["custom_attributes"] = json.dumps(custom_attributes)

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.ingester.admission import Admission
+from artstore.ingester.batches import endpoints as batches
+from artstore.ingester.batches.service import Batches
 from artstore.ingester.files import deletion, retention
 from artstore.ingester.files.deletion import Deletion
 from artstore.ingester.files.locating import Locating
@@ -96,12 +98,12 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 reporter = RefusalReporter(app.state.refusals, send)
                 background.start("refusals", reporter.run)
             locating = Locating(session, directory.elements)
-            app.state.deletion = Deletion(locating)
-            app.state.retention = Retention(locating)
+            app.state.deletion, app.state.retention = Deletion(locating), Retention(locating)
             app.state.finalizing = Finalizing(locating, settings, transactions)
             app.state.uploads = Uploads(
                 uploading, directory.elements, settings, breakers, keys_of_uploads, admission
             )
+            app.state.batches = Batches(session, directory, breakers, settings)
             app.state.resumable = ResumableUploads(uploading, directory, breakers, settings, admission)
             try:
                 await keys_of_uploads.prepare()
@@ -137,6 +139,13 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         ],
         lifespan=lifespan,
     )
+    _add_uploads(app)
+    _add_documents(app)
+    resumable.add_routes(app)
+    return app
+
+
+def _add_uploads(app: FastAPI) -> None:
     for path, form, operation in (
         (endpoint.FORM_PATH, FormBody, endpoint.FORM),
         (endpoint.RAW_PATH, RawBody, endpoint.RAW),
@@ -144,13 +153,10 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         kernel_app.hot_route(
             app, path, _upload(form), methods=["POST"], scope=Scope.FILES_WRITE, operation=operation
         )
-    _add_documents(app)
-    resumable.add_routes(app)
-    return app
 
 
 def _add_documents(app: FastAPI) -> None:
-    """What is done to documents that are there already; the parts are made when the application starts."""
+    """What is done to documents, or to many of them; the parts are made when the application starts."""
 
     async def delete(request: Request, principal: Principal) -> Response:
         part: Deletion = request.app.state.deletion
@@ -194,6 +200,7 @@ def _add_documents(app: FastAPI) -> None:
             operation=operation,
             max_body_bytes=retention.MAX_BODY_BYTES,
         )
+    app.include_router(batches.router)
 
 
 def _upload(form: type[UploadBody]) -> HotEndpoint:

@@ -76,6 +76,13 @@ class StorageSettings(ObjectStoreSettings):
     complete is forgotten. Short ones lose the bytes of clients that come back the next day."""
     resumable_uploads: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     """Most unfinished resumable uploads of one account in this element."""
+    batch_seconds: Annotated[float, Field(ge=60, le=31_536_000)] = 24 * 3600
+    """A batch to which nothing was added for so long is removed with its documents; one that was committed is
+    forgotten."""
+    batch_documents: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    """Most documents of one batch. All of them are in memory while it is committed, about 2 KiB for each."""
+    batches: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """Most open batches of one account in this element."""
     temporary_days: Annotated[int, Field(ge=MIN_TTL_DAYS, le=MAX_TTL_DAYS)] = DEFAULT_TTL_DAYS
     """How long a temporary document is kept whose client does not say. Those that are there keep their time.
     Give the elements of one system the same: the client does not choose the element."""

@@ -42,9 +42,13 @@ class UploadForm:
         retention_policy: str | None = None,
         ttl_days: str | None = None,
         *,
+        of_batch: RetentionPolicy | None = None,
         default_ttl_days: int = DEFAULT_TTL_DAYS,
     ) -> None:
-        """``retention_policy`` and ``ttl_days``: the query parameters."""
+        """``retention_policy`` and ``ttl_days``: the query parameters; ``of_batch``: the retention policy of
+        the batch that it is for.
+        """
+        self._of_batch = of_batch
         self._requested = None if retention_policy is None else _retention(retention_policy)
         self._retention = self._requested
         self._ttl_days = None if ttl_days is None else _days(ttl_days)
@@ -103,6 +107,8 @@ class UploadForm:
         """The document that the form describes, as the account of ``principal`` stores it."""
         if self._filename is None:
             raise Problem(ProblemType.FILE_MISSING, "The form has no part named 'file'.", field=FILE_PART)
+        if self._of_batch not in (None, self._policy):
+            _refuse("retention_policy", f"must be that of the batch, {self._of_batch}")
         self._demand_temporary_for_ttl()
         return Draft(
             original_filename=self._filename,
@@ -173,7 +179,7 @@ class UploadForm:
 
     @property
     def _policy(self) -> RetentionPolicy:
-        return self._retention or RetentionPolicy.PERMANENT
+        return self._retention or self._of_batch or RetentionPolicy.PERMANENT
 
     @property
     def _is_temporary(self) -> bool:
