@@ -290,7 +290,7 @@ class TestHold:
         problem(await hold(operator, file_id, reason), "invalid-parameter", 422)
 
     async def test_without_room_in_the_attributes(self, edit: AtElement, operator: AtElement) -> None:
-        file_id = (await edit.store(description="x" * 3300))["file_id"]
+        file_id = (await edit.store(description="x" * 3200))["file_id"]
         problem(await hold(operator, file_id, "y" * 256), "attributes-too-large", 422)
         problem(await hold(operator, "none"), "not-found", 404)
 
