@@ -24,16 +24,14 @@ def _run(folder: pytest.TempPathFactory, name: str, *elements: Element) -> Itera
 
 @pytest.fixture(scope="session")
 def elements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    """For tests that leave processes and modes alone."""
+    """For tests that leave processes and modes alone. What expires goes soon."""
     yield from _run(tmp_path_factory, "elements", Element("edit-01", "edit", _SOON), Element("rw-01", "rw"))
 
 
 @pytest.fixture(scope="module")
 def own_elements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """For the tests of one module, which stop, kill and start parts, and leave all of them running."""
-    yield from _run(
-        tmp_path_factory, "own-elements", Element("edit-01", "edit", _SOON), Element("rw-01", "rw")
-    )
+    yield from _run(tmp_path_factory, "own-elements", Element("edit-01", "edit"), Element("rw-01", "rw"))
 
 
 @pytest.fixture(autouse=True)
