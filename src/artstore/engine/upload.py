@@ -3,19 +3,22 @@
 import hashlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
 from typing import Protocol
 
-from artstore.attributes import FileAttributes
+from artstore.attributes import AttributesTooLarge, FileAttributes
 from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Reservation
-from artstore.engine.content_type import HEAD_BYTES
+from artstore.engine.coding import Coder, CodingFigures, as_coded, code_whole
+from artstore.engine.content_type import HEAD_BYTES, content_type_of
 from artstore.engine.draft import Describes
 from artstore.engine.errors import ChecksumMismatch, TooLarge
 from artstore.engine.log.record import Put
 from artstore.engine.options import EngineOptions
 from artstore.engine.staging import StagingFile
+from artstore.engine.threads import in_thread
 
 Commit = Callable[[Put, FileAttributes, "Upload", bool], Awaitable[None]]
 """Makes a put durable and, in the same step, ends the reservation and hands the staging file over. The last
@@ -57,6 +60,7 @@ class Upload:
         reservation: Reservation,
         memory: BodyMemory,
         commit: Commit,
+        figures: CodingFigures,
         *,
         staged: Staged | None = None,
         head: bytes = b"",
@@ -70,11 +74,22 @@ class Upload:
         self._reservation = reservation
         self._memory = memory
         self._commit = commit
+        self._figures = figures
         self._head = head
+        self._filename = ""
+        self._content_type: str | None = None
         self._chunks: list[bytes] = []
         self._file: Staged | None = staged
+        self._coding_file: StagingFile | None = None
+        """The same, where its bytes may be coded."""
         self._checksum: str | None = None
         self._state = _State.OPEN
+
+    def expect(self, filename: str, content_type: str | None) -> None:
+        """What the client says of the document, as far as it is known before the bytes: by that, or by the
+        first bytes, it is decided whether a large one may be coded.
+        """
+        self._filename, self._content_type = filename, content_type
 
     async def write(self, chunk: bytes | memoryview) -> None:
         """Takes the next bytes; the caller may reuse them.
@@ -113,14 +128,20 @@ class Upload:
         if announced_checksum not in (None, checksum):
             raise ChecksumMismatch(announced_checksum, checksum)
         attributes = draft.attributes(self._head, self.size, checksum)
-        written = attributes.to_bytes()
         if self._file is None:
-            put = Put(written, content=content)
+            attributes, put = await self._put_of(attributes, content)
         else:
-            put = Put(written, staged=self._file.path.name)
+            attributes, put = await self._put_of_staged(attributes, self._file)
         self._state = _State.COMMITTING
         await self._commit(put, attributes, self, draft.file_id is not None)
         return attributes
+
+    async def is_coded(self) -> bool:
+        """Whether the document is coded in a file of staging. After the last byte; for the engine only."""
+        if self._coding_file is None:
+            return False
+        await self._finished_checksum(b"")
+        return self._coding_file.coded is not None
 
     async def abort(self) -> None:
         """Gives everything back. May be called at any time and again; after ``commit`` it does nothing."""
@@ -139,6 +160,8 @@ class Upload:
         self._state = _State.ENDED
         self._reservation.end()
         self._forget_chunks()
+        if self._coding_file is not None:
+            self._figures.undone += self._coding_file.is_undone
 
     def refused(self) -> None:
         """The record is not in the log: the caller aborts. For the engine only."""
@@ -146,11 +169,39 @@ class Upload:
 
     async def _stage(self, data: bytes) -> None:
         if self._file is None:
-            self._file = StagingFile(self._staging, self._threads, self._memory)
+            self._file = self._coding_file = StagingFile(
+                self._staging, self._threads, self._memory, self._coder()
+            )
             for chunk in self._forget_chunks():
                 await self._file.write(chunk)
         await self._file.write(data)
         self._reservation.staged(self._file.written)
+
+    async def _put_of(self, attributes: FileAttributes, content: bytes) -> tuple[FileAttributes, Put]:
+        """Of a document that travels in its record."""
+        coding = self._options.coding.coding_of(attributes.content_type)
+        if coding is not None and len(content) >= self._options.coding.min_bytes:
+            found = await in_thread(self._threads, code_whole, coding, content)
+            with suppress(AttributesTooLarge):  # they tell more then; the document does not fail by that
+                if found is not None:
+                    coded = as_coded(attributes, found[0])
+                    return coded, Put(coded.to_bytes(), content=found[1])
+        return attributes, Put(attributes.to_bytes(), content=content)
+
+    async def _put_of_staged(self, attributes: FileAttributes, file: Staged) -> tuple[FileAttributes, Put]:
+        if self._coding_file is not None and self._coding_file.coded is not None:
+            attributes.to_bytes()
+            coded = as_coded(attributes, self._coding_file.coded)
+            try:
+                return coded, Put(coded.to_bytes(), staged=file.path.name)
+            except AttributesTooLarge:
+                await self._coding_file.write_plain()
+        return attributes, Put(attributes.to_bytes(), staged=file.path.name)
+
+    def _coder(self) -> Coder | None:
+        kind = self._content_type or content_type_of(self._head, self._filename)
+        coding = self._options.coding.coding_of(kind)
+        return None if coding is None else Coder(coding, self._options.coding.min_bytes)
 
     def _forget_chunks(self) -> list[bytes]:
         chunks, self._chunks = self._chunks, []

@@ -71,7 +71,7 @@ def codes_where_a_document_cannot_be_read(root: Path) -> list[str]:
         "import sys, pathlib; from artstore.engine.verify import verify\n"
         "print(*(finding.code for finding in verify(pathlib.Path(sys.argv[1])).findings))"
     )
-    strace = ["strace", "-qq", "-o", "/dev/null", "-P", str(letter), "-e", "inject=readv:error=EIO"]
+    strace = ["strace", "-qq", "-o", "/dev/null", "-P", str(letter), "-e", "inject=read:error=EIO"]
     done = subprocess.run(
         [*strace, sys.executable, "-B", "-c", program, str(root)], check=True, capture_output=True, text=True
     )

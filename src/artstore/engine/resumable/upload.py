@@ -11,6 +11,7 @@ from pathlib import Path
 from artstore.attributes import FileAttributes, FileId
 from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Reservation
+from artstore.engine.coding import CodingFigures
 from artstore.engine.content_type import HEAD_BYTES
 from artstore.engine.durable import remove_durably
 from artstore.engine.errors import (
@@ -28,6 +29,7 @@ from artstore.engine.errors import (
 )
 from artstore.engine.failpoints import hit
 from artstore.engine.options import EngineOptions
+from artstore.engine.resumable.coded import coded_copy
 from artstore.engine.resumable.file import Digest, ResumableFile
 from artstore.engine.resumable.state import ResumableState, StateFile, Survivor, bytes_path, state_path
 from artstore.engine.threads import in_thread
@@ -46,10 +48,13 @@ class Surroundings:
     threads: Executor
     memory: BodyMemory
     commit: Commit
+    figures: CodingFigures
     attributes: Callable[[FileId], Awaitable[FileAttributes]]
     """Of a document that is there. Raises NotFound."""
     demand_open: Callable[[], None]
     """Raises ModeForbids, LogFull, Closed where the element takes no documents now."""
+    begin: Callable[[int], Upload]
+    """Of a copy of so many bytes, that is staged. Raises NoRoom."""
     find: "Callable[[str], ResumableUpload]"
     """Raises UploadUnknown."""
     forget: "Callable[[ResumableUpload], None]"
@@ -293,7 +298,7 @@ class ResumableUpload:
         if self.state.file_id is None:
             return False
         try:
-            await self._around.attributes(self.state.file_id)
+            await self._drop_uncoded(await self._around.attributes(self.state.file_id))
         except Damaged:
             return True
         except NotFound:
@@ -327,27 +332,50 @@ class ResumableUpload:
         assert self.state.draft is not None
         if self.state.parts:
             await self._put_together()
-        around = self._around
-        upload = Upload(
-            around.options,
-            around.staging,
-            around.threads,
-            self._reservation,
-            around.memory,
-            around.commit,
-            staged=self._file,
-            head=await self._file.head(HEAD_BYTES),
-        )
+        draft, around = self.state.draft, self._around
+        copy = await coded_copy(around.options, around.threads, around.begin, self._file, draft)
+        upload = copy or await self._begin()
         self._in_doubt = True
-        with suppress(AlreadyStored):  # by an earlier try, of which its state does not tell
-            await upload.commit(self.state.draft)
+        stored: FileAttributes | None
+        try:
+            stored = await upload.commit(draft)
+        except AlreadyStored as error:  # by an earlier try, of which its state does not tell
+            stored = error.stored
+        finally:
+            if copy is not None:
+                await copy.abort()  # which does nothing after a commit
         hit("resumable.committed")
+        await self._drop_uncoded(stored)
         await self._mark_complete()
         for part in self.state.parts:
             with suppress(UploadUnknown, UploadBusy, OSError, DiskFull):  # what is left expires
                 held = around.find(part)
                 async with held.hold():
                     await held.remove()
+
+    async def _begin(self) -> Upload:
+        """An upload that has the bytes already."""
+        around = self._around
+        return Upload(
+            around.options,
+            around.staging,
+            around.threads,
+            self._reservation,
+            around.memory,
+            around.commit,
+            around.figures,
+            staged=self._file,
+            head=await self._file.head(HEAD_BYTES),
+        )
+
+    async def _drop_uncoded(self, stored: FileAttributes | None) -> None:
+        """The bytes that came, where the document was coded into a file of its own.
+
+        Before the upload is marked complete: nobody looks for them then. Where the document is not coded the
+        log may name them.
+        """
+        if stored is not None and stored.content_encoding is not None:
+            await self._file.discard()
 
     async def _put_together(self) -> None:
         """Copies of the parts what is not copied yet."""

@@ -1,0 +1,98 @@
+"""Coding one document on its way in."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from artstore.attributes import FileAttributes, FileId, created_at_of, stored_name
+from artstore.engine.coding.codings import Coding, Encoder, encoder
+from artstore.engine.coding.policy import promises_gain, saves_enough
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """How a document is stored, and what that comes to: bytes and their SHA-256."""
+
+    coding: Coding
+    size: int
+    checksum: str
+
+
+def as_coded(attributes: FileAttributes, coded: Coded) -> FileAttributes:
+    """The attributes of the same document, stored so."""
+    file_id = FileId(attributes.file_id)
+    at = created_at_of(file_id) or attributes.created_at
+    name = stored_name(
+        attributes.original_filename, attributes.created_by_username, at, file_id, coded.coding.suffix
+    )
+    folder = attributes.storage_path.rpartition("/")[0]
+    return attributes.changed(
+        storage_filename=name,
+        storage_path=f"{folder}/{name}",
+        content_encoding=coded.coding.value,
+        stored_size=coded.size,
+        stored_checksum=coded.checksum,
+    )
+
+
+def code_whole(coding: Coding, content: bytes) -> tuple[Coded, bytes] | None:
+    """A document that is in memory, coded; None where that does not save enough."""
+    coder = encoder(coding)
+    stored = coder.compress(content) + coder.flush()
+    if not saves_enough(len(content), len(stored)):
+        return None
+    return Coded(coding, len(stored), hashlib.sha256(stored).hexdigest()), stored
+
+
+class Coder:
+    """A document that comes in pieces: coded, or let through where its first bytes promise no gain.
+
+    ``min_bytes``: first bytes that are fewer are let through; whoever has more to come gives more at once.
+    """
+
+    def __init__(self, coding: Coding, min_bytes: int) -> None:
+        self._coding = coding
+        self._min_bytes = min_bytes
+        self._encoder: Encoder | None = None
+        self._begun = False
+        self._digest = hashlib.sha256()
+        self._original_bytes = 0
+        self._stored_bytes = 0
+
+    @property
+    def coded(self) -> Coded | None:
+        """After the end: what was stored; None where the document was let through."""
+        if self._encoder is None:
+            return None
+        return Coded(self._coding, self._stored_bytes, self._digest.hexdigest())
+
+    @property
+    def saves_enough(self) -> bool:
+        """After the end: whether the coding may stay."""
+        return saves_enough(self._original_bytes, self._stored_bytes)
+
+    def take(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """What is to be stored of the next pieces."""
+        pieces = list(pieces)
+        if not self._begun and pieces:
+            self._begun = True
+            beginning = b"".join(pieces)
+            if len(beginning) >= self._min_bytes and promises_gain(beginning):
+                self._encoder = encoder(self._coding)
+        if self._encoder is None:
+            yield from pieces
+            return
+        for piece in pieces:
+            self._original_bytes += len(piece)
+            yield from self._counted(self._encoder.compress(piece))
+
+    def end(self) -> Iterator[bytes]:
+        """The rest. Once."""
+        if self._encoder is not None:
+            yield from self._counted(self._encoder.flush())
+
+    def _counted(self, stored: bytes) -> Iterator[bytes]:
+        if stored:
+            self._digest.update(stored)
+            self._stored_bytes += len(stored)
+            yield stored
