@@ -25,11 +25,13 @@ ENVIRONMENT: Final = "ARTSTORE_FAILPOINTS"
 NAMES: Final = frozenset(
     {
         "upload.before_staging_flush",  # a large document: its bytes are written, not flushed
+        "upload.undone",  # it was coded for nothing: its original bytes are written, not flushed
         "upload.staged",  # its bytes and its name in the staging folder are flushed
         "resumable.before_flush",  # bytes of a resumable upload are written, not flushed
         "resumable.flushed",  # they are durable, their number is not
         "resumable.noted",  # both are durable, nobody was told
         "resumable.committed",  # its document is durable, its state does not tell
+        "resumable.dropped",  # the bytes that came are gone, for the document has coded ones of its own
         "log.before_write",  # a batch is about to be written
         "log.before_flush",  # it is written, not flushed
         "log.after_flush",  # it is durable, nobody was told

@@ -101,6 +101,7 @@ class StagingFile:
         self.path, self.written, self.coded = _new_path(self.path.parent), 0, None
         while not self._undoing.is_done:
             await self._writes.run(self._decode_some)
+        hit("upload.undone")
         await self._writes.run(self._undoing.remove)
 
     def _decode_some(self) -> None:

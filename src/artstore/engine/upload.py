@@ -3,15 +3,14 @@
 import hashlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
 from typing import Protocol
 
-from artstore.attributes import AttributesTooLarge, FileAttributes
+from artstore.attributes import MAX_BYTES, AttributesTooLarge, FileAttributes
 from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Reservation
-from artstore.engine.coding import Coder, CodingFigures, as_coded, code_whole
+from artstore.engine.coding import Coded, Coder, CodingFigures, as_coded, code_whole
 from artstore.engine.content_type import HEAD_BYTES, content_type_of
 from artstore.engine.draft import Describes
 from artstore.engine.errors import ChecksumMismatch, TooLarge
@@ -23,6 +22,10 @@ from artstore.engine.threads import in_thread
 Commit = Callable[[Put, FileAttributes, "Upload", bool], Awaitable[None]]
 """Makes a put durable and, in the same step, ends the reservation and hands the staging file over. The last
 argument tells whether the id was given with the document."""
+
+
+_KEPT_FREE_BYTES = 128
+"""Of attributes that tell of a coding: for what comes later, such as the mark of a transfer."""
 
 
 class Staged(Protocol):
@@ -182,20 +185,16 @@ class Upload:
         coding = self._options.coding.coding_of(attributes.content_type)
         if coding is not None and len(content) >= self._options.coding.min_bytes:
             found = await in_thread(self._threads, code_whole, coding, content)
-            with suppress(AttributesTooLarge):  # they tell more then; the document does not fail by that
-                if found is not None:
-                    coded = as_coded(attributes, found[0])
-                    return coded, Put(coded.to_bytes(), content=found[1])
+            if found is not None and (told := _telling(attributes, found[0])) is not None:
+                return told, Put(told.to_bytes(), content=found[1])
         return attributes, Put(attributes.to_bytes(), content=content)
 
     async def _put_of_staged(self, attributes: FileAttributes, file: Staged) -> tuple[FileAttributes, Put]:
         if self._coding_file is not None and self._coding_file.coded is not None:
             attributes.to_bytes()
-            coded = as_coded(attributes, self._coding_file.coded)
-            try:
-                return coded, Put(coded.to_bytes(), staged=file.path.name)
-            except AttributesTooLarge:
-                await self._coding_file.write_plain()
+            if (told := _telling(attributes, self._coding_file.coded)) is not None:
+                return told, Put(told.to_bytes(), staged=file.path.name)
+            await self._coding_file.write_plain()
         return attributes, Put(attributes.to_bytes(), staged=file.path.name)
 
     def _coder(self) -> Coder | None:
@@ -220,3 +219,15 @@ class Upload:
     def _demand(self, state: _State) -> None:
         if self._state is not state:
             raise ValueError("the upload has ended")
+
+
+def _telling(attributes: FileAttributes, coded: Coded) -> FileAttributes | None:
+    """The attributes that tell how the document is coded; None where there is no room for that.
+
+    A document does not fail by how it is stored: it stays as it is then.
+    """
+    told = as_coded(attributes, coded)
+    try:
+        return told if len(told.to_bytes()) <= MAX_BYTES - _KEPT_FREE_BYTES else None
+    except AttributesTooLarge:
+        return None

@@ -99,6 +99,7 @@ class TestCleanElements:
         counted = {name: (each.documents, each.bytes, each.pending) for name, each in reports.items()}
         assert counted == {
             "clean": (3, 66, 0),
+            "clean_coded": (3, 65, 0),
             "clean_adopted": (8, 116, 0),
             "clean_new": (0, 0, 0),
             "clean_offline": (2, 0, 0),

@@ -67,7 +67,7 @@ def encoder(coding: Coding) -> Encoder:
             return _BrotliEncoder()
         case Coding.ZSTD:
             parameter = zstd.CompressionParameter
-            options = {parameter.compression_level: _ZSTD_LEVEL, parameter.checksum_flag: 1}
+            options: dict[int, int] = {parameter.compression_level: _ZSTD_LEVEL, parameter.checksum_flag: 1}
             return zstd.ZstdCompressor(options=options)
 
 
@@ -76,10 +76,10 @@ class _BrotliEncoder:
         self._compressor = brotli.Compressor(quality=_BROTLI_QUALITY)
 
     def compress(self, data: bytes, /) -> bytes:
-        return self._compressor.process(data)
+        return bytes(self._compressor.process(data))
 
     def flush(self) -> bytes:
-        return self._compressor.finish()
+        return bytes(self._compressor.finish())
 
 
 class _Stream(Protocol):

@@ -376,6 +376,7 @@ class ResumableUpload:
         """
         if stored is not None and stored.content_encoding is not None:
             await self._file.discard()
+            hit("resumable.dropped")
 
     async def _put_together(self) -> None:
         """Copies of the parts what is not copied yet."""

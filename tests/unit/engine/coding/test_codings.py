@@ -2,10 +2,10 @@
 
 import gzip
 import io
+import os
 import shutil
 import subprocess
 import tracemalloc
-import zlib
 from collections.abc import Callable, Iterator
 
 import brotli
@@ -80,7 +80,7 @@ class TestEveryCoding:
 
     @pytest.mark.parametrize("coding", Coding)
     def test_a_bomb_takes_no_memory(self, coding: Coding) -> None:
-        stored = coded(coding, bytes(200 << 20))
+        stored = coded(coding, bytes(50 << 20))
         assert len(stored) < 1 << 20
         decoder = Decoder(coding, io.BytesIO(stored).read)
         tracemalloc.start()
@@ -166,16 +166,13 @@ class TestDecodedDocument:
 
 class TestCoder:
     def test_what_promises_no_gain_is_let_through(self) -> None:
-        content = zlib.compress(TEXT)
+        content = os.urandom(5000)
         coder = Coder(Coding.GZIP, 0)
-        assert (
-            b"".join([*coder.take([content[:5000]]), *coder.take([TEXT]), *coder.end()])
-            == content[:5000] + TEXT
-        )
+        assert b"".join([*coder.take([content]), *coder.take([TEXT]), *coder.end()]) == content + TEXT
         assert coder.coded is None
 
     def test_a_document_that_gains_too_little_is_not_coded(self) -> None:
-        assert code_whole(Coding.ZSTD, zlib.compress(TEXT)) is None
+        assert code_whole(Coding.ZSTD, os.urandom(5000)) is None
 
     @pytest.mark.parametrize("coding", Coding)
     def test_says_what_it_came_to(self, coding: Coding) -> None:
