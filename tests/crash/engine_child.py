@@ -42,7 +42,7 @@ def content_of(number: int) -> bytes:
     choice = random.Random(number)
     size = choice.choice([1, 100, 1000, 4096, 4097, 20_000]) if number % 30 else 1_500_000
     if number % 30 == 0 and number % 60:
-        return choice.randbytes(100) * 3000 + choice.randbytes(1_200_000)
+        return choice.randbytes(100) * 2700 + choice.randbytes(2_700_000)
     return choice.randbytes(size) if number % 3 else (choice.randbytes(100) * (size // 100 + 1))[:size]
 
 
