@@ -81,7 +81,7 @@ class StorageSettings(ObjectStoreSettings):
     Costs time of the processor on the way in, and on the way out to clients that do not take them so."""
     compression_min_bytes: _Bytes = 4096
     """Smaller documents are not compressed: they take a block of the disk in any case."""
-    compression_types: tuple[str, ...] = COMPRESSIBLE
+    compression_types: tuple[str, ...] | None = None
     """Content types of documents that are compressed, as a JSON array; ``text/*`` is all of a kind,
     ``*/*+xml`` all that end so, ``*/*`` everything, which costs a trial for each document and gains little.
     Default: what is not compressed by itself, or may not be: text, JSON, XML, old office formats, TIFF, BMP
@@ -113,7 +113,7 @@ class StorageSettings(ObjectStoreSettings):
         return CodingPolicy(
             coding=None if self.compression is Compression.NONE else Coding(self.compression),
             min_bytes=self.compression_min_bytes,
-            types=self.compression_types,
+            types=COMPRESSIBLE if self.compression_types is None else self.compression_types,
         )
 
     @property

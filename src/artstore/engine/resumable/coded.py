@@ -12,6 +12,9 @@ from artstore.engine.resumable.file import ResumableFile
 from artstore.engine.threads import in_thread
 from artstore.engine.upload import Upload
 
+MOST_BYTES = 256 << 20
+"""A larger upload stays as it came: whoever sent its last bytes waits for the coding, but not for ever."""
+
 
 async def coded_copy(
     options: EngineOptions,
@@ -22,9 +25,11 @@ async def coded_copy(
 ) -> Upload | None:
     """An upload of the same document that is coded in a file of its own, to be committed or aborted.
 
-    None where it is not to be coded, where that does not save enough, and where there is no room for both
-    files. ``begin`` gives an upload of so many bytes, all of them staged. Raises OSError.
+    None where it is not to be coded, is too large for that, where it does not save enough, and where there is
+    no room for both files. ``begin`` gives an upload of so many bytes, all of them staged. Raises OSError.
     """
+    if options.coding.coding is None or file.written > MOST_BYTES:
+        return None
     head = await file.head(PROBED_BYTES)
     kind = draft.content_type or content_type_of(head[:HEAD_BYTES], draft.original_filename)
     if options.coding.coding_of(kind) is None or len(head) < options.coding.min_bytes:

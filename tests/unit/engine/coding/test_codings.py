@@ -115,7 +115,7 @@ class TestEveryCoding:
         assert decode == bytes(1000) + TEXT
 
     def test_a_window_of_more_than_8_mib_is_refused(self) -> None:
-        options = {zstd.CompressionParameter.window_log: 25}
+        options: dict[int, int] = {zstd.CompressionParameter.window_log: 25}
         compressor = zstd.ZstdCompressor(options=options)
         stored = compressor.compress(TEXT * 20) + compressor.flush()
         with pytest.raises(CodingBroken):

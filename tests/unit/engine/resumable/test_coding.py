@@ -8,6 +8,7 @@ import pytest
 
 from artstore.attributes import FileId
 from artstore.engine import Coding, CodingPolicy, Engine, ResumableUpload
+from artstore.engine.resumable import coded
 from tests.support.engines import draft_of, fetch
 from tests.unit.engine.conftest import OpenElement
 
@@ -78,6 +79,16 @@ class TestComplete:
         assert stored.content_encoding is None
         assert await fetch(engine, stored.file_id) == content
         assert [path.name for path in (root / "staging").iterdir()] == [f"{upload.id}.json"]
+
+    async def test_a_very_large_one_is_left_as_it_came(
+        self, open_element: OpenElement, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(coded, "MOST_BYTES", len(TEXT) - 1)
+        engine = await open_element(coding=POLICY)
+        upload = await sent(engine, TEXT)
+        await complete(upload)
+        assert upload.state.file_id is not None
+        assert (await engine.attributes(upload.state.file_id)).content_encoding is None
 
     async def test_without_room_for_both_it_is_left_as_it_came(self, open_element: OpenElement) -> None:
         engine = await open_element(coding=POLICY, capacity_bytes=len(TEXT) + 20_000)
