@@ -11,13 +11,15 @@ import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 
 from artstore.engine.body_memory import BodyMemory
 from artstore.engine.coding import Coded, Coder, Coding, Decoder
 from artstore.engine.durable import disk_errors, flush_folder, remove_behind, write_all
+from artstore.engine.errors import NoRoom
 from artstore.engine.failpoints import hit
 from artstore.engine.gathered import GatheredWrites
 
@@ -30,9 +32,16 @@ class StagingFile:
     """For one caller at a time. Raises DiskFull, OSError; what a thread met is raised by the next call."""
 
     def __init__(
-        self, folder: Path, threads: Executor, memory: BodyMemory | None = None, coder: Coder | None = None
+        self,
+        folder: Path,
+        threads: Executor,
+        memory: BodyMemory | None = None,
+        coder: Coder | None = None,
+        make_room: Callable[[int], None] = lambda size: None,
     ) -> None:
-        """``coder``: what tries to code the document."""
+        """``coder`` tries to code the document. ``make_room`` is called before the coding is undone, with the
+        bytes that are on the disk then at most; it raises NoRoom.
+        """
         self.path = _new_path(folder)
         self.written = 0
         """Bytes that are in the file."""
@@ -42,6 +51,7 @@ class StagingFile:
         self._writes = GatheredWrites(threads, memory, self._take)
         self._digest = hashlib.sha256()
         self._coder = coder
+        self._make_room = make_room
         self._descriptor: int | None = None
         self._undoing: _Undoing | None = None
 
@@ -59,15 +69,21 @@ class StagingFile:
         if self._coder is not None:
             await self._writes.run(self._end_coding)
             if self.coded is not None and not self._coder.saves_enough:
-                await self._decode(self.coded.coding)
+                with suppress(NoRoom):  # coded it takes less all the same
+                    self._make_room(self.written + self._coder.original_bytes)
+                    self._undoing = _Undoing(self.path, self.coded.coding)
+            if self._undoing is not None:
+                await self._undo()
         await self._writes.run(self._flush)
         hit("upload.staged")
         return self._digest.hexdigest()
 
     async def write_plain(self) -> None:
         """After ``finish``: makes it a file of the original bytes, durable as well."""
-        if self.coded is not None:
-            await self._decode(self.coded.coding)
+        if self.coded is not None and self._coder is not None:
+            self._make_room(self.written + self._coder.original_bytes)
+            self._undoing = _Undoing(self.path, self.coded.coding)
+            await self._undo()
             await self._writes.run(self._flush)
 
     async def discard(self) -> None:
@@ -94,10 +110,10 @@ class StagingFile:
         for chunk in chunks:
             self.written += write_all(self._descriptor, chunk)
 
-    async def _decode(self, coding: Coding) -> None:
+    async def _undo(self) -> None:
         """Goes over to a file of the original bytes; the other one is gone then."""
+        assert self._undoing is not None
         await self._writes.run(self._close)
-        self._undoing = _Undoing(self.path, coding)
         self.path, self.written, self.coded = _new_path(self.path.parent), 0, None
         while not self._undoing.is_done:
             await self._writes.run(self._decode_some)

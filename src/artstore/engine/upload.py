@@ -173,7 +173,7 @@ class Upload:
     async def _stage(self, data: bytes) -> None:
         if self._file is None:
             self._file = self._coding_file = StagingFile(
-                self._staging, self._threads, self._memory, self._coder()
+                self._staging, self._threads, self._memory, self._coder(), self._reservation.cover
             )
             for chunk in self._forget_chunks():
                 await self._file.write(chunk)

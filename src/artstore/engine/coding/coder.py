@@ -56,7 +56,8 @@ class Coder:
         self._encoder: Encoder | None = None
         self._begun = False
         self._digest = hashlib.sha256()
-        self._original_bytes = 0
+        self.original_bytes = 0
+        """Of a document that is coded, so far."""
         self._stored_bytes = 0
 
     @property
@@ -69,7 +70,7 @@ class Coder:
     @property
     def saves_enough(self) -> bool:
         """After the end: whether the coding may stay."""
-        return saves_enough(self._original_bytes, self._stored_bytes)
+        return saves_enough(self.original_bytes, self._stored_bytes)
 
     def take(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """What is to be stored of the next pieces."""
@@ -83,7 +84,7 @@ class Coder:
             yield from pieces
             return
         for piece in pieces:
-            self._original_bytes += len(piece)
+            self.original_bytes += len(piece)
             yield from self._counted(self._encoder.compress(piece))
 
     def end(self) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ _READ_BYTES = 64 * 1024
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS
 _GZIP_LEVEL = 6
 _BROTLI_QUALITY = 5
-_ZSTD_LEVEL = 6
+_ZSTD_LEVEL = 3
 _ZSTD_WINDOW_LOG = 23
 """8 MiB, the most that the coding may have (RFC 9659): a frame that wants more is not decoded."""
 

@@ -168,6 +168,13 @@ class TestUndone:
         assert lies(root, stored) == content
         assert await fetch(engine, stored.file_id) == content
 
+    async def test_without_room_for_both_it_stays_coded(self, open_element: OpenElement, root: Path) -> None:
+        """Rather than being refused."""
+        engine = await open_element(coding=policy(), capacity_bytes=len(GAINS_LATE_NOTHING) + 20_000)
+        stored = await store(engine, GAINS_LATE_NOTHING)
+        assert stored.content_encoding == "zstd"
+        assert await fetch(engine, stored.file_id) == GAINS_LATE_NOTHING
+
     async def test_a_disk_that_is_full_then_leaves_nothing(
         self, open_element: OpenElement, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
