@@ -83,6 +83,7 @@ class OpenDocument:
         self._threads = threads
         self._verified_bytes = verified_bytes
         self._damaged = damaged
+        self._is_abandoned = False
 
     async def read(self, offset: int, length: int) -> bytes:
         """The original bytes from ``offset`` on, fewer than ``length`` only at the end.
@@ -132,10 +133,15 @@ class OpenDocument:
             raise Damaged(f"document {self.attributes.file_id}", reason)
         try:
             while not await self._run(self._decoded.go_to, offset, _PASSED_AT_ONCE_BYTES):
-                pass
+                if self._is_abandoned:
+                    raise ConnectionAbortedError("nobody waits for it any more")
             return await self._run(self._decoded.read, length)
         except CodingBroken as error:
             raise self._damage(f"its bytes as stored: {error}") from error
+
+    def abandon(self) -> None:
+        """Nobody waits for what is being read: decoding on the way to it ends soon, with an OSError."""
+        self._is_abandoned = True
 
     @property
     def descriptor(self) -> int | None:

@@ -216,7 +216,12 @@ class RunningElement:
         except ElementMismatch as error:
             error.args = (_explained(error),)
             raise
-        _log.info("the element is open", element_id=engine.element.id, **vars(engine.recovery))
+        _log.info(
+            "the element is open",
+            element_id=engine.element.id,
+            compression=settings.compression,
+            **vars(engine.recovery),
+        )
         return engine
 
     def _compose(self, engine: Engine) -> _Parts:

@@ -55,16 +55,18 @@ class DocumentResponse(Response):
         ahead = self._read_ahead(position)
         try:
             while position < stop:
-                piece = await ahead
-                position += len(piece)
+                await asyncio.wait((ahead, gone), return_when=asyncio.FIRST_COMPLETED)
                 if gone.done():
                     raise ClientDisconnect
+                piece = ahead.result()
+                position += len(piece)
                 if position < stop:
                     ahead = self._read_ahead(position)
                 await send({"type": "http.response.body", "body": piece, "more_body": position < stop})
                 metrics.BYTES_OUT.inc(len(piece))
         finally:
             # A thread may still be reading: the document must not be closed under it.
+            self._document.abandon()
             await asyncio.gather(ahead, return_exceptions=True)
 
     def _read_ahead(self, position: int) -> "asyncio.Task[bytes]":
