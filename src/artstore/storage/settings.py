@@ -79,7 +79,7 @@ class StorageSettings(ObjectStoreSettings):
     """``none``, ``gzip``, ``br`` or ``zstd``: how documents are compressed on disk from now on, where that
     saves a tenth at least. Those that are there stay as they are, and clients get what they gave in any case.
     Costs time of the processor on the way in, and on the way out to clients that do not take them so."""
-    compression_min_bytes: _Bytes = 4096
+    compression_min_bytes: Annotated[int, Field(ge=0, le=64 * 1024)] = 4096
     """Smaller documents are not compressed: they take a block of the disk in any case."""
     compression_types: tuple[str, ...] | None = None
     """Content types of documents that are compressed, as a JSON array; ``text/*`` is all of a kind,

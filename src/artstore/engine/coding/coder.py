@@ -47,14 +47,15 @@ def code_whole(coding: Coding, content: bytes) -> tuple[Coded, bytes] | None:
 class Coder:
     """A document that comes in pieces: coded, or let through where its first bytes promise no gain.
 
-    ``min_bytes``: first bytes that are fewer are let through; whoever has more to come gives more at once.
+    The first ``min_bytes`` are held back until there are more; a document that has no more is let through.
     """
 
     def __init__(self, coding: Coding, min_bytes: int) -> None:
         self._coding = coding
         self._min_bytes = min_bytes
         self._encoder: Encoder | None = None
-        self._begun = False
+        self._held: list[bytes] | None = []
+        """Until it is decided."""
         self._digest = hashlib.sha256()
         self.original_bytes = 0
         """Of a document that is coded, so far."""
@@ -74,11 +75,12 @@ class Coder:
 
     def take(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """What is to be stored of the next pieces."""
-        pieces = list(pieces)
-        if not self._begun and pieces:
-            self._begun = True
-            beginning = b"".join(pieces)
-            if len(beginning) >= self._min_bytes and promises_gain(beginning):
+        if self._held is not None:
+            self._held.extend(pieces)
+            if sum(map(len, self._held)) < max(1, self._min_bytes):
+                return
+            pieces, self._held = self._held, None
+            if promises_gain(b"".join(pieces)):
                 self._encoder = encoder(self._coding)
         if self._encoder is None:
             yield from pieces
@@ -89,6 +91,7 @@ class Coder:
 
     def end(self) -> Iterator[bytes]:
         """The rest. Once."""
+        yield from self._held or ()
         if self._encoder is not None:
             yield from self._counted(self._encoder.flush())
 

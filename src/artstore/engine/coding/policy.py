@@ -52,7 +52,8 @@ class CodingPolicy:
 
     coding: Coding | None = None
     min_bytes: int = 4096
-    """A smaller document is not coded: it takes a block of the disk in any case."""
+    """A smaller document is not coded: it takes a block of the disk in any case. So much of each that comes
+    is held in memory before anything of it is written."""
     types: tuple[str, ...] = COMPRESSIBLE
     """Content types; ``*`` for a whole side, ``*+xml`` for an ending of the right one."""
 

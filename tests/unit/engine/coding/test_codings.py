@@ -171,6 +171,19 @@ class TestCoder:
         assert b"".join([*coder.take([content]), *coder.take([TEXT]), *coder.end()]) == content + TEXT
         assert coder.coded is None
 
+    def test_decides_by_more_than_a_little(self) -> None:
+        """However small the pieces are in which a document comes."""
+        coder = Coder(Coding.GZIP, 4096)
+        pieces = [TEXT[start : start + 100] for start in range(0, 100_000, 100)]
+        stored = b"".join([part for piece in pieces for part in coder.take([piece])] + [*coder.end()])
+        assert decoded(Coding.GZIP, stored) == TEXT[:100_000]
+        short = Coder(Coding.GZIP, 4096)
+        assert (
+            b"".join([*short.take([TEXT[:4000]]), *short.take([TEXT[4000:4095]]), *short.end()])
+            == TEXT[:4095]
+        )
+        assert short.coded is None
+
     def test_a_document_that_gains_too_little_is_not_coded(self) -> None:
         assert code_whole(Coding.ZSTD, os.urandom(5000)) is None
 
