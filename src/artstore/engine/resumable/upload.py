@@ -298,11 +298,13 @@ class ResumableUpload:
         if self.state.file_id is None:
             return False
         try:
-            await self._drop_uncoded(await self._around.attributes(self.state.file_id))
+            stored = await self._around.attributes(self.state.file_id)
         except Damaged:
             return True
         except NotFound:
             return False
+        if stored.content_encoding is not None:
+            await self._drop_bytes()
         return True
 
     async def _take(self, total: int, pieces: AsyncIterator[bytes]) -> None:
@@ -336,16 +338,17 @@ class ResumableUpload:
         copy = await coded_copy(around.options, around.threads, around.begin, self._file, draft)
         upload = copy or await self._begin()
         self._in_doubt = True
-        stored: FileAttributes | None
+        has_own_file = copy is not None
         try:
-            stored = await upload.commit(draft)
+            await upload.commit(draft)
         except AlreadyStored as error:  # by an earlier try, of which its state does not tell
-            stored = error.stored
+            has_own_file = error.stored is not None and error.stored.content_encoding is not None
         finally:
             if copy is not None:
                 await copy.abort()  # which does nothing after a commit
         hit("resumable.committed")
-        await self._drop_uncoded(stored)
+        if has_own_file:
+            await self._drop_bytes()
         await self._mark_complete()
         for part in self.state.parts:
             with suppress(UploadUnknown, UploadBusy, OSError, DiskFull):  # what is left expires
@@ -368,15 +371,13 @@ class ResumableUpload:
             head=await self._file.head(HEAD_BYTES),
         )
 
-    async def _drop_uncoded(self, stored: FileAttributes | None) -> None:
-        """The bytes that came, where the document was coded into a file of its own.
+    async def _drop_bytes(self) -> None:
+        """The bytes that came, where the document has a file of its own, and the log does not name them.
 
-        Before the upload is marked complete: nobody looks for them then. Where the document is not coded the
-        log may name them.
+        Before the upload is marked complete: nobody looks for them then.
         """
-        if stored is not None and stored.content_encoding is not None:
-            await self._file.discard()
-            hit("resumable.dropped")
+        await self._file.discard()
+        hit("resumable.dropped")
 
     async def _put_together(self) -> None:
         """Copies of the parts what is not copied yet."""

@@ -90,6 +90,20 @@ class TestComplete:
         assert upload.state.file_id is not None
         assert (await engine.attributes(upload.state.file_id)).content_encoding is None
 
+    async def test_attributes_without_room_to_tell_of_it(self, open_element: OpenElement, root: Path) -> None:
+        engine = await open_element(coding=POLICY)
+        draft = draft_of("a.csv", description="x" * 3300)
+        upload = await engine.resumable.create(owner_id="1", draft=draft, length=len(TEXT))
+        async with upload.hold():
+            await upload.settle()
+            await upload.append(0, one_piece(TEXT))
+            await upload.complete()
+        await engine.filed(engine.last_lsn)
+        assert upload.state.file_id is not None
+        assert (await engine.attributes(upload.state.file_id)).content_encoding is None
+        assert await fetch(engine, upload.state.file_id) == TEXT
+        assert [path.name for path in (root / "staging").iterdir()] == [f"{upload.id}.json"]
+
     async def test_without_room_for_both_it_is_left_as_it_came(self, open_element: OpenElement) -> None:
         engine = await open_element(coding=POLICY, capacity_bytes=len(TEXT) + 20_000)
         upload = await sent(engine, TEXT)
@@ -105,11 +119,11 @@ class TestComplete:
         engine = await open_element(coding=POLICY)
         upload = await sent(engine, TEXT)
 
-        async def dies(self: ResumableUpload, stored: object) -> None:
+        async def dies(self: ResumableUpload) -> None:
             raise OSError("it dies here")
 
         with monkeypatch.context() as patched:
-            patched.setattr(ResumableUpload, "_drop_uncoded", dies)
+            patched.setattr(ResumableUpload, "_drop_bytes", dies)
             with pytest.raises(OSError, match="dies here"):
                 await complete(upload)
         await engine.close()
