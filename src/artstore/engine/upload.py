@@ -163,12 +163,23 @@ class Upload:
         self._state = _State.ENDED
         self._reservation.end()
         self._forget_chunks()
-        if self._coding_file is not None:
-            self._figures.undone += self._coding_file.is_undone
+        self._count_undone()
+
+    def handed_over(self, reservation: Reservation) -> None:
+        """The staging file and the room for it belong to a batch now. For the engine only."""
+        self._state = _State.ENDED
+        assert self._file is not None, "documents of a batch are staged"
+        reservation.take_in(self._reservation, self._file.written)
+        self._forget_chunks()
+        self._count_undone()
 
     def refused(self) -> None:
         """The record is not in the log: the caller aborts. For the engine only."""
         self._state = _State.OPEN
+
+    def _count_undone(self) -> None:
+        if self._coding_file is not None:
+            self._figures.undone += self._coding_file.is_undone
 
     async def _stage(self, data: bytes) -> None:
         if self._file is None:

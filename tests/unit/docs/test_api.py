@@ -10,6 +10,7 @@ from artstore.admin.audit import endpoints as audit
 from artstore.query.search import endpoints as search
 from artstore.storage.files import listing
 from artstore.storage.scrub import endpoints as scrub
+from artstore.wire import batches
 from artstore.wire.problems import ProblemBody, ProblemType
 from tests.support import descriptions, pages
 
@@ -64,6 +65,7 @@ def test_the_limits_of_pages() -> None:
     assert told == {
         "/api/v1/search": (search.DEFAULT_LIMIT, search.MAX_LIMIT),
         "/api/v1/files": (default_limit_of("/api/v1/files"), listing.MAX_LIMIT),
+        "/api/v1/batches/{batch_id}/documents": (batches.DEFAULT_LIMIT, batches.MAX_LIMIT),
         "/api/v1/scrub/findings": (default_limit_of("/api/v1/scrub/findings"), scrub.MAX_LIMIT),
         "/api/v1/service-accounts": of_admin,
         "/api/v1/storage-elements": of_admin,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from artstore.attributes import FileAttributes, FileId
@@ -47,14 +48,15 @@ class Surroundings:
     staging: Path
     threads: Executor
     memory: BodyMemory
-    commit: Commit
+    commit: Callable[[str], Commit]
+    """Into the batch with this id; by itself where it is empty. Raises BatchUnknown."""
     figures: CodingFigures
     attributes: Callable[[FileId], Awaitable[FileAttributes]]
-    """Of a document that is there. Raises NotFound."""
+    """Of a document that is there, or waits in a batch. Raises NotFound."""
     demand_open: Callable[[], None]
     """Raises ModeForbids, LogFull, Closed where the element takes no documents now."""
-    begin: Callable[[int], Upload]
-    """Of a copy of so many bytes, that is staged. Raises NoRoom."""
+    begin: Callable[[str, int], Upload]
+    """Of a copy of so many bytes, that is staged, into a batch or by itself. Raises NoRoom, BatchUnknown."""
     find: "Callable[[str], ResumableUpload]"
     """Raises UploadUnknown."""
     forget: "Callable[[ResumableUpload], None]"
@@ -335,7 +337,8 @@ class ResumableUpload:
         if self.state.parts:
             await self._put_together()
         draft, around = self.state.draft, self._around
-        copy = await coded_copy(around.options, around.threads, around.begin, self._file, draft)
+        begin = partial(around.begin, self.state.batch_id)
+        copy = await coded_copy(around.options, around.threads, begin, self._file, draft)
         upload = copy or await self._begin()
         self._in_doubt = True
         has_own_file = copy is not None
@@ -365,7 +368,7 @@ class ResumableUpload:
             around.threads,
             self._reservation,
             around.memory,
-            around.commit,
+            around.commit(self.state.batch_id),
             around.figures,
             staged=self._file,
             head=await self._file.head(HEAD_BYTES),

@@ -53,13 +53,13 @@ class ResumableUploads:
         room: Room,
         memory: BodyMemory,
         *,
-        commit: Commit,
+        commit: Callable[[str], Commit],
         figures: CodingFigures,
         attributes: Callable[[FileId], Awaitable[FileAttributes]],
         demand_open: Callable[[], None],
         survivors: Iterable[Survivor] = (),
     ) -> None:
-        """``attributes`` and ``demand_open``: see ``Surroundings``."""
+        """``commit``, ``attributes`` and ``demand_open``: see ``Surroundings``."""
         self._options = options
         self._room = room
         self._around = Surroundings(
@@ -88,7 +88,7 @@ class ResumableUploads:
         return upload
 
     async def create(
-        self, *, owner_id: str, draft: Draft | None, length: int | None, told: str = ""
+        self, *, owner_id: str, draft: Draft | None, length: int | None, told: str = "", batch_id: str = ""
     ) -> ResumableUpload:
         """A new upload, durable on return, with its room reserved; partial where there is no draft.
 
@@ -103,11 +103,18 @@ class ResumableUploads:
             draft=None if draft is None else _with_id(draft),
             length=length,
             told=told,
+            batch_id=batch_id,
         )
         return await self._create(state)
 
     async def put_together(
-        self, parts: Sequence[ResumableUpload], *, owner_id: str, draft: Draft, told: str = ""
+        self,
+        parts: Sequence[ResumableUpload],
+        *,
+        owner_id: str,
+        draft: Draft,
+        told: str = "",
+        batch_id: str = "",
     ) -> ResumableUpload:
         """The upload that these partial ones are the whole of; ``complete`` makes the document of it.
 
@@ -135,6 +142,7 @@ class ResumableUploads:
             length=length,
             told=told,
             parts=ids,
+            batch_id=batch_id,
         )
         return await self._create(state)
 
@@ -204,7 +212,7 @@ class ResumableUploads:
             reservation.end()
         self._remember(ResumableUpload(self._around, state, reservation, found))
 
-    def _begin_copy(self, size: int) -> Upload:
+    def _begin_copy(self, batch_id: str, size: int) -> Upload:
         around = self._around
         return Upload(
             replace(around.options, inline_limit=0),
@@ -212,7 +220,7 @@ class ResumableUploads:
             around.threads,
             Reservation(self._room, size),
             around.memory,
-            around.commit,
+            around.commit(batch_id),
             around.figures,
         )
 

@@ -16,7 +16,7 @@ from artstore.ingester.metrics import UPLOADS
 from artstore.ingester.placement import Wanted
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
-from artstore.ingester.uploads.delivery import Delivery, Identity, NewDocument
+from artstore.ingester.uploads.delivery import Delivery, Identity, InBatch, NewDocument
 from artstore.ingester.uploads.held import Holding
 from artstore.ingester.uploads.pace import PaceLimits
 from artstore.ingester.uploads.relay import ElementAnswer, Patience, Relay
@@ -25,6 +25,7 @@ from artstore.kernel.access import Principal
 from artstore.kernel.digests import announced_sha256
 from artstore.kernel.peers import Breakers, forwarded_headers
 from artstore.kernel.problems import Problem
+from artstore.wire.batches import BATCH_ID
 from artstore.wire.elements import RegisteredElement
 from artstore.wire.headers import EXPECTED_SIZE, IDEMPOTENCY_REPLAYED, REPR_DIGEST
 from artstore.wire.problems import ProblemType
@@ -101,7 +102,7 @@ class Uploads:
             if room.may_be_held:
                 await self._holding.read(body, head.pieces)
             relay = Relay(self.session, body, head.pieces, room.give_back)
-            return await self._deliver(request, principal, relay, head.wanted, body.content_type, identity)
+            return await self._deliver(request, principal, relay, head.wanted, body, identity)
 
     async def _deliver(
         self,
@@ -109,11 +110,14 @@ class Uploads:
         principal: Principal,
         relay: Relay,
         wanted: Wanted,
-        content_type: str,
+        body: UploadBody,
         identity: Identity,
     ) -> ElementAnswer:
         headers = forwarded_headers(request, principal) | _headers(request, relay, wanted)
-        headers["Content-Type"] = content_type
+        headers["Content-Type"] = body.content_type
+        if body.batch is not None:
+            headers[BATCH_ID] = body.batch.id_at_element
+            identity = InBatch(identity, body.batch.element_id)
         return await self._delivery.deliver(relay, wanted, headers, identity)
 
 

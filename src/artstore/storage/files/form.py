@@ -34,8 +34,9 @@ class UploadForm:
     field before it, or as a query parameter. Every method raises Problem or AttributesError.
     """
 
-    def __init__(self, retention_policy: str | None = None) -> None:
-        """``retention_policy``: the query parameter."""
+    def __init__(self, retention_policy: str | None = None, of_batch: RetentionPolicy | None = None) -> None:
+        """``retention_policy``: the query parameter; ``of_batch``: that of the batch that it is for."""
+        self._of_batch = of_batch
         self._requested = None if retention_policy is None else _retention(retention_policy)
         self._retention = self._requested
         self._description: str | None = None
@@ -94,6 +95,9 @@ class UploadForm:
         """The document that the form describes, as the account of ``principal`` stores it."""
         if self._filename is None:
             raise Problem(ProblemType.FILE_MISSING, "The form has no part named 'file'.", field=FILE_PART)
+        retention = self._retention or self._of_batch or RetentionPolicy.PERMANENT
+        if self._of_batch not in (None, retention):
+            _refuse("retention_policy", f"must be that of the batch, {self._of_batch}")
         return Draft(
             original_filename=self._filename,
             content_type=self._content_type,
@@ -102,7 +106,7 @@ class UploadForm:
             description=self._description,
             custom_attributes=self._custom_attributes or {},
             tags=self._tags or None,
-            retention_policy=self._retention or RetentionPolicy.PERMANENT,
+            retention_policy=retention,
             file_id=file_id,
         )
 

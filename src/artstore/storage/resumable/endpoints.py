@@ -10,18 +10,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.attributes import FileAttributes
-from artstore.engine import Engine, NotFound, ResumableUpload, UploadUnknown
+from artstore.engine import Batch, Draft, Engine, NotFound, ResumableUpload, UploadUnknown
 from artstore.kernel import resumable as tus
 from artstore.kernel.access import Principal, reauthenticate
 from artstore.kernel.exchange import HEADERS_KEY
 from artstore.kernel.problems import Problem
 from artstore.storage import metrics
+from artstore.storage.batches.endpoints import find_batch, policy_of
 from artstore.storage.documents import document_json
 from artstore.storage.outcomes import counted
 from artstore.storage.refusals import upload_not_found
 from artstore.storage.resumable.drafts import draft_of
 from artstore.storage.resumable.pieces import checksum_of, pieces_of
 from artstore.storage.running import RunningElement
+from artstore.wire.batches import BATCH_PARAMETER
 from artstore.wire.problems import ProblemType
 from artstore.wire.resumable import (
     PROTOCOL,
@@ -66,14 +68,16 @@ class ResumableEndpoints:
     async def create(self, request: Request, principal: Principal) -> Response:
         tus.demand_version(request.headers)
         creation = tus.creation_of(request.headers)
+        batch = None if creation.partial else self._batch(creation, principal)
         if creation.parts:
-            upload = await self._put_together(creation, principal)
+            upload = await self._put_together(creation, principal, batch)
         else:
             upload = await self._engine.resumable.create(
                 owner_id=principal.account_id,
-                draft=None if creation.partial else draft_of(creation.metadata, principal),
+                draft=None if creation.partial else _draft(creation, principal, batch),
                 length=creation.length,
                 told=creation.told,
+                batch_id="" if batch is None else batch.id,
             )
         async with upload.hold():
             await upload.settle()
@@ -168,21 +172,31 @@ class ResumableEndpoints:
             raise upload_not_found(is_refusal=True)
         return upload
 
-    async def _put_together(self, creation: tus.Creation, principal: Principal) -> ResumableUpload:
+    def _batch(self, creation: tus.Creation, principal: Principal) -> Batch | None:
+        """That the metadata name, as it is called here or at the Ingester. Raises Problem NOT_FOUND."""
+        name = creation.metadata.get(BATCH_PARAMETER)
+        return None if not name else find_batch(self._engine, name.rpartition(".")[2], principal)
+
+    async def _put_together(
+        self, creation: tus.Creation, principal: Principal, batch: Batch | None
+    ) -> ResumableUpload:
         """The whole of partial uploads; the same one when it is asked for again."""
         resumable, owner_id = self._engine.resumable, principal.account_id
         ids = [part.rpartition("/")[2] for part in creation.parts]
         whole = resumable.whole_of(ids, owner_id=owner_id, told=creation.told)
         if whole is not None:
             return whole
-        draft = draft_of(creation.metadata, principal)
+        draft = _draft(creation, principal, batch)
         try:
             parts = [self._find(part_id, principal) for part_id in ids]
         except UploadUnknown:
             raise upload_not_found() from None
         if all(part.state.length == 0 for part in parts):
             raise tus.file_empty()
-        return await resumable.put_together(parts, owner_id=owner_id, draft=draft, told=creation.told)
+        batch_id = "" if batch is None else batch.id
+        return await resumable.put_together(
+            parts, owner_id=owner_id, draft=draft, told=creation.told, batch_id=batch_id
+        )
 
     async def _take_at_once(self, request: Request, upload: ResumableUpload) -> None:
         """The first bytes come with the creation. Where they do not, nobody will know of the upload."""
@@ -223,6 +237,10 @@ class ResumableEndpoints:
         else:
             headers[UPLOAD_EXPIRES] = format_datetime(_moment(upload.expires_at), usegmt=True)
         return headers
+
+
+def _draft(creation: tus.Creation, principal: Principal, batch: Batch | None) -> Draft:
+    return draft_of(creation.metadata, principal, None if batch is None else policy_of(batch))
 
 
 def _moment(seconds: float) -> datetime:
