@@ -38,7 +38,7 @@ async def test_are_coded_and_counted_by_what_lies_on_disk(
         await resumable.complete()
     assert batch.bytes == sum(path.stat().st_size for path in (root / "staging").glob("*.part"))
     reserved = engine.capacity().reserved_bytes
-    assert reserved == batch.bytes + (4 + 1) * 4096  # attributes, and a beginning of the next
+    assert reserved == batch.bytes + (4 + 1) * 4096  # attributes of each, and the batch itself
     if reopened:
         await engine.close()
         engine = await open_element()
