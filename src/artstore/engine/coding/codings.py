@@ -4,13 +4,18 @@ The same bytes give the same coded ones with the same versions of the libraries:
 them.
 """
 
+import sys
 import zlib
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
 import brotli
-from backports import zstd
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 _READ_BYTES = 64 * 1024
 """Coded bytes that are taken at once."""
