@@ -30,7 +30,9 @@ def own_elements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSy
 
 @pytest.fixture
 async def edit(own_elements: RunningSystem) -> AtElement:
-    return AtElement(await own_elements.create_account(), "edit-01")
+    at = AtElement(await own_elements.create_account(), "edit-01")
+    await at.store()  # so that the element knows Admin's keys when that goes away
+    return at
 
 
 @pytest.fixture
