@@ -29,6 +29,8 @@ class Labels:
     custom_attributes: dict[str, Any] | None
     tags: list[str] | None
     retention_policy: "RetentionPolicy | None"
+    version: str | None
+    replaces: str | None
 
 
 def put(
@@ -49,6 +51,12 @@ def put(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The file name to store one document under.")
     ] = None,
+    version: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A name of your own for this version of the document.")
+    ] = None,
+    replaces: Annotated[
+        str | None, typer.Option(metavar="ID", help="The document of which one file is the next version.")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Uploads at once.")] = 4,
     profile: ProfileFile = None,
     as_json: AsJson = False,
@@ -64,10 +72,12 @@ def put(
 
     if name is not None and (len(paths) != 1 or paths[0].is_dir()):
         raise typer.BadParameter("--name is for one file")
+    if replaces is not None and (len(paths) != 1 or paths[0].is_dir()):
+        raise typer.BadParameter("--replaces is for one file")
     if STDIN in paths and name is None:
         raise typer.BadParameter("standard input has no name; give one by --name")
     policy = RetentionPolicy(retention) if retention else None
-    labels = Labels(description, _attributes(attr or []), tag, policy)
+    labels = Labels(description, _attributes(attr or []), tag, policy, version, replaces)
     files = list(_files(paths, recursive))
     failed = anyio.run(_put_all, files, labels, name, jobs, profile, as_json)
     if failed:
@@ -129,6 +139,8 @@ async def _put_all(
                 custom_attributes=labels.custom_attributes,
                 tags=labels.tags,
                 retention_policy=labels.retention_policy,
+                version=labels.version,
+                replaces=labels.replaces,
                 progress=advancing(advance),
             )
         except (ArtStoreError, OSError) as error:

@@ -12,6 +12,7 @@ from artstore.ingester.admission import Admission
 from artstore.ingester.files import deletion
 from artstore.ingester.files.deletion import Deletion
 from artstore.ingester.files.locating import Locating
+from artstore.ingester.files.versions import Versions
 from artstore.ingester.finalize import operations
 from artstore.ingester.finalize.finalizing import Finalizing
 from artstore.ingester.finalize.transactions import AdminTransactions
@@ -85,7 +86,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         # That of uploads is bounded by their number: who waited for a connection would see a silent element.
         async with http_session() as session, http_session(most_connections=0) as uploading:
             admission = Admission(settings.uploads_at_once, settings.uploads_of_account)
-            reporter = transactions = None
+            reporter = transactions = token = None
             if settings.client_id:
                 account = (session, settings.admin_url, settings.client_id, settings.client_secret)
                 directory.admin = AdminRegistry(*account)
@@ -97,10 +98,13 @@ def make_app(settings: IngesterSettings) -> FastAPI:
             locating = Locating(session, directory.elements)
             app.state.deletion = Deletion(locating)
             app.state.finalizing = Finalizing(locating, settings, transactions)
+            versions = Versions(locating, token)
             app.state.uploads = Uploads(
-                uploading, directory.elements, settings, breakers, keys_of_uploads, admission
+                uploading, directory.elements, settings, breakers, keys_of_uploads, admission, versions
             )
-            app.state.resumable = ResumableUploads(uploading, directory, breakers, settings, admission)
+            app.state.resumable = ResumableUploads(
+                uploading, directory, breakers, settings, admission, versions
+            )
             try:
                 await keys_of_uploads.prepare()
             except DatabaseDown as error:

@@ -81,6 +81,9 @@ class AsyncClient:
         tags: Sequence[str] | None = None,
         retention_policy: RetentionPolicy | None = None,
         content_type: str | None = None,
+        version: str | None = None,
+        replaces: FileId | None = None,
+        document_id: FileId | None = None,
         idempotency_key: str | None = None,
         progress: Progress | None = None,
     ) -> Document:
@@ -90,6 +93,9 @@ class AsyncClient:
         is read from its position to its end and left open. ``filename`` may be omitted for what has a name.
         ``retention_policy``: permanent unless said otherwise. ``content_type`` is guessed from the name, or
         by the element from the first bytes.
+
+        ``replaces`` is the ``file_id`` of a document of which this one is the next version; ``document_id``
+        that of the first version, where it is open which one it follows; ``version`` a name of your own.
 
         An upload that broke is sent again where ``content`` can be read again, with a key by which the
         service knows it: there is one document. An ``idempotency_key`` of your own, such as a UUID, does the
@@ -108,6 +114,9 @@ class AsyncClient:
             tags=tags,
             retention_policy=retention_policy,
             content_type=content_type,
+            version=version,
+            replaces=None if replaces is None else str(replaces),
+            document_id=None if document_id is None else str(document_id),
             idempotency_key=idempotency_key,
             progress=progress,
         )
@@ -123,22 +132,26 @@ class AsyncClient:
 
     async def search_pages(self, q: str = "", *, limit: int | None = None) -> AsyncIterator[list[SearchHit]]:
         """Like ``search``, in lists as they come from the service."""
-        left = limit
-        cursor: str | None = None
-        while left is None or left > 0:
-            params: dict[str, str | int] = {
-                "q": unicode_text(q),
-                "limit": PAGE_SIZE if left is None else min(left, PAGE_SIZE),
-            }
-            if cursor is not None:
-                params["cursor"] = cursor
-            page = await self._transport.get(f"{self.profile.query_url}/api/v1/search", SearchPage, params)
-            yield page.items
-            if left is not None:
-                left -= len(page.items)
-            if page.next_cursor is None:
-                return
-            cursor = page.next_cursor
+        url, asked = f"{self.profile.query_url}/api/v1/search", {"q": unicode_text(q)}
+        async for page in self._hit_pages(url, asked, limit):
+            yield page
+
+    async def versions(self, file_id: FileId, *, limit: int | None = None) -> AsyncIterator[SearchHit]:
+        """All versions of a document, the newest first, by the id of any of them.
+
+        Asked by its own id a version is among them at once, by that of another one moments after it was
+        stored. Raises NotFound.
+        """
+        async for page in self.version_pages(file_id, limit=limit):
+            for hit in page:
+                yield hit
+
+    async def version_pages(
+        self, file_id: FileId, *, limit: int | None = None
+    ) -> AsyncIterator[list[SearchHit]]:
+        """Like ``versions``, in lists as they come from the service."""
+        async for page in self._hit_pages(f"{self._file_url(file_id)}/versions", {}, limit):
+            yield page
 
     async def info(self, file_id: FileId) -> Document:
         """The attributes of a document."""
@@ -348,6 +361,21 @@ class AsyncClient:
             if element.element_id == element_id:
                 return element.url
         raise NotFound(f"there is no storage element {element_id!r}; 'artstore elements' lists them")
+
+    async def _hit_pages(
+        self, url: str, asked: Mapping[str, str], limit: int | None
+    ) -> AsyncIterator[list[SearchHit]]:
+        left = limit
+        params: dict[str, str | int] = {**asked}
+        while left is None or left > 0:
+            params["limit"] = PAGE_SIZE if left is None else min(left, PAGE_SIZE)
+            page = await self._transport.get(url, SearchPage, params)
+            yield page.items
+            if left is not None:
+                left -= len(page.items)
+            if page.next_cursor is None:
+                return
+            params["cursor"] = page.next_cursor
 
     @property
     def _audit_url(self) -> str:

@@ -29,6 +29,9 @@ async def upload(
     tags: Sequence[str] | None,
     retention_policy: RetentionPolicy | None,
     content_type: str | None,
+    version: str | None,
+    replaces: str | None,
+    document_id: str | None,
     idempotency_key: str | None,
     progress: Progress | None,
 ) -> Document:
@@ -45,6 +48,9 @@ async def upload(
             custom_attributes=custom_attributes,
             tags=tags,
             retention_policy=retention_policy,
+            version=version,
+            replaces=replaces,
+            document_id=document_id,
         )
         digest = hashlib.sha256()
 

@@ -33,6 +33,10 @@ class Document(BaseModel):
     custom_attributes: dict[str, Any] = Field(default_factory=dict)
     tags: list[str] | None = None
     retention_policy: RetentionPolicy | None = None
+    document_id: UUID | None = None
+    """What all versions of a document share: the ``file_id`` of the first one, which does not have it."""
+    previous_version_id: UUID | None = None
+    """The ``file_id`` of the version that this one followed."""
 
 
 class DocumentState(StrEnum):

@@ -15,6 +15,8 @@ from starlette.responses import Response
 
 from artstore.attributes import FileId, new_file_id
 from artstore.ingester.admission import Admission
+from artstore.ingester.files.locating import Locating
+from artstore.ingester.files.versions import Versions
 from artstore.ingester.idempotency.once import Keys
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
@@ -216,6 +218,7 @@ class World:
             self.breakers,
             NO_KEYS,
             Admission(settings.uploads_at_once, settings.uploads_of_account),
+            Versions(Locating(session, lambda: self.announced), None),
             pauses=(0.01, 0.01),
         )
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from artstore.attributes import (
@@ -17,10 +19,14 @@ from artstore.kernel.access import Principal
 from artstore.kernel.multipart import Field, FileStart
 from artstore.kernel.problems import Problem
 from artstore.storage.files.strict_json import parse_json
+from artstore.storage.files.version_of import VersionOf
 from artstore.wire.problems import ProblemType
 
 FILE_PART = "file"
-_FIELDS = ("description", "custom_attributes", "tags", "retention_policy")
+NOTHING: Mapping[str, str] = MappingProxyType({})
+_OF_VERSIONS = ("replaces", "document_id")
+"""What they come to was found out by the Ingester."""
+_FIELDS = ("description", "version", "custom_attributes", "tags", "retention_policy", *_OF_VERSIONS)
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # a token of RFC 9110, 5.6.2
 _MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}[ \t]*(;[ -~]*)?")
 _SAYS_NOTHING = "application/octet-stream"
@@ -34,11 +40,17 @@ class UploadForm:
     field before it, or as a query parameter. Every method raises Problem or AttributesError.
     """
 
-    def __init__(self, retention_policy: str | None = None) -> None:
-        """``retention_policy``: the query parameter."""
-        self._requested = None if retention_policy is None else _retention(retention_policy)
+    def __init__(self, query: Mapping[str, str] = NOTHING, version_of: VersionOf | None = None) -> None:
+        """``query``: its parameters, of which some stand for fields."""
+        self._version_of = version_of
+        for name in _OF_VERSIONS:
+            if query.get(name):
+                self._demand_version_of(name)
+        policy = query.get("retention_policy")
+        self._requested = None if policy is None else _retention(policy)
         self._retention = self._requested
         self._description: str | None = None
+        self._version: str | None = None
         self._custom_attributes: dict[str, Any] | None = None
         self._tags: list[str] = []
         self._seen: set[str] = set()
@@ -78,12 +90,17 @@ class UploadForm:
             case "description":
                 self._count(text)
                 self._description = text
+            case "version":
+                self._count(text)
+                self._version = text
             case "tags":
                 self._take_tags(text)
             case "custom_attributes":
                 self._take_custom_attributes(text)
             case "retention_policy":
                 self._take_retention(text)
+            case name if name in _OF_VERSIONS:
+                self._demand_version_of(name)
 
     def draft(self, principal: Principal, file_id: FileId | None = None) -> Draft:
         """The document that the form describes, as the account of ``principal`` stores it."""
@@ -95,11 +112,18 @@ class UploadForm:
             created_by_id=principal.account_id,
             created_by_username=principal.username,
             description=self._description,
+            version=self._version,
             custom_attributes=self._custom_attributes or {},
             tags=self._tags or None,
             retention_policy=self._retention or RetentionPolicy.PERMANENT,
+            document_id=None if self._version_of is None else self._version_of.document_id,
+            previous_version_id=None if self._version_of is None else self._version_of.previous_version_id,
             file_id=file_id,
         )
+
+    def _demand_version_of(self, name: str) -> None:
+        if self._version_of is None:
+            _refuse(name, "is for uploads by way of the Ingester, which knows the documents of all elements")
 
     def _text(self, field: Field) -> str:
         if field.name == FILE_PART:

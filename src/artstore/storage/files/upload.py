@@ -17,6 +17,7 @@ from artstore.storage.documents import document_json
 from artstore.storage.files.form import FILE_PART, UploadForm
 from artstore.storage.files.given_id import given_file_id, same_document
 from artstore.storage.files.headers import revision_tag
+from artstore.storage.files.version_of import version_of
 from artstore.storage.outcomes import counted
 from artstore.storage.running import RunningElement
 from artstore.wire.headers import EXPECTED_SIZE
@@ -56,7 +57,7 @@ class Uploads:
         """The steps of an upload, in order. Whatever ends it before the commit leaves nothing behind."""
         announced = announced_sha256(request.headers)
         file_id = given_file_id(request.headers)
-        form = UploadForm(request.query_params.get("retention_policy"))
+        form = UploadForm(request.query_params, await version_of(request))
         parser = FormParser(request.headers.get("content-type", ""))
         upload = self._element.engine.begin(expected_bytes=self._expected_bytes(request))
         try:

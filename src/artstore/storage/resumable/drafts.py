@@ -7,17 +7,26 @@ from artstore.kernel.access import Principal
 from artstore.kernel.multipart import Field, FileStart
 from artstore.kernel.problems import Problem
 from artstore.storage.files.form import FILE_PART, UploadForm
+from artstore.storage.files.version_of import VersionOf
 from artstore.wire.problems import ProblemType
 from artstore.wire.resumable import UPLOAD_METADATA
 
-_FIELDS = ("retention_policy", "description", "tags", "custom_attributes")
+_FIELDS = (
+    "retention_policy",
+    "description",
+    "version",
+    "tags",
+    "custom_attributes",
+    "replaces",
+    "document_id",
+)
 _NAMES = ("filename", "name")
 _TYPES = ("content_type", "filetype", "type")
 _IGNORED = ("relativePath",)
 """Uppy sends it of every file, mostly empty."""
 
 
-def draft_of(metadata: Mapping[str, str], principal: Principal) -> Draft:
+def draft_of(metadata: Mapping[str, str], principal: Principal, version_of: VersionOf | None = None) -> Draft:
     """Of two names for one thing the first counts. Raises Problem, AttributesError."""
     for name in metadata.keys() - {*_FIELDS, *_NAMES, *_TYPES, *_IGNORED}:
         # Not dropped in silence: it may be metadata that the client believes stored.
@@ -28,7 +37,7 @@ def draft_of(metadata: Mapping[str, str], principal: Principal) -> Draft:
     if not filename:
         detail = f"The document needs a file name: send 'filename' in {UPLOAD_METADATA}."
         raise Problem(ProblemType.FILE_MISSING, detail, field="filename")
-    form = UploadForm()
+    form = UploadForm(version_of=version_of)
     for name in _FIELDS:
         if name in metadata:
             form.take_field(Field(name, metadata[name].encode("utf-8", "surrogatepass")))

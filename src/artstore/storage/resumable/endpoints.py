@@ -17,6 +17,7 @@ from artstore.kernel.exchange import HEADERS_KEY
 from artstore.kernel.problems import Problem
 from artstore.storage import metrics
 from artstore.storage.documents import document_json
+from artstore.storage.files.version_of import VersionOf, version_of
 from artstore.storage.outcomes import counted
 from artstore.storage.refusals import upload_not_found
 from artstore.storage.resumable.drafts import draft_of
@@ -66,12 +67,13 @@ class ResumableEndpoints:
     async def create(self, request: Request, principal: Principal) -> Response:
         tus.demand_version(request.headers)
         creation = tus.creation_of(request.headers)
+        following = await version_of(request)
         if creation.parts:
-            upload = await self._put_together(creation, principal)
+            upload = await self._put_together(creation, principal, following)
         else:
             upload = await self._engine.resumable.create(
                 owner_id=principal.account_id,
-                draft=None if creation.partial else draft_of(creation.metadata, principal),
+                draft=None if creation.partial else draft_of(creation.metadata, principal, following),
                 length=creation.length,
                 told=creation.told,
             )
@@ -168,14 +170,16 @@ class ResumableEndpoints:
             raise upload_not_found(is_refusal=True)
         return upload
 
-    async def _put_together(self, creation: tus.Creation, principal: Principal) -> ResumableUpload:
+    async def _put_together(
+        self, creation: tus.Creation, principal: Principal, following: VersionOf | None
+    ) -> ResumableUpload:
         """The whole of partial uploads; the same one when it is asked for again."""
         resumable, owner_id = self._engine.resumable, principal.account_id
         ids = [part.rpartition("/")[2] for part in creation.parts]
         whole = resumable.whole_of(ids, owner_id=owner_id, told=creation.told)
         if whole is not None:
             return whole
-        draft = draft_of(creation.metadata, principal)
+        draft = draft_of(creation.metadata, principal, following)
         try:
             parts = [self._find(part_id, principal) for part_id in ids]
         except UploadUnknown:
