@@ -28,13 +28,23 @@ _PERMANENT: Final = {"retention_policy": RetentionPolicy.PERMANENT.value, "expir
 _PAUSE_SECONDS: Final = 0.5
 _MOST_IDLE_CALLS: Final = 12
 """Calls in a row, of some seconds each, in which nothing arrived."""
+_BYTES_FOR_A_CALL: Final = 16 * 1024 * 1024
+"""Of a document that is all there: for so many one more, since it is flushed and read back then."""
 
 
 class Finalizing:
-    def __init__(self, database: Database, elements: TransferElements, margin: timedelta) -> None:
+    def __init__(
+        self,
+        database: Database,
+        elements: TransferElements,
+        margin: timedelta,
+        *,
+        pause_seconds: float = _PAUSE_SECONDS,
+    ) -> None:
         self._database = database
         self._elements = elements
         self._margin = margin
+        self._pause_seconds = pause_seconds
         self.saga = Saga(
             forward={"hold": self._hold, "copy": self._copy, "remove": self._remove},
             backward={"refuse": self._refuse, "withdraw": self._withdraw, "release": self._release},
@@ -84,15 +94,20 @@ class Finalizing:
                 break
             idle = idle + 1 if copied.received_bytes == known else 0
             known = copied.received_bytes
-            if idle >= _MOST_IDLE_CALLS:
+            patience = _MOST_IDLE_CALLS
+            if known >= row.total_bytes:
+                patience += row.total_bytes // _BYTES_FOR_A_CALL
+            if idle >= patience:
                 raise TryAgain("Nothing of the document arrives at the target.")
             await self._tell(row, known)
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(self._pause_seconds)
         await self._tell(row, row.total_bytes)
 
     async def _tell(self, row: TransactionRow, copied_bytes: int) -> None:
         async with self._database.write() as connection:
-            await repository.progressed(connection, row, copied_bytes)
+            if not await repository.progressed(connection, row, copied_bytes):
+                # To be undone, say, which must not wait for the end of the copying.
+                raise TryAgain("The transaction was changed meanwhile.")
 
     async def _mark(self, row: TransactionRow, wanted: Hold) -> None:
         try:

@@ -104,12 +104,15 @@ async def change(connection: WriteConnection, row: TransactionRow) -> bool:
     return changed.one_or_none() is not None
 
 
-async def progressed(connection: WriteConnection, row: TransactionRow, copied_bytes: int) -> None:
-    await connection.execute(
+async def progressed(connection: WriteConnection, row: TransactionRow, copied_bytes: int) -> bool:
+    """Whether it was written; not where somebody else changed the transaction since ``row`` was read."""
+    changed = await connection.execute(
         update(TRANSACTIONS)
         .where(_transactions.id == row.id, _transactions.revision == row.revision)
         .values(copied_bytes=copied_bytes, updated_at=func.now())
+        .returning(_transactions.id)
     )
+    return changed.one_or_none() is not None
 
 
 async def orphans(connection: ReadConnection, limit: int) -> list[UUID]:
