@@ -211,3 +211,38 @@ class TestMeanwhile:
         world.elements.answers = [5] * 1000
         row = await world.end(transaction_id)
         assert row.state is TransactionState.UNDONE
+
+
+class TestLate:
+    """A worker that stood still goes on when another one has undone the transaction."""
+
+    async def test_its_mark_does_not_stay(self, world: World) -> None:
+        transaction_id = await world.begin()
+
+        async def undone_by_another() -> None:
+            await world.compensate(transaction_id)
+            row = await world.end(transaction_id)
+            assert row.state is TransactionState.UNDONE
+
+        world.elements.before_hold = undone_by_another
+        await world.running.go_on(transaction_id)
+        assert world.elements.mark is None
+
+    async def test_it_does_not_open_the_fence(self, world: World) -> None:
+        transaction_id = await world.begin()
+
+        async def undone_half_way() -> None:
+            await world.compensate(transaction_id)
+            world.elements.away = {"rw-01"}
+            await world.running.go_on(transaction_id)  # the fence is closed, and the target is asked in vain
+            assert (await world.read(transaction_id)).step == "withdraw"
+            marks.append(world.elements.mark)
+            world.elements.away = set()
+
+        marks: list[UUID | None] = []
+        world.elements.before_hold = undone_half_way
+        await world.running.go_on(transaction_id)
+        assert marks[0] is not None
+        assert world.elements.mark in (marks[0], None), "the late mark replaced that of the undoing"
+        assert (await world.end(transaction_id)).state is TransactionState.UNDONE
+        assert world.elements.mark is None

@@ -21,9 +21,14 @@ async def step(row: TransactionRow) -> StepResult:
     return StepResult()
 
 
+async def tidy(row: TransactionRow) -> None:
+    pass
+
+
 SAGA = Saga(
     forward={"hold": step, "copy": step, "remove": step},
     backward={"refuse": step, "withdraw": step, "release": step},
+    tidy=tidy,
 )
 
 

@@ -48,11 +48,15 @@ class Finalizing:
         self.saga = Saga(
             forward={"hold": self._hold, "copy": self._copy, "remove": self._remove},
             backward={"refuse": self._refuse, "withdraw": self._withdraw, "release": self._release},
+            tidy=self._tidy,
         )
 
     async def _hold(self, row: TransactionRow) -> StepResult:
+        # The mark of the undoing goes only where undoing found the commit: a worker that stood still must not
+        # open the fence again.
+        undone = None if row.committed_at is None else _undo_id(row.id)
         try:
-            await self._mark(row, Hold(transfer_id=row.id, replaces=_undo_id(row.id)))
+            await self._mark(row, Hold(transfer_id=row.id, replaces=undone))
         except NotThere as error:
             raise StepRefused("The document is not there any more.") from error
         return StepResult()
@@ -127,6 +131,9 @@ class Finalizing:
             wanted = repository.Wanted(state=TransactionState.UNDONE, file_id=file_id)
             undone = await repository.newest_before(connection, wanted, None, 100)
         return any(transfer_id in (each.id, _undo_id(each.id)) for each in undone)
+
+    async def _tidy(self, row: TransactionRow) -> None:
+        await self._elements.release(row.source_element_id, row.file_id, row.id)
 
 
 def _undo_id(transaction_id: UUID) -> UUID:

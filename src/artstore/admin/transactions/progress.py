@@ -76,10 +76,14 @@ RunStep = Callable[[TransactionRow], Awaitable[StepResult]]
 
 @dataclass(frozen=True)
 class Saga:
-    """The steps of a kind of transaction, by name, in their order."""
+    """The steps of a kind of transaction, by name, in their order.
+
+    ``tidy`` takes away what a step did that came too late: the transaction had been undone meanwhile.
+    """
 
     forward: dict[str, RunStep]
     backward: dict[str, RunStep]
+    tidy: Callable[[TransactionRow], Awaitable[None]]
 
     def names(self, *, undoing: bool) -> Sequence[str]:
         return list(self.backward if undoing else self.forward)
