@@ -21,13 +21,14 @@ from artstore.admin.transactions.progress import (
     StepRefused,
     TransactionRow,
     TryAgain,
+    resumed,
     undoing,
 )
 from artstore.admin.transactions.running import Running
 from artstore.attributes import new_file_id
 from artstore.kernel.database import Database
 from artstore.launcher.postgres import EmbeddedPostgres
-from artstore.wire.elements import RegisteredElement
+from artstore.wire.elements import ElementHealth, Mode, RegisteredElement
 from artstore.wire.transactions import NewFinalization, TransactionKind, TransactionState
 from artstore.wire.transfers import Copied, Copy, Hold, Withdrawn
 
@@ -51,7 +52,20 @@ class Elements(TransferElements):
 
     async def get(self, element_id: str) -> RegisteredElement:
         self._reach(element_id)
-        return RegisteredElement.model_construct(element_id=element_id, url="http://x")
+        return RegisteredElement(
+            element_id=element_id,
+            url="http://x",
+            mode=Mode.RW,
+            capacity_bytes=1,
+            used_bytes=0,
+            free_bytes=1,
+            documents=0,
+            last_lsn=0,
+            health=ElementHealth.OK,
+            max_file_bytes=1,
+            started_at=datetime.now(UTC),
+            announced_at=datetime.now(UTC),
+        )
 
     async def keepers(self) -> list[str]:
         return list(self.targets)
@@ -179,6 +193,47 @@ async def is_done_once(world: World, transaction_id: UUID, target: str) -> None:
 
 async def test_the_way_of_a_document(world: World) -> None:
     await is_done_once(world, await world.begin(), "rw-01")
+
+
+class TestRestoredDatabase:
+    """Admin's is older than what the elements have done since."""
+
+    async def test_that_begins_again_with_what_is_over(self, world: World) -> None:
+        world.elements.at_source, world.elements.having = False, {"rw-01"}
+        await is_done_once(world, await world.begin(), "rw-01")
+
+    async def test_that_does_not_know_who_holds_the_document(self, world: World) -> None:
+        world.elements.mark = uuid4()
+        await is_done_once(world, await world.begin(), "rw-01")
+
+    async def test_that_does_not_know_where_it_was_taken_over(self, world: World) -> None:
+        world.elements.mark, world.elements.having = uuid4(), {"rw-02"}
+        await is_done_once(world, await world.begin(), "rw-02")
+
+    async def test_that_does_not_know_while_an_element_is_away(self, world: World) -> None:
+        """It may have the document: nothing is copied before that is known."""
+        world.elements.mark, world.elements.having, world.elements.away = uuid4(), {"rw-02"}, {"rw-02"}
+        transaction_id = await world.begin()
+        row = await world.end(transaction_id)
+        assert row.state is TransactionState.FAILED
+        assert world.elements.having == {"rw-02"}
+        world.elements.away = set()
+        await self.retry(world, transaction_id)
+        await is_done_once(world, transaction_id, "rw-02")
+
+    async def test_nor_who_holds_it_and_is_told_to_stop(self, world: World) -> None:
+        lost = world.elements.mark = uuid4()
+        transaction_id = await world.begin()
+        await world.compensate(transaction_id)
+        row = await world.end(transaction_id)
+        assert row.state is TransactionState.UNDONE
+        assert world.elements.mark == lost
+        assert world.elements.having == set()
+
+    async def retry(self, world: World, transaction_id: UUID) -> None:
+        row = await world.read(transaction_id)
+        async with world.database.write() as connection:
+            assert await repository.change(connection, resumed(row))
 
 
 class TestMeanwhile:

@@ -63,12 +63,14 @@ class StepResult:
     """``commits``: the transaction is not undone any more. ``wait_until``: the next step begins no earlier.
 
     ``forward_to``: of a step that undoes, where it finds that the commit has happened after all: the step to
-    go on with.
+    go on with. ``target``: the element that has the document already. The step runs again with that one as
+    the target, for which nothing is done before the row says so.
     """
 
     commits: bool = False
     wait_until: datetime | None = None
     forward_to: str | None = None
+    target: str | None = None
 
 
 RunStep = Callable[[TransactionRow], Awaitable[StepResult]]
@@ -111,6 +113,8 @@ def succeeded(
     row = replace(_told(row, began, now, None), attempts=0, error=None, next_at=result.wait_until)
     if result.commits and row.committed_at is None:
         row = replace(row, committed_at=now)
+    if result.target is not None:
+        row = replace(row, target_element_id=result.target)
     if result.forward_to is not None:
         # Committed although it was to be undone: from here it only goes on.
         return replace(
@@ -120,10 +124,12 @@ def succeeded(
             is_undoing=False,
             committed_at=row.committed_at or now,
         )
+    going = TransactionState.COMPENSATING if row.is_undoing else TransactionState.RUNNING
+    if result.target is not None:
+        return replace(row, state=going)
     names = saga.names(undoing=row.is_undoing)
     following = names[names.index(row.step) + 1 :]
     if following:
-        going = TransactionState.COMPENSATING if row.is_undoing else TransactionState.RUNNING
         return replace(row, state=going, step=following[0])
     return replace(
         row, state=TransactionState.UNDONE if row.is_undoing else TransactionState.DONE, next_at=None

@@ -18,6 +18,7 @@ _WRITTEN: Final = (
     "state",
     "step",
     "is_undoing",
+    "target_element_id",
     "attempts",
     "error",
     "next_at",
