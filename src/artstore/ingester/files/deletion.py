@@ -72,7 +72,7 @@ class Deletion:
     async def _deleted(self, request: Request, principal: Principal) -> Response:
         file_id = file_id_in(request.path_params["file_id"])
         headers = forwarded_headers(request, principal)
-        [copy, *_] = await self._locating.copies(file_id, headers)
+        [copy, *_] = await self._locating.copies(file_id, principal, headers)
         if conditions := request.headers.getlist("if-match"):
             headers["If-Match"] = ", ".join(conditions)
         address = f"{copy.element.url.rstrip('/')}/api/v1/files/{file_id}"

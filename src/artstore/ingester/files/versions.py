@@ -8,12 +8,11 @@ from uuid import UUID
 from starlette.requests import Request
 
 from artstore.ingester.files.locating import Locating
-from artstore.kernel.access import Principal, insufficient
+from artstore.kernel.access import Principal
 from artstore.kernel.peers import ServiceToken, forwarded_headers
 from artstore.kernel.problems import Problem
 from artstore.wire.headers import DOCUMENT_ID, PREVIOUS_VERSION_ID, SERVICE_TOKEN
 from artstore.wire.problems import ProblemType
-from artstore.wire.scopes import Scope
 
 FIELDS: Final = ("replaces", "document_id")
 
@@ -50,8 +49,6 @@ class Versions:
         """
         if follows is None:
             return {}
-        if not principal.has(Scope.FILES_READ):
-            raise insufficient(Scope.FILES_READ)
         told = await self._told(follows, request, principal)
         if self._token is None:
             raise Problem(
@@ -93,9 +90,11 @@ class Versions:
         self, field: str, file_id: UUID, principal: Principal, headers: Mapping[str, str]
     ) -> dict[str, Any]:
         try:
-            [copy, *_] = await self._locating.copies(file_id, headers)
+            [copy, *_] = await self._locating.copies(file_id, principal, headers)
         except Problem as problem:
-            raise Problem(problem.kind, problem.detail, field=field) from problem
+            if problem.kind is ProblemType.NOT_FOUND:
+                raise Problem(problem.kind, problem.detail, field=field) from problem
+            raise
         if not principal.may_change(copy.owner_id):
             raise Problem(
                 ProblemType.NOT_PERMITTED,
