@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from artstore.admin.preparing import prepare_tables
 from artstore.admin.transactions import repository
@@ -156,7 +157,7 @@ class World:
         for _ in range(100):
             await self.running.go_on(transaction_id)
             row = await self.read(transaction_id)
-            if not row.is_at_work:
+            if row.is_over or row.state is TransactionState.FAILED:
                 return row
         raise AssertionError(f"it does not end: {row}")
 
@@ -266,6 +267,56 @@ class TestMeanwhile:
         world.elements.answers = [5] * 1000
         row = await world.end(transaction_id)
         assert row.state is TransactionState.UNDONE
+
+
+class TestFailed:
+    """An element was away for longer than all attempts took, for its maintenance, say."""
+
+    async def test_goes_on_by_itself_later(self, world: World) -> None:
+        transaction_id = await world.begin()
+        world.elements.before_copy = self.source_goes_away(world)
+        row = await world.end(transaction_id)
+        assert row.state is TransactionState.FAILED
+        assert row.committed_at is not None
+        assert row.next_at is not None
+        assert row.next_at > datetime.now(UTC) + timedelta(minutes=30)
+        await world.running.go_on(transaction_id)
+        assert await world.read(transaction_id) == row
+        await self.the_moment_comes(world, transaction_id)
+        await world.running.go_on(transaction_id)
+        again = await world.read(transaction_id)
+        assert (again.state, len(again.history)) == (TransactionState.FAILED, len(row.history) + 1)
+        assert again.next_at is not None
+        assert again.next_at > row.next_at
+        world.elements.before_copy, world.elements.away = None, set()
+        await self.the_moment_comes(world, transaction_id)
+        await world.running.go_on(transaction_id)
+        assert (await world.read(transaction_id)).state is TransactionState.DONE
+
+    async def test_what_was_refused_waits_for_an_operator(self, world: World) -> None:
+        transaction_id = await world.begin()
+
+        async def is_lost() -> None:
+            if world.elements.having:
+                world.elements.having, world.elements.mark = set(), None
+
+        world.elements.before_copy = is_lost
+        row = await world.end(transaction_id)
+        assert (row.state, row.next_at) == (TransactionState.FAILED, None)
+
+    @staticmethod
+    def source_goes_away(world: World) -> Callable[[], Any]:
+        async def when_it_was_copied() -> None:
+            if world.elements.having:
+                world.elements.away = {"edit-01"}
+
+        return when_it_was_copied
+
+    @staticmethod
+    async def the_moment_comes(world: World, transaction_id: UUID) -> None:
+        async with world.database.write() as connection:
+            moment = "UPDATE admin.transactions SET next_at = now() - interval '1 second' WHERE id = :id"
+            await connection.execute(text(moment), {"id": transaction_id})
 
 
 class TestLate:

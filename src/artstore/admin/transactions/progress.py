@@ -12,6 +12,7 @@ from artstore.wire.transactions import OVER, StepAttempt, TransactionKind, Trans
 MOST_HISTORY: Final = 100
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _MOST_ERROR: Final = 500
+_FAILED_PAUSE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,8 @@ class TransactionRow:
     @property
     def is_at_work(self) -> bool:
         """Whether a worker has to go on with it, now or later."""
-        return not self.is_over and self.state is not TransactionState.FAILED
+        waits_for_operator = self.state is TransactionState.FAILED and self.next_at is None
+        return not self.is_over and not waits_for_operator
 
 
 class TryAgain(Exception):
@@ -96,7 +98,7 @@ class Saga:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """After ``attempts`` failures of a step it is not tried again; pauses double up to ``longest_pause``."""
+    """After ``attempts`` failures of a step it is given up; pauses double up to ``longest_pause``."""
 
     attempts: int
     longest_pause_seconds: float
@@ -144,7 +146,8 @@ def failed(
     if row.attempts < policy.attempts:
         going = TransactionState.COMPENSATING if row.is_undoing else TransactionState.RUNNING
         return replace(row, state=going, next_at=now + policy.pause(row.attempts))
-    return _given_up(row, saga)
+    # What could not be reached may come back long after an operator has gone home.
+    return _given_up(row, saga, again_at=now + _FAILED_PAUSE)
 
 
 def refused(row: TransactionRow, saga: Saga, error: str, *, began: datetime, now: datetime) -> TransactionRow:
@@ -171,9 +174,9 @@ def resumed(row: TransactionRow) -> TransactionRow:
     return replace(row, state=going, attempts=0, next_at=None)
 
 
-def _given_up(row: TransactionRow, saga: Saga) -> TransactionRow:
+def _given_up(row: TransactionRow, saga: Saga, *, again_at: datetime | None = None) -> TransactionRow:
     if row.is_undoing or row.committed_at is not None:
-        return replace(row, state=TransactionState.FAILED, next_at=None)
+        return replace(row, state=TransactionState.FAILED, next_at=again_at)
     return undoing(row, saga)
 
 

@@ -121,7 +121,8 @@ async def orphans(connection: ReadConnection, limit: int) -> list[UUID]:
     rows = await connection.execute(
         text(
             f"SELECT id FROM {SCHEMA}.transactions t"  # noqa: S608 - a name of ours
-            " WHERE state IN ('pending', 'running', 'compensating') AND NOT EXISTS ("
+            " WHERE state NOT IN ('done', 'undone') AND (state <> 'failed' OR next_at IS NOT NULL)"
+            " AND NOT EXISTS ("
             f"SELECT 1 FROM {SCHEMA}.procrastinate_jobs WHERE lock = t.id::text"
             " AND status IN ('todo', 'doing')) LIMIT :limit"
         ),

@@ -49,7 +49,7 @@ class Running:
         return self._sagas[kind]
 
     async def go_on(self, transaction_id: UUID) -> None:
-        """Until the transaction is over, has failed, or waits. Raises DatabaseDown: the job runs again then.
+        """Until the transaction is over, or waits. Raises DatabaseDown: the job runs again then.
 
         A worker that was overtaken sees in the row what happened meanwhile, and goes on from there.
         """
@@ -105,9 +105,10 @@ class Running:
                 return False
             if after.is_at_work and after.next_at is not None:
                 await self.jobs.enqueue(connection, after.id, after.next_at)
-            if not after.is_at_work:
+            has_ended = after.state in _ACTIONS and after.state is not before.state
+            if has_ended:
                 await audit.append(connection, entry(_ACTIONS[after.state], audit.SYSTEM, after))
-        if not after.is_at_work:
+        if has_ended:
             metrics.ENDS.labels(after.kind, after.state).inc()
             log = _log.error if after.state is TransactionState.FAILED else _log.info
             log("a transaction ended", **_named(after), state=after.state, error=after.error)
