@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import attributes, audit, element, ingester, limits, rebuild, recovery, tokens, way
+from benchmarks import attributes, audit, element, ingester, limits, rebuild, recovery, resumable, tokens, way
 
 MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
     "attributes": (attributes.measure, "attributes validated, migrated and written, in microseconds"),
@@ -21,6 +21,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
     ),
     "rebuild": (rebuild.measure, "the index of an element made anew from its files"),
     "ingester": (ingester.measure, "the Ingester: placement, and uploads beside straight to the element"),
+    "resumable": (resumable.measure, "a large document in pieces of 8 MiB (tus), beside one request"),
     "way": (way.measure, "the whole way: Ingester, element, Query"),
 }
 
