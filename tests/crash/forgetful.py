@@ -146,8 +146,10 @@ class Disk:
                 source, name = self._place(first)
                 self._change((*self._place(second.decode()), source.names[name]))
             case Kind.FLUSH:
-                self._open[descriptor].flush()
-                self._forget_durable_changes()
+                flushed = self._open[descriptor]
+                flushed.flush()
+                if isinstance(flushed, Folder):
+                    self._forget_durable_changes(flushed)
             case Kind.FLUSH_ALL:
                 _flush_all(self._top)
                 self._changes.clear()
@@ -188,13 +190,10 @@ class Disk:
                 folder.names[name] = node
         self._changes.append(change)
 
-    def _forget_durable_changes(self) -> None:
-        """What a flush of a folder made durable is no longer a question."""
-        while self._changes and all(
-            folder.durable.get(name) is node or (node is None and name not in folder.durable)
-            for folder, name, node in self._changes[0]
-        ):
-            del self._changes[0]
+    def _forget_durable_changes(self, flushed: Folder) -> None:
+        """What a flush of a folder made durable is no longer a question, also where it was undone since."""
+        left = (tuple(part for part in change if part[0] is not flushed) for change in self._changes)
+        self._changes = [change for change in left if change]
 
 
 def _entries(trace: bytes) -> Iterator[tuple[Kind, int, int, str, bytes]]:

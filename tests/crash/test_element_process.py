@@ -33,10 +33,10 @@ FEW_PASSES = {name: 3 for name in failpoints.NAMES if name.startswith("files.")}
 AT_START = sorted(name for name in failpoints.NAMES if name.startswith(("recovery.", "segment.")))
 AT_A_FULL_SEGMENT = ("segment.before_header", "segment.created", "log.released")
 WHILE_STOPPING = sorted(name for name in failpoints.NAMES if name.startswith("close."))
-OF_RESUMABLE = {name for name in failpoints.NAMES if name.startswith("resumable.")}
+ELSEWHERE = {name for name in failpoints.NAMES if name.startswith(("resumable.", "batch."))}
 """See test_resumable_killed."""
 WHILE_WORKING = sorted(
-    failpoints.NAMES - set(AT_START) - set(AT_A_FULL_SEGMENT) - set(WHILE_STOPPING) - OF_RESUMABLE
+    failpoints.NAMES - set(AT_START) - set(AT_A_FULL_SEGMENT) - set(WHILE_STOPPING) - ELSEWHERE
 )
 INLINE_LIMIT = {"ARTSTORE_STORAGE_INLINE_LIMIT": str(1 << 20)}
 

@@ -20,9 +20,9 @@ CLOSING = sorted(name for name in failpoints.NAMES if name.startswith("close."))
 """The process here is killed, and closes nothing: see tests/unit/engine/test_verify_engine."""
 TORN = frozenset({FindingKind.TORN_TAIL})
 """A kill in the middle of writing a batch, in whatever thread it strikes; nobody was told of what was in it."""
-RESUMABLE = sorted(name for name in failpoints.NAMES if name.startswith("resumable."))
-"""See test_resumable_killed."""
-WORKING = sorted(failpoints.NAMES - set(RECOVERY) - set(CLOSING) - set(RESUMABLE))
+ELSEWHERE = {name for name in failpoints.NAMES if name.startswith(("resumable.", "batch."))}
+"""See test_resumable_killed, test_batches_killed."""
+WORKING = sorted(failpoints.NAMES - set(RECOVERY) - set(CLOSING) - ELSEWHERE)
 
 
 @contextlib.asynccontextmanager

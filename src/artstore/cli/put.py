@@ -57,6 +57,9 @@ def put(
     replaces: Annotated[
         str | None, typer.Option(metavar="ID", help="The document of which one file is the next version.")
     ] = None,
+    all_or_none: Annotated[
+        bool, typer.Option("--all-or-none", help="Store all of them in one step, or none where one fails.")
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Uploads at once.")] = 4,
     profile: ProfileFile = None,
     as_json: AsJson = False,
@@ -79,7 +82,8 @@ def put(
     policy = RetentionPolicy(retention) if retention else None
     labels = Labels(description, _attributes(attr or []), tag, policy, version, replaces)
     files = list(_files(paths, recursive))
-    failed = anyio.run(_put_all, files, labels, name, jobs, profile, as_json)
+    put_all = _put_together if all_or_none else _put_all
+    failed = anyio.run(put_all, files, labels, name, jobs, profile, as_json)
     if failed:
         raise typer.Exit(exits.FAILED)
 
@@ -114,8 +118,46 @@ def _files(paths: list[Path], recursive: bool) -> Iterator[Path]:
             raise typer.BadParameter(f"{path} is a folder; -r stores what is below it")
 
 
-async def _put_all(
+async def _put_together(
     files: list[Path], labels: Labels, name: str | None, jobs: int, profile: Path | None, as_json: bool
+) -> int:
+    """Stores the files as one batch; how many failed, which is why none was stored then."""
+    import anyio
+
+    from artstore.attributes import RetentionPolicy
+    from artstore.cli.output import say
+    from artstore.sdk import AsyncClient
+
+    policy = labels.retention_policy or RetentionPolicy.PERMANENT
+    async with AsyncClient(profile) as client:
+        batch = await client.batches.open(retention_policy=policy, expected_bytes=_bytes_of(files))
+        try:
+            failed = await _put_all(files, labels, name, jobs, profile, as_json, batch.batch_id)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await client.batches.abort(batch.batch_id)
+            raise
+        if failed:
+            await client.batches.abort(batch.batch_id)
+            say(f"none of the {len(files)} files was stored")
+        else:
+            await client.batches.commit(batch.batch_id, documents=len(files))
+            say(f"all {len(files)} files are stored")
+    return failed
+
+
+def _bytes_of(files: list[Path]) -> int:
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+async def _put_all(
+    files: list[Path],
+    labels: Labels,
+    name: str | None,
+    jobs: int,
+    profile: Path | None,
+    as_json: bool,
+    batch: str | None = None,
 ) -> int:
     """Stores the files, several at once; how many failed. A single one's error is raised as it is."""
     import anyio
@@ -141,6 +183,7 @@ async def _put_all(
                 retention_policy=labels.retention_policy,
                 version=labels.version,
                 replaces=labels.replaces,
+                batch=batch,
                 progress=advancing(advance),
             )
         except (ArtStoreError, OSError) as error:
@@ -153,7 +196,7 @@ async def _put_all(
         finally:
             places.release()
 
-    total = sum(file.stat().st_size for file in files if file.is_file())
+    total = _bytes_of(files)
     async with AsyncClient(profile) as client:
         with progress_bar("storing", total or None, shown=not as_json) as advance:
             if len(files) == 1:

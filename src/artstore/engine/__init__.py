@@ -9,6 +9,7 @@ It knows no HTTP and no SQL and imports only ``artstore.attributes``, so that it
 checked alone. Everything below an element's root is written through ``durable`` or the log.
 """
 
+from artstore.engine.batches import Batch, Batches, Member
 from artstore.engine.capacity import Capacity
 from artstore.engine.changes import Change, ChangeKind, ChangesGone
 from artstore.engine.changing import revision_of
@@ -17,6 +18,10 @@ from artstore.engine.draft import Arrival, Draft
 from artstore.engine.engine import Engine
 from artstore.engine.errors import (
     AlreadyStored,
+    BatchClosed,
+    BatchFull,
+    BatchIncomplete,
+    BatchUnknown,
     ChecksumMismatch,
     Closed,
     Damaged,
@@ -38,6 +43,7 @@ from artstore.engine.errors import (
     StoreRefuses,
     StoreUnavailable,
     TooLarge,
+    TooManyBatches,
     TooManyUploads,
     UploadBusy,
     UploadClosed,
@@ -56,6 +62,12 @@ from artstore.engine.upload import Upload
 __all__ = [
     "AlreadyStored",
     "Arrival",
+    "Batch",
+    "BatchClosed",
+    "BatchFull",
+    "BatchIncomplete",
+    "BatchUnknown",
+    "Batches",
     "Capacity",
     "Change",
     "ChangeKind",
@@ -80,6 +92,7 @@ __all__ = [
     "LogFull",
     "LogStatus",
     "Lsn",
+    "Member",
     "Mode",
     "ModeForbids",
     "NoRoom",
@@ -97,6 +110,7 @@ __all__ = [
     "StoreRefuses",
     "StoreUnavailable",
     "TooLarge",
+    "TooManyBatches",
     "TooManyUploads",
     "Upload",
     "UploadBusy",

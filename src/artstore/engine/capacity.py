@@ -130,6 +130,14 @@ class Reservation:
         self._room.staged_bytes += size - self._staged
         self._staged = size
 
+    def take_in(self, other: "Reservation", size: int) -> None:
+        """Goes on with what ``other`` was promised for a document of ``size`` bytes that is on the disk."""
+        needed = size + MAX_BYTES
+        self._room.give_back(other._reserved - needed)
+        self._reserved += needed
+        self._staged += other._staged
+        other._reserved = other._staged = 0
+
     def end(self) -> None:
         """Gives the rest back; the document is counted, or gone. May be called again."""
         self.staged(0)

@@ -12,23 +12,25 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from artstore.attributes import FileAttributes, FileId
+from artstore.engine.batches import Batch, Batches
 from artstore.engine.blobs import Blobs, LocalBlobs
 from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Capacity, Reservation, Room
 from artstore.engine.changes import Change, change_by, read_changes
 from artstore.engine.changing import Changing
 from artstore.engine.checkpointing import Checkpointing
+from artstore.engine.committing import Committing
 from artstore.engine.damage import KnownDamage
 from artstore.engine.documents import Documents, Locate
 from artstore.engine.draft import Arrival
 from artstore.engine.effects import effect_by
-from artstore.engine.errors import AlreadyStored, ChecksumMismatch, Damaged, NotFound
+from artstore.engine.errors import AlreadyStored, ChecksumMismatch, Damaged
 from artstore.engine.failpoints import hit
 from artstore.engine.followers import FilesFollower
 from artstore.engine.given_ids import GivenIds, recent_ids
@@ -48,7 +50,7 @@ from artstore.engine.scrub.parts import Parts
 from artstore.engine.status import LogStatus
 from artstore.engine.store import publish
 from artstore.engine.submitting import Submitting
-from artstore.engine.upload import Upload
+from artstore.engine.upload import Commit, Upload
 
 
 class Engine:
@@ -103,6 +105,17 @@ class Engine:
         self._changing = Changing(
             self._modes, self._documents, self._locks, self.damage, self._room, self._submit
         )
+        self._committing = Committing(
+            self._modes,
+            self._documents,
+            self._locks,
+            self._given_ids,
+            opened.adopted,
+            self._submitting.gathering,
+            lambda: self.batches,
+            self._submit,
+            self._submit_all,
+        )
 
         self.resumable = ResumableUploads(
             options,
@@ -110,12 +123,22 @@ class Engine:
             self._threads,
             self._room,
             self.body_memory,
-            commit=self._commit,
-            attributes=self.attributes,
+            commit=self._commit_of,
+            attributes=self._attributes_or_waiting,
             demand_open=self._demand_open,
             survivors=opened.resumable,
         )
         """Uploads that may be interrupted and go on."""
+        self.batches = Batches(
+            options,
+            self._layout.staging,
+            self._threads,
+            self._room,
+            commit=self._committing.all,
+            demand_open=self._demand_open,
+            survivors=opened.batches,
+        )
+        """Documents that are stored together or not at all."""
 
     @property
     def element(self) -> ElementDescription:
@@ -158,6 +181,7 @@ class Engine:
         for scrub in self._scrubs:
             await scrub.stop()
         await self.resumable.close()
+        await self.batches.close()
         self._modes.closed = True
         await self._submitting.close()
         await asyncio.to_thread(self._files.stop, self._options.close_seconds)
@@ -166,17 +190,20 @@ class Engine:
 
     # Writing
 
-    def begin(self, *, expected_bytes: int | None = None) -> Upload:
+    def begin(self, *, expected_bytes: int | None = None, batch: Batch | None = None) -> Upload:
         """Begins an upload and reserves room; ``expected_bytes`` is an upper bound of the document's bytes.
 
-        Raises ModeForbids, LogFull, NoRoom, DiskFull.
+        With ``batch`` its commit puts the document into that. Raises ModeForbids, LogFull, NoRoom, DiskFull,
+        BatchClosed, BatchFull.
         """
-        self._demand_open(min(expected_bytes or 0, self._options.inline_limit))
+        options, commit = self._options, self._commit_of("")
+        if batch is not None:
+            batch.demand_open()
+            options, commit = replace(options, inline_limit=0), self._commit_of(batch.id)
+        self._demand_open(min(expected_bytes or 0, options.inline_limit))
         reservation = Reservation(self._room, expected_bytes)
-        upload = Upload(
-            self._options, self._layout.staging, self._threads, reservation, self.body_memory, self._commit
-        )
-        if (expected_bytes or 0) <= self._options.inline_limit:
+        upload = Upload(options, self._layout.staging, self._threads, reservation, self.body_memory, commit)
+        if (expected_bytes or 0) <= options.inline_limit:
             self._submitting.gathering.expect(upload)
         return upload
 
@@ -393,33 +420,25 @@ class Engine:
             # A record behind the hole, so that followers who wait for the missing ones get on.
             await self._modes.change(self.element.mode)
 
-    async def _commit(self, put: Put, attributes: FileAttributes, upload: Upload, given: bool) -> None:
-        self._submitting.gathering.forget(upload)
-        file_id = FileId(attributes.file_id)
-        # The lock: the same upload may be under way twice, and one of the two has to see the other.
-        async with self._locks.of(file_id) if given else nullcontext():
-            try:
-                if given:
-                    await self._demand_new(file_id, attributes.checksum)
-                self._modes.demand("store documents", Mode.EDIT, Mode.RW)
-            except BaseException:
-                upload.refused()
-                raise
-            await self._submit(put, attributes, upload.committed, upload.refused)
+    def _commit_of(self, batch_id: str) -> Commit:
+        """How a document is stored: by itself, or with the others of a batch."""
+        if not batch_id:
+            return self._committing.one
+        return partial(self._committing.into, self.batches.get(batch_id))
 
-    async def _demand_new(self, file_id: FileId, checksum: str) -> None:
-        """Raises AlreadyStored; Damaged where there is a document that cannot be read."""
-        known = self._given_ids.may_be_stored(file_id)
-        adopted = self._opened.adopted
-        if known is False and (adopted is None or not adopted.find(file_id)):
-            return
-        try:
-            stored = (await self._documents.attributes(file_id))[1]
-        except NotFound:
-            if known is None:
-                return
-            raise AlreadyStored(file_id, None, checksum) from None
-        raise AlreadyStored(file_id, stored, checksum)
+    async def _attributes_or_waiting(self, file_id: FileId) -> FileAttributes:
+        return await self.batches.attributes(file_id) or await self.attributes(file_id)
+
+    async def _submit_all(
+        self, entries: Sequence[tuple[Put, FileAttributes]], stored: Callable[[], None]
+    ) -> None:
+        applied = [partial(self._apply, put, attributes, _nothing) for put, attributes in entries]
+
+        def apply_last(lsn: Lsn, call: Callable[[Lsn], None] = applied[-1]) -> None:
+            call(lsn)
+            stored()
+
+        await self._submitting.submit_group([put for put, _ in entries], [*applied[:-1], apply_last])
 
     async def _submit(
         self,
@@ -474,3 +493,7 @@ class Engine:
             if self._opened.adopted is not None:
                 self._opened.adopted.close()
             os.close(self._opened.lock)
+
+
+def _nothing() -> None:
+    pass

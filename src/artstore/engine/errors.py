@@ -16,6 +16,11 @@ EngineError                    (catch this for all of them)
 ├── UploadClosed               the resumable upload takes no bytes: it is complete, or made of others
 ├── PartsUnfit                 what was named cannot be the parts of one upload
 ├── TooManyUploads             an account has too many unfinished uploads
+├── BatchUnknown               there is no such batch, or it has expired
+├── BatchClosed                the batch was committed or given up
+├── BatchFull                  the batch has the most documents that it may
+├── BatchIncomplete            the batch has not as many documents as its commit expects
+├── TooManyBatches             an account has too many open batches
 ├── LogFull                    too much is accepted and not yet followed; transient
 ├── StoreUnavailable           the object store that holds the documents cannot be used now; transient
 │   └── StoreRefuses           it will not serve until somebody changes something: bucket, rights, settings
@@ -153,6 +158,37 @@ class PartsUnfit(EngineError):
 class TooManyUploads(EngineError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"the account has {limit} unfinished uploads, the most it may; finish or end some")
+        self.limit = limit
+
+
+class BatchUnknown(EngineError):
+    def __init__(self) -> None:
+        super().__init__("there is no such batch, or it has expired; open another one")
+
+
+class BatchClosed(EngineError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the batch takes no documents any more: {reason}")
+
+
+class BatchFull(EngineError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the batch has {limit} documents, the most it may; put the rest into another one")
+        self.limit = limit
+
+
+class BatchIncomplete(EngineError):
+    """Both in documents."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(f"the batch has {found} documents, not {expected}; nothing of it was stored")
+        self.expected = expected
+        self.found = found
+
+
+class TooManyBatches(EngineError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the account has {limit} open batches, the most it may; commit or end some")
         self.limit = limit
 
 

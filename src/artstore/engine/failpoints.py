@@ -30,6 +30,10 @@ NAMES: Final = frozenset(
         "resumable.flushed",  # they are durable, their number is not
         "resumable.noted",  # both are durable, nobody was told
         "resumable.committed",  # its document is durable, its state does not tell
+        "batch.before_flush",  # documents of a batch are noted, not flushed
+        "batch.noted",  # they are durably in the batch, nobody was told
+        "batch.before_commit",  # all of them are about to be stored
+        "batch.committed",  # they are, the batch does not tell
         "log.before_write",  # a batch is about to be written
         "log.before_flush",  # it is written, not flushed
         "log.after_flush",  # it is durable, nobody was told

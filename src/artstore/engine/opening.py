@@ -2,9 +2,9 @@
 
 After a crash at any point, also of opening itself, opening again comes to the same. In order: nothing is
 touched before the lock is held; the log is put in order (see ``log.recovery``); staging files that no record
-names are removed, because nobody was ever told of them, but for resumable uploads that have not expired; what
-is used follows from the checkpoint and the records after it, or is counted by walking where the checkpoint or
-a part of the log is gone.
+names are removed, because nobody was ever told of them, but for resumable uploads and batches that have not
+expired; what is used follows from the checkpoint and the records after it, or is counted by walking where the
+checkpoint or a part of the log is gone.
 """
 
 import os
@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from artstore.attributes import ATTRIBUTE_SUFFIX
+from artstore.engine import batches as batching
 from artstore.engine import store
 from artstore.engine.adopted import AdoptedList
 from artstore.engine.blobs import Blobs
@@ -95,6 +96,7 @@ class OpenedElement:
     adopted: AdoptedList | None = None
     """Where adopted documents lie; None where there are none, or where the list is lost."""
     resumable: list[Survivor] = field(default_factory=list)
+    batches: list[batching.Survivor] = field(default_factory=list)
 
 
 def open_element(root: Path, options: EngineOptions, blobs: Blobs) -> OpenedElement:
@@ -150,6 +152,7 @@ class _Opening:
         """What each document takes after its last unfollowed record, by storage path; 0 when it is gone."""
         self._staged: set[str] = set()
         self._resumable: list[Survivor] = []
+        self._batches: list[batching.Survivor] = []
         self._unfollowed = 0
         self._grown_bytes = 0
         self._grown_documents = 0
@@ -193,6 +196,7 @@ class _Opening:
             lock,
             self._adopted_list(),
             self._resumable,
+            self._batches,
         )
 
     def _seal_description(self) -> None:
@@ -269,6 +273,11 @@ class _Opening:
             kept.add(state_path(staging, found.state.upload_id).name)
             if not found.state.complete:
                 kept.add(bytes_path(staging, found.state.upload_id).name)
+        self._batches = list(batching.survivors(staging, self._staged, self._options.batch_seconds))
+        for batch in self._batches:
+            kept.add(batching.journal_path(staging, batch.contents.head.batch_id).name)
+            if not batch.committed:
+                kept |= batch.contents.staged
         strangers = [path for path in staging.iterdir() if path.name not in kept]
         loss = any(finding.kind.is_loss for finding in self._findings)
         for path in strangers:

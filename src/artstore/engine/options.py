@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from artstore.engine.layout import Mode
-from artstore.engine.log.record import MAX_CONTENT_BYTES
+from artstore.engine.log.record import MAX_CONTENT_BYTES, MAX_GROUP_RECORDS
 
 _MIB = 1 << 20
 
@@ -57,12 +57,20 @@ class EngineOptions:
     """How long a resumable upload is kept after something of it was written last."""
     resumable_uploads: int = 1000
     """Unfinished ones of one owner."""
+    batch_seconds: float = 24 * 3600.0
+    """How long a batch is kept after something was added to it."""
+    batch_documents: int = 10_000
+    """Of one batch at most."""
+    batches: int = 20
+    """Open ones of one owner."""
     threads: int = 8
     """For reading and hashing beside the event loop."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.inline_limit <= MAX_CONTENT_BYTES:
             raise ValueError(f"inline_limit is at most {MAX_CONTENT_BYTES} bytes")
+        if not 0 < self.batch_documents <= MAX_GROUP_RECORDS:
+            raise ValueError(f"batch_documents is from 1 to {MAX_GROUP_RECORDS}")
         for name in ("segment_bytes", "max_backlog_bytes", "max_file_bytes", "threads"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive")

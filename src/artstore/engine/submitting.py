@@ -1,7 +1,7 @@
 """Between the event loop and the log's writer: gives records in, tells those who wait, bounds the backlog."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from artstore.engine.errors import LogFull
@@ -9,7 +9,7 @@ from artstore.engine.followers import FilesFollower
 from artstore.engine.gathering import Gathering
 from artstore.engine.log.log import Log
 from artstore.engine.log.record import Entry, Lsn
-from artstore.engine.log.writer import Submission, Writer
+from artstore.engine.log.writer import Group, Submission, Writer
 from artstore.engine.milestones import Milestones
 from artstore.engine.opening import RecoveryReport
 from artstore.engine.status import FollowerStatus, LogStatus
@@ -55,6 +55,22 @@ class Submitting:
         self._queued_bytes += submission.size
         self.gathering.add(submission)
         return await told
+
+    async def submit_group(self, entries: Sequence[Entry], applied: Sequence[Callable[[Lsn], None]]) -> None:
+        """Returns when all records are durable, after ``applied`` was called of each, one after the other
+        without a break: nobody sees a part of them. Raises what ``submit`` does; none is durable then.
+        """
+        told: asyncio.Future[Lsn] = self._loop.create_future()
+        submissions = [
+            Submission(entry, partial(self._settle, told, call, _nothing))
+            for entry, call in zip(entries, applied, strict=True)
+        ]
+        size = sum(submission.size for submission in submissions)
+        self.demand_room(size)
+        self._queued_bytes += size
+        self.gathering.send()
+        self._writer.submit_group(Group(submissions))
+        await told
 
     def demand_room(self, size: int) -> None:
         """Raises LogFull if, with ``size`` bytes more, too much of the log waited for its followers."""
@@ -125,3 +141,7 @@ class Submitting:
             refused()
             if not told.done():
                 told.set_exception(submission.error)
+
+
+def _nothing() -> None:
+    pass

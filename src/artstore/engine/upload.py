@@ -140,6 +140,12 @@ class Upload:
         self._reservation.end()
         self._forget_chunks()
 
+    def handed_over(self, reservation: Reservation) -> None:
+        """The staging file and the room for it belong to a batch now. For the engine only."""
+        self._state = _State.ENDED
+        reservation.take_in(self._reservation, self.size)
+        self._forget_chunks()
+
     def refused(self) -> None:
         """The record is not in the log: the caller aborts. For the engine only."""
         self._state = _State.OPEN

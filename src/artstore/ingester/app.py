@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.ingester.admission import Admission
+from artstore.ingester.batches import endpoints as batches
+from artstore.ingester.batches.service import Batches
 from artstore.ingester.files import deletion
 from artstore.ingester.files.deletion import Deletion
 from artstore.ingester.files.locating import Locating
@@ -105,10 +107,8 @@ def make_app(settings: IngesterSettings) -> FastAPI:
             app.state.resumable = ResumableUploads(
                 uploading, directory, breakers, settings, admission, versions
             )
-            try:
-                await keys_of_uploads.prepare()
-            except DatabaseDown as error:
-                _log.warning("started without idempotency keys", reason=error.reason)
+            app.state.batches = Batches(session, directory, breakers, settings)
+            await _prepare(keys_of_uploads)
             background.start("idempotency keys", keys_of_uploads.run)
             background.start("element directory", directory.run)
             background.start("keys", KeyFollower(redis, keys).run)
@@ -139,6 +139,13 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         ],
         lifespan=lifespan,
     )
+    _add_uploads(app)
+    _add_documents(app)
+    resumable.add_routes(app)
+    return app
+
+
+def _add_uploads(app: FastAPI) -> None:
     for path, form, operation in (
         (endpoint.FORM_PATH, FormBody, endpoint.FORM),
         (endpoint.RAW_PATH, RawBody, endpoint.RAW),
@@ -146,13 +153,17 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         kernel_app.hot_route(
             app, path, _upload(form), methods=["POST"], scope=Scope.FILES_WRITE, operation=operation
         )
-    _add_documents(app)
-    resumable.add_routes(app)
-    return app
+
+
+async def _prepare(keys: IdempotencyKeys) -> None:
+    try:
+        await keys.prepare()
+    except DatabaseDown as error:
+        _log.warning("started without idempotency keys", reason=error.reason)
 
 
 def _add_documents(app: FastAPI) -> None:
-    """What is done to documents that are there already; the parts are made when the application starts."""
+    """What is done to documents, or to many of them; the parts are made when the application starts."""
 
     async def delete(request: Request, principal: Principal) -> Response:
         part: Deletion = request.app.state.deletion
@@ -173,6 +184,7 @@ def _add_documents(app: FastAPI) -> None:
     ]
     for path, endpoint_, method, scope, operation in routes:
         kernel_app.hot_route(app, path, endpoint_, methods=[method], scope=scope, operation=operation)
+    app.include_router(batches.router)
 
 
 def _upload(form: type[UploadBody]) -> HotEndpoint:

@@ -25,3 +25,9 @@ FINALIZATIONS = Counter(
     "Requests to finalize a document: begun (now or before), or the slug of the problem",
     ("outcome",),
 )
+BATCHES = Counter(
+    "artstore_ingester_batches",
+    "Batches that were to be opened, committed or given up, by their end: done, refused by the element, or"
+    " unavailable where none could be reached",
+    ("operation", "outcome"),
+)

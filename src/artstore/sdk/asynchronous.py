@@ -15,6 +15,7 @@ import httpx
 from artstore.attributes import RetentionPolicy
 from artstore.sdk import downloads, uploads
 from artstore.sdk.accounts import AsyncAccounts
+from artstore.sdk.batches import AsyncBatches
 from artstore.sdk.downloads import DocumentStream
 from artstore.sdk.errors import NotFound
 from artstore.sdk.keys import AsyncKeys
@@ -70,6 +71,8 @@ class AsyncClient:
         """What is decided about the storage elements."""
         self.transactions = AsyncTransactions(self._transport, self.profile.admin_url)
         """Work of several steps, such as finalizations."""
+        self.batches = AsyncBatches(self._transport, self.profile.ingester_url)
+        """Documents that are stored together or not at all."""
 
     async def upload(
         self,
@@ -85,6 +88,7 @@ class AsyncClient:
         replaces: FileId | None = None,
         document_id: FileId | None = None,
         idempotency_key: str | None = None,
+        batch: str | None = None,
         progress: Progress | None = None,
     ) -> Document:
         """Stores a document and returns its attributes once it is durable.
@@ -100,6 +104,8 @@ class AsyncClient:
         An upload that broke is sent again where ``content`` can be read again, with a key by which the
         service knows it: there is one document. An ``idempotency_key`` of your own, such as a UUID, does the
         same for a program that calls this again within 24 hours, with the same content and attributes.
+
+        ``batch``: the id of one of ``batches``. The document is durable then, and stored with the batch.
 
         Raises OSError for a path that cannot be read, ValueError for content without a name, TooLarge,
         NoRoom, and Damaged when the element wrote other bytes than were sent.
@@ -118,6 +124,7 @@ class AsyncClient:
             replaces=None if replaces is None else str(replaces),
             document_id=None if document_id is None else str(document_id),
             idempotency_key=idempotency_key,
+            batch=batch,
             progress=progress,
         )
 

@@ -16,6 +16,7 @@ from anyio.from_thread import start_blocking_portal
 from artstore.attributes import RetentionPolicy
 from artstore.sdk.accounts_front import Accounts
 from artstore.sdk.asynchronous import AsyncClient, FileId
+from artstore.sdk.batches import Batches
 from artstore.sdk.downloads import DocumentStream
 from artstore.sdk.keys import Keys
 from artstore.sdk.profile import Profile
@@ -87,6 +88,7 @@ class Client:
         self.registry = Registry(self._client.registry, self._run)
         """What is decided about the storage elements."""
         self.transactions = Transactions(self._client.transactions, self._run, self._iterate)
+        self.batches = Batches(self._client.batches, self._run, self._iterate)
         """Work of several steps, such as finalizations."""
 
     def upload(
@@ -103,6 +105,7 @@ class Client:
         replaces: FileId | None = None,
         document_id: FileId | None = None,
         idempotency_key: str | None = None,
+        batch: str | None = None,
         progress: Progress | None = None,
     ) -> Document:
         """Stores a document (a path, bytes or an open file) and returns its attributes once it is durable."""
@@ -120,6 +123,7 @@ class Client:
                 replaces=replaces,
                 document_id=document_id,
                 idempotency_key=idempotency_key,
+                batch=batch,
                 progress=progress,
             )
         )

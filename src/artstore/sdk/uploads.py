@@ -14,6 +14,7 @@ from artstore.sdk.form import upload_form
 from artstore.sdk.progress import Progress
 from artstore.sdk.sources import Content, source_of, unicode_text
 from artstore.sdk.transport import Transport
+from artstore.wire.batches import BATCH_PARAMETER
 from artstore.wire.documents import Document
 from artstore.wire.headers import IDEMPOTENCY_KEY
 
@@ -33,6 +34,7 @@ async def upload(
     replaces: str | None,
     document_id: str | None,
     idempotency_key: str | None,
+    batch: str | None,
     progress: Progress | None,
 ) -> Document:
     """See ``AsyncClient.upload``."""
@@ -65,8 +67,15 @@ async def upload(
         # Without a second attempt a key of our own would be of no use, and cost the service a look.
         if key := idempotency_key or (str(uuid4()) if source.replayable else None):
             headers[IDEMPOTENCY_KEY] = key
+        params = None if batch is None else {BATCH_PARAMETER: batch}
         async with transport.stream(
-            "POST", url, headers=headers, content=body, replayable=source.replayable, idempotent=True
+            "POST",
+            url,
+            params=params,
+            headers=headers,
+            content=body,
+            replayable=source.replayable,
+            idempotent=True,
         ) as response:
             document = await read_answer(response, Document)
     if document.checksum != digest.hexdigest():

@@ -22,6 +22,7 @@ from artstore.kernel.problems import problem_response
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.refusals import Refusals
 from artstore.kernel.settings import load
+from artstore.storage.batches.endpoints import batch_router
 from artstore.storage.element.endpoints import element_router
 from artstore.storage.element.mode_change import mode_router
 from artstore.storage.element.thresholds import Thresholds
@@ -177,6 +178,7 @@ def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads, thresho
     app.include_router(listing_router(Listing(element)))
     app.include_router(element_router(element, thresholds))
     app.include_router(mode_router(element))
+    app.include_router(batch_router(element))
     app.include_router(index_router(element))
     app.include_router(scrub_router(element))
 

@@ -28,6 +28,16 @@ RESUMABLE = Counter(
 RESUMABLE_EXPIRED = Counter(
     "artstore_storage_resumable_expired", "Resumable uploads that were removed because nothing more came"
 )
+BATCHES = Counter(
+    "artstore_storage_batches",
+    "Batches that were to be opened, committed or given up, by their end: done, client_gone, failed, or the"
+    " slug of the problem that refused them",
+    ("operation", "outcome"),
+)
+BATCH_DOCUMENTS = Counter("artstore_storage_batch_documents", "Documents that were stored with a batch")
+BATCHES_EXPIRED = Counter(
+    "artstore_storage_batches_expired", "Open batches that were removed because nothing more came"
+)
 CHANGES = Counter(
     "artstore_storage_changes",
     "Updates of attributes, deletions and changes of the mode by their end: done, client_gone, failed, or the"
@@ -90,6 +100,10 @@ class ElementCollector(Collector):
             "resumable_uploads", "Resumable uploads that have not become documents", resumable.unfinished
         )
         yield _gauge("resumable_bytes", "Bytes of them that are in the element", resumable.staged_bytes)
+        batches = self._engine.batches.figures()
+        yield _gauge("batches_open", "Batches that are open", batches.open)
+        yield _gauge("batches_waiting_documents", "Documents in them", batches.documents)
+        yield _gauge("batches_waiting_bytes", "Bytes of these", batches.bytes)
         yield _gauge("documents", "Documents in the element", capacity.documents)
         yield _gauge("log_last_lsn", "The newest durable change", status.last_lsn)
         yield _gauge("log_segments", "Segments of the log on disk", status.segments)

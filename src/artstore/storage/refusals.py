@@ -41,6 +41,11 @@ REFUSALS: dict[type[Exception], ProblemType] = {
     engine.UploadClosed: ProblemType.NOT_PERMITTED,
     engine.PartsUnfit: ProblemType.INVALID_PARAMETER,
     engine.TooManyUploads: ProblemType.TOO_MANY_UPLOADS,
+    engine.BatchUnknown: ProblemType.NOT_FOUND,
+    engine.BatchClosed: ProblemType.BATCH_CLOSED,
+    engine.BatchFull: ProblemType.BATCH_FULL,
+    engine.BatchIncomplete: ProblemType.BATCH_INCOMPLETE,
+    engine.TooManyBatches: ProblemType.TOO_MANY_BATCHES,
     engine.LogFull: ProblemType.LOG_FULL,
     engine.StoreUnavailable: ProblemType.DEPENDENCY_UNAVAILABLE,
     engine.StoreRefuses: ProblemType.DEPENDENCY_UNAVAILABLE,
@@ -93,6 +98,8 @@ def refusal_of(error: Exception) -> Problem:
         headers["Retry-After"] = "2"
     if isinstance(error, engine.UploadUnknown):
         return upload_not_found()
+    if isinstance(error, engine.BatchUnknown):
+        return batch_not_found()
     words = _OWN_WORDS.get(kind) or _words(error)
     return Problem(kind, words, field=_field(error), headers=headers, **_members(error))
 
@@ -105,6 +112,12 @@ def document_not_found(*, is_refusal: bool = False) -> Problem:
 def upload_not_found(*, is_refusal: bool = False) -> Problem:
     """The same for a resumable upload. Whose it is makes no difference to anybody but its account."""
     detail = "There is no such upload, it has expired, or it is another account's; begin another one."
+    return Problem(ProblemType.NOT_FOUND, detail, is_refusal=is_refusal)
+
+
+def batch_not_found(*, is_refusal: bool = False) -> Problem:
+    """The same for a batch."""
+    detail = "There is no such batch, it has expired, or it is another account's; open another one."
     return Problem(ProblemType.NOT_FOUND, detail, is_refusal=is_refusal)
 
 
@@ -127,6 +140,8 @@ def _members(error: Exception) -> dict[str, Any]:
     match error:
         case engine.OffsetMismatch():
             return {"offset": error.current}
+        case engine.BatchIncomplete():
+            return {"documents": error.found}
         case engine.ModeForbids():
             return {"mode": error.mode, "allowed": ALLOWED[Mode(error.mode)]}
         case engine.Closed():

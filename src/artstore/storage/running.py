@@ -208,6 +208,9 @@ class RunningElement:
             take_over=settings.s3_take_over,
             resumable_seconds=settings.resumable_seconds,
             resumable_uploads=settings.resumable_uploads,
+            batch_seconds=settings.batch_seconds,
+            batch_documents=settings.batch_documents,
+            batches=settings.batches,
             threads=EngineOptions.threads if blobs is None else _THREADS_FOR_STORE,
         )
         try:

@@ -75,6 +75,13 @@ class StorageSettings(ObjectStoreSettings):
     complete is forgotten. Short ones lose the bytes of clients that come back the next day."""
     resumable_uploads: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     """Most unfinished resumable uploads of one account in this element."""
+    batch_seconds: Annotated[float, Field(ge=60, le=31_536_000)] = 24 * 3600
+    """A batch to which nothing was added for so long is removed with its documents; one that was committed is
+    forgotten."""
+    batch_documents: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    """Most documents of one batch. All of them are in memory while it is committed, about 2 KiB for each."""
+    batches: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """Most open batches of one account in this element."""
     rate_limit_factor: int = Field(default=0, ge=0, le=1_000_000)
     """As everywhere, but with no limit: whoever comes through Ingester and Query is limited there."""
     scrub_enabled: bool = True

@@ -67,6 +67,10 @@ class ProblemType(Enum):
     CHECKSUM_MISMATCH = ("checksum-mismatch", 460, "The bytes of the piece are not those of its checksum")
     TUS_VERSION = ("tus-version", 412, "The version of tus is not spoken here")
     TOO_MANY_UPLOADS = ("too-many-uploads", 429, "The account has too many unfinished uploads")
+    BATCH_CLOSED = ("batch-closed", 409, "The batch takes no documents any more")
+    BATCH_FULL = ("batch-full", 409, "The batch has as many documents as it may")
+    BATCH_INCOMPLETE = ("batch-incomplete", 409, "The batch has another number of documents")
+    TOO_MANY_BATCHES = ("too-many-batches", 429, "The account has too many open batches")
 
     # Storage
     INSUFFICIENT_STORAGE = ("insufficient-storage", 507, "No storage element has room for the file")

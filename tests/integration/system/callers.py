@@ -177,6 +177,20 @@ class Setup:
         succeeded(answer)
         return str(answer.headers["Location"]).rpartition("/")[2]
 
+    def open_batch(self, owner: Caller, service: str) -> str:
+        """The id of a new batch with a document in it."""
+        answer = owner.http.post(f"{service}/api/v1/batches", json={"retention_policy": "temporary"})
+        batch_id = str(succeeded(answer)["batch_id"])
+        succeeded(
+            owner.http.post(
+                f"{service}/api/v1/files/upload",
+                params={"batch_id": batch_id},
+                headers={"X-Batch-Id": batch_id},
+                files={"file": ("a.txt", b"content")},
+            )
+        )
+        return batch_id
+
     def _caller(self, name: str) -> Caller:
         return Caller(name, client())
 

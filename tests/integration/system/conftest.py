@@ -45,7 +45,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
 @pytest.fixture(scope="module")
 def own_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """For the tests of one module, which stop, kill and start its parts, and leave all of them running."""
-    yield from _running(tmp_path_factory, "own-system", {})
+    yield from _running(tmp_path_factory, "own-system", {"ARTSTORE_STORAGE_BATCHES": "10000"})
 
 
 @pytest.fixture(scope="module")

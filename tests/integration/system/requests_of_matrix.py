@@ -290,6 +290,20 @@ def resumable(ask: Ask, service: str) -> httpx.Response:
     return ask.send(service, ids={"upload": name, "upload_id": name}, headers=headers, content=content)
 
 
+def with_batch(ask: Ask, service: str) -> httpx.Response:
+    """A batch that was opened just now, with a document in it."""
+    owner = ask.world.owner(ask.caller, ask.row.whose)
+    if not ask.world.stores(owner):
+        owner = ask.world.owners[OTHERS]
+    return ask.send(service, ids={"batch_id": ask.world.open_batch(owner, service)})
+
+
+BATCHES = tuple(
+    f"{what} /api/v1/batches/{{batch_id}}{behind}"
+    for what, behind in (("GET", ""), ("GET", "/documents"), ("POST", "/commit"), ("DELETE", ""))
+)
+
+
 def begin_resumable(ask: Ask, service: str) -> httpx.Response:
     headers = TUS | {"Upload-Length": "10", "Upload-Metadata": "filename YS50eHQ="}
     return ask.send(service, headers=headers)
@@ -371,6 +385,8 @@ INGESTER: dict[str, Request] = {
         f"{method} /api/v1/uploads/{{upload}}": lambda ask: resumable(ask, ask.world.ingester)
         for method in ("HEAD", "GET", "PATCH", "DELETE", "POST")
     },
+    "POST /api/v1/batches": lambda ask: ask.send(ask.world.ingester),
+    **{what: lambda ask: with_batch(ask, ask.world.ingester) for what in BATCHES},
 }
 QUERY: dict[str, Request] = {
     "GET /api/v1/search": lambda ask: ask.send(ask.world.query, params={"q": WORD, "limit": 1000}),
@@ -402,6 +418,8 @@ STORAGE: dict[str, Request] = {
         f"{method} /api/v1/uploads/{{upload_id}}": lambda ask: resumable(ask, ask.world.documents)
         for method in ("HEAD", "GET", "PATCH", "DELETE")
     },
+    "POST /api/v1/batches": lambda ask: ask.send(ask.world.documents, json={}),
+    **{what: lambda ask: with_batch(ask, ask.world.documents) for what in BATCHES},
     "PATCH /api/v1/files/{file_id}/metadata": change_document,
     "DELETE /api/v1/files/{file_id}": delete_document,
     # What it is already: the way back is barred.

@@ -108,6 +108,20 @@ class TestStoring:
         answer = await account.upload("large.bin", b"0123456789abcdef" * 200_000, replaces=first["file_id"])
         assert answer.json()["document_id"] == first["file_id"], answer.text
 
+    async def test_in_a_batch(self, system: RunningSystem, account: Account) -> None:
+        first = await stored(account)
+        batches = f"{system.ingester_url}/api/v1/batches"
+        batch = (await account.http.post(batches, json={})).json()["batch_id"]
+        answer = await account.http.post(
+            f"{system.ingester_url}/api/v1/files",
+            params={"filename": "b.txt", "replaces": first["file_id"], "batch_id": batch},
+            content=b"b",
+        )
+        assert answer.status_code == 201, answer.text
+        assert await versions(account, first["file_id"]) == [first["file_id"]]
+        assert (await account.http.post(f"{batches}/{batch}/commit")).status_code == 200
+        await are_listed(account, first["file_id"], answer.json(), first)
+
     async def test_two_that_replace_the_same_are_both_kept(self, account: Account) -> None:
         first = await stored(account)
         pair = await asyncio.gather(

@@ -11,6 +11,7 @@ from artstore.query.files import versions
 from artstore.query.search import endpoints as search
 from artstore.storage.files import listing
 from artstore.storage.scrub import endpoints as scrub
+from artstore.wire import batches
 from artstore.wire.problems import ProblemBody, ProblemType
 from tests.support import descriptions, pages
 
@@ -66,6 +67,7 @@ def test_the_limits_of_pages() -> None:
         "/api/v1/search": (search.DEFAULT_LIMIT, search.MAX_LIMIT),
         "/api/v1/files/{file_id}/versions": (versions.DEFAULT_LIMIT, versions.MAX_LIMIT),
         "/api/v1/files": (default_limit_of("/api/v1/files"), listing.MAX_LIMIT),
+        "/api/v1/batches/{batch_id}/documents": (batches.DEFAULT_LIMIT, batches.MAX_LIMIT),
         "/api/v1/scrub/findings": (default_limit_of("/api/v1/scrub/findings"), scrub.MAX_LIMIT),
         "/api/v1/service-accounts": of_admin,
         "/api/v1/storage-elements": of_admin,

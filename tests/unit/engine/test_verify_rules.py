@@ -104,6 +104,7 @@ class TestCleanElements:
             "clean_offline": (2, 0, 0),
             "clean_pending": (4, 96, 5),
             "clean_resumable": (3, 66, 0),
+            "clean_batch": (3, 66, 0),
             "clean_scrubbed": (3, 66, 0),
             "clean_store": (2, 52, 2),
             "clean_version_1": (3, 30, 0),

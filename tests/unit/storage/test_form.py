@@ -174,7 +174,7 @@ class TestVersions:
             assert refused.value.field == name
 
     def test_what_was_told_counts_whatever_the_fields_say(self) -> None:
-        form = UploadForm({"document_id": "x"}, VersionOf(DOCUMENT, None))
+        form = UploadForm({"document_id": "x"}, version_of=VersionOf(DOCUMENT, None))
         form.take_field(field("replaces", "y"))
         form.take_field(field("version", "second"))
         form.take_file(FileStart("file", "a.txt", None))

@@ -24,7 +24,17 @@ from artstore.engine.durable import disk_errors, remove_behind
 from artstore.engine.errors import DiskFull, EngineError, LogFailed
 from artstore.engine.failpoints import hit
 from artstore.engine.log.header import HEADER_BYTES, SegmentHeader
-from artstore.engine.log.record import FRAME, Bytes, Kind, Lsn, Record, encode_frame
+from artstore.engine.log.record import (
+    BEGINS_BATCH,
+    ENDS_GROUP,
+    FRAME,
+    IN_GROUP,
+    Bytes,
+    Kind,
+    Lsn,
+    Record,
+    encode_frame,
+)
 from artstore.engine.log.segment import Released, Segment, create_segment, prepare_file
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -98,10 +108,11 @@ class Log:
                     each.trim()
         return segment
 
-    def append(self, bodies: Sequence[Body]) -> Lsn:
+    def append(self, bodies: Sequence[Body], *, group: bool = False) -> Lsn:
         """Makes a batch of records durable and returns the LSN of the first. For the writer thread only.
 
-        All or nothing. Raises DiskFull (the log goes on) or LogFailed (it does not).
+        All or nothing; of a batch that a crash interrupts some records may be found again, but of one that
+        is a ``group`` all or none. Raises DiskFull (the log goes on) or LogFailed (it does not).
         """
         if self._failure is not None:
             raise LogFailed(self._failure.reason)
@@ -113,7 +124,7 @@ class Log:
         except OSError as error:
             raise self._failed(error) from error
         first = Lsn(self._durable + 1)
-        buffers, offsets = _encode(bodies, first, segment)
+        buffers, offsets = _encode(bodies, first, segment, group=group)
         try:
             hit("log.before_write")
             segment.append(buffers, size)
@@ -256,13 +267,18 @@ class Log:
         return failure
 
 
-def _encode(bodies: Sequence[Body], first: Lsn, segment: Segment) -> tuple[list[Bytes], list[int]]:
+def _encode(
+    bodies: Sequence[Body], first: Lsn, segment: Segment, *, group: bool
+) -> tuple[list[Bytes], list[int]]:
     """The buffers of a batch, and where each of its records will begin."""
     buffers: list[Bytes] = []
     offsets = []
     at, salt = segment.end, segment.header.salt
     for number, (kind, parts) in enumerate(bodies):
-        frame = encode_frame(Lsn(first + number), kind, parts, begins_batch=number == 0, salt=salt)
+        flags = BEGINS_BATCH if number == 0 else 0
+        if group:
+            flags |= IN_GROUP | (ENDS_GROUP if number == len(bodies) - 1 else 0)
+        frame = encode_frame(Lsn(first + number), kind, parts, flags=flags, salt=salt)
         offsets.append(at)
         buffers.append(frame)
         buffers.extend(parts)

@@ -7,7 +7,8 @@ On disk a record is, all integers little-endian::
 ``length`` counts what follows the checksum (lsn, kind, body). The CRC-32C runs over the segment's salt, the
 length, the lsn, the kind and the body: the salt is random and known to nobody outside, so that bytes of a
 document that look like a record never pass for one. Bit 7 of ``kind`` says that the record begins a batch:
-it was written only after everything before it was flushed. Bodies::
+it was written only after everything before it was flushed. Bit 6 says that it belongs to a group, bit 5 that
+it ends one: the records of a group are one batch, and count all or none. Bodies::
 
     put     attribute length u32 | attributes | tag u8 | tag 0: name of the staging file; tag 1: the bytes
     update  attribute length u32 | attributes | bytes of the attribute file that it replaces u32
@@ -40,8 +41,17 @@ FRAME = struct.Struct("<IIQB")
 COUNTED_FRAME_BYTES = 9
 """Bytes of the frame that ``length`` counts: lsn and kind."""
 BEGINS_BATCH = 0x80
+IN_GROUP = 0x40
+ENDS_GROUP = 0x20
+FLAGS = tuple(
+    begins | group for begins in (0, BEGINS_BATCH) for group in (0, IN_GROUP, IN_GROUP | ENDS_GROUP)
+)
+"""What may stand beside a kind."""
+_ALL_FLAGS = BEGINS_BATCH | IN_GROUP | ENDS_GROUP
 MAX_CONTENT_BYTES = 8 << 20
 """The most bytes of a document that a record takes."""
+MAX_GROUP_RECORDS = 100_000
+"""The most records of one group, which are in memory together."""
 MAX_RECORD_BYTES = FRAME.size + 4 + MAX_BYTES + 1 + MAX_CONTENT_BYTES
 """The largest record. A length that says more is damage; its top byte is therefore always zero."""
 
@@ -106,8 +116,20 @@ class Record:
 
     lsn: Lsn
     kind: Kind
-    begins_batch: bool
+    flags: int
     body: Bytes
+
+    @property
+    def begins_batch(self) -> bool:
+        return bool(self.flags & BEGINS_BATCH)
+
+    @property
+    def in_group(self) -> bool:
+        return bool(self.flags & IN_GROUP)
+
+    @property
+    def ends_group(self) -> bool:
+        return bool(self.flags & ENDS_GROUP)
 
     @property
     def size(self) -> int:
@@ -150,10 +172,10 @@ def encode_body(entry: Entry) -> list[Bytes]:
             return [_MODE.pack(at_us), mode.encode()]
 
 
-def encode_frame(lsn: Lsn, kind: Kind, body: Sequence[Bytes], *, begins_batch: bool, salt: bytes) -> bytes:
-    """What stands before the body on disk."""
+def encode_frame(lsn: Lsn, kind: Kind, body: Sequence[Bytes], *, flags: int, salt: bytes) -> bytes:
+    """What stands before the body on disk. ``flags`` is one of ``FLAGS``."""
     length = COUNTED_FRAME_BYTES + sum(map(len, body))
-    flagged = kind | BEGINS_BATCH if begins_batch else kind
+    flagged = kind | flags
     checksum = crc32c(_U32.pack(length), crc32c(salt))
     checksum = crc32c(_NUMBERED.pack(lsn, flagged), checksum)
     for part in body:
@@ -174,10 +196,10 @@ def decode_record(data: Bytes, offset: int, salt: bytes) -> Record | None:
     if crc32c(view[offset + _LENGTHS.size : end], found) != checksum:
         return None
     lsn, flagged = _NUMBERED.unpack_from(data, offset + _LENGTHS.size)
-    number = flagged & ~BEGINS_BATCH
-    if not Kind.PUT <= number <= Kind.MODE:
+    number, flags = flagged & ~_ALL_FLAGS, flagged & _ALL_FLAGS
+    if not Kind.PUT <= number <= Kind.MODE or flags not in FLAGS:
         return None
-    return Record(Lsn(lsn), Kind(number), bool(flagged & BEGINS_BATCH), view[offset + FRAME.size : end])
+    return Record(Lsn(lsn), Kind(number), flags, view[offset + FRAME.size : end])
 
 
 def decode_body(kind: Kind, body: Bytes) -> Entry:

@@ -1,9 +1,10 @@
 """Opening a log after anything: a clean end, a crash, damage, files removed or mixed up.
 
 Everything readable is read and nothing readable is dropped: a torn tail is cut off, a damaged place is
-stepped over to the next record that is whole, and both are told. What is cut or damaged is first copied to
-the quarantine. Nothing is changed before everything was read, each change leaves a log that recovers to the
-same, so that recovery may be killed anywhere and started again.
+stepped over to the next record that is whole, and both are told. A group of records that the crash
+interrupted is such a tail as a whole (see ``log.groups``). What is cut or damaged is first copied to the
+quarantine. Nothing is changed before everything was read, each change leaves a log that recovers to the same,
+so that recovery may be killed anywhere and started again.
 
 What is read counts as durable only when this returns: the last segment is flushed first, since the process
 may have died between writing and flushing.
@@ -11,6 +12,7 @@ may have died between writing and flushing.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from artstore.engine.durable import flush_folder
@@ -18,6 +20,7 @@ from artstore.engine.failpoints import hit
 from artstore.engine.log.checkpoint import Checkpoint
 from artstore.engine.log.damaged import read_damaged
 from artstore.engine.log.findings import Finding, FindingKind
+from artstore.engine.log.groups import without_torn_group
 from artstore.engine.log.header import HEADER_BYTES, decode_header
 from artstore.engine.log.judging import Judge, Piece
 from artstore.engine.log.record import Lsn, Record
@@ -45,8 +48,8 @@ def recover(
     judge = Judge(folder, quarantine, checkpoint)
     pieces, strangers = _pieces(folder, element, judge)
     reading = _Reading(checkpoint, consume)
-    for piece in pieces:
-        reading.read(piece)
+    for piece, following in zip_longest(pieces, pieces[1:]):
+        reading.read(piece, following)
     judge.judge(pieces, reading.found_lsn)
     hit("recovery.scanned")
     for path in strangers:
@@ -94,13 +97,16 @@ class _Reading:
         """The last LSN that was found, or that a segment says was before it."""
         return Lsn(self._expected - 1) if self._expected is not None else Lsn(0)
 
-    def read(self, piece: Piece) -> None:
+    def read(self, piece: Piece, following: Piece | None) -> None:
         """Gives the records of one file to the consumer."""
         first = piece.header.first_lsn
         if self._expected is None:
             self._expected = first if self._checkpoint is None else Lsn(min(first, self._passed + 1))
         data = read_damaged(piece.path, piece.size)
-        for item in scan_segment(data, first, piece.header.salt):
+        items = scan_segment(data, first, piece.header.salt)
+        after = None if following is None else following.header.first_lsn
+        known = Lsn(0) if self._checkpoint is None else self._checkpoint.last_lsn
+        for item in without_torn_group(items, first, following=after, known=known):
             match item:
                 case Found(offset, record):
                     self._take(piece, offset, record)

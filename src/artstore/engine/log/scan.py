@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from artstore.engine.log.header import HEADER_BYTES
-from artstore.engine.log.record import BEGINS_BATCH, FRAME, Bytes, Kind, Lsn, Record, decode_record
+from artstore.engine.log.record import FLAGS, FRAME, Bytes, Kind, Lsn, Record, decode_record
 
 _SMALLEST_RECORD = FRAME.size + 1
 
@@ -87,6 +87,6 @@ def _candidates(lowest: int, highest: int) -> re.Pattern[bytes]:
     free = 8
     while free and low[free - 1] == high[free - 1]:
         free -= 1
-    kinds = b"".join(re.escape(bytes((kind | flag,))) for kind in Kind for flag in (0, BEGINS_BATCH))
+    kinds = b"".join(re.escape(bytes((kind | flag,))) for kind in Kind for flag in FLAGS)
     # The length's top byte is zero, since no record is as large as 16 MiB.
     return re.compile(b"(?s)(?=.{3}\0.{4}.{%d}%s[%s])" % (free, re.escape(low[free:]), kinds))

@@ -37,6 +37,13 @@ class Submission:
         self.size = FRAME.size + sum(map(len, self.parts))
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Records that count all or none: a batch of their own, which nothing else is in."""
+
+    submissions: list[Submission]
+
+
 class Writer:
     """Takes submissions from any thread and delivers them, in the order of their LSNs, from its own.
 
@@ -46,7 +53,7 @@ class Writer:
     def __init__(self, log: Log, deliver: Callable[[list[Submission]], None]) -> None:
         self._log = log
         self._deliver = deliver
-        self._waiting: deque[Submission] = deque()
+        self._waiting: deque[Submission | Group] = deque()
         self._signal = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="artstore-log", daemon=True)
@@ -59,10 +66,16 @@ class Writer:
                 self._waiting.extend(submissions)
                 self._signal.notify()
                 return
-        refused = list(submissions)
-        for submission in refused:
-            submission.error = Closed()
-        self._deliver(refused)
+        self._refuse(list(submissions))
+
+    def submit_group(self, group: Group) -> None:
+        """As ``submit``, for records that become durable together."""
+        with self._signal:
+            if not self._closing:
+                self._waiting.append(group)
+                self._signal.notify()
+                return
+        self._refuse(group.submissions)
 
     def close(self) -> None:
         """Writes what waits, delivers it and ends the thread. Blocks; may be called again."""
@@ -72,26 +85,41 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        while batch := self._gather():
-            self._write(batch)
+        while gathered := self._gather():
+            batch = gathered.submissions if isinstance(gathered, Group) else gathered
+            self._write(batch, group=isinstance(gathered, Group))
             self._deliver(batch)
 
-    def _gather(self) -> list[Submission]:
-        """What waits, up to a batch; empty when closed and done."""
+    def _gather(self) -> list[Submission] | Group | None:
+        """What waits, up to a batch or a group; None when closed and done."""
         with self._signal:
             while not self._waiting and not self._closing:
                 self._signal.wait()
             batch: list[Submission] = []
             size = 0
-            while self._waiting and (not batch or size + self._waiting[0].size <= MAX_BATCH_BYTES):
-                submission = self._waiting.popleft()
-                size += submission.size
-                batch.append(submission)
-            return batch
+            while self._waiting:
+                first = self._waiting[0]
+                if isinstance(first, Group):
+                    if not batch:
+                        self._waiting.popleft()
+                        return first
+                    break
+                if batch and size + first.size > MAX_BATCH_BYTES:
+                    break
+                self._waiting.popleft()
+                size += first.size
+                batch.append(first)
+            return batch or None
 
-    def _write(self, batch: list[Submission]) -> None:
+    def _refuse(self, submissions: list[Submission]) -> None:
+        for submission in submissions:
+            submission.error = Closed()
+        self._deliver(submissions)
+
+    def _write(self, batch: list[Submission], *, group: bool) -> None:
         try:
-            lsn = self._log.append([(submission.kind, submission.parts) for submission in batch])
+            bodies = [(submission.kind, submission.parts) for submission in batch]
+            lsn = self._log.append(bodies, group=group)
         except DiskFull as error:
             for submission in batch:
                 submission.error = DiskFull(error.operation)

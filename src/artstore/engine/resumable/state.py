@@ -50,6 +50,8 @@ class ResumableState:
     """The client's own words about it, which it may ask back."""
     parts: tuple[str, ...] = ()
     """Ids of the partial uploads that this one is the whole of."""
+    batch_id: str = ""
+    """Of the batch that its document goes into; empty where it is stored by itself."""
     complete: bool = False
 
     @property

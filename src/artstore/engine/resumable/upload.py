@@ -45,9 +45,10 @@ class Surroundings:
     staging: Path
     threads: Executor
     memory: BodyMemory
-    commit: Commit
+    commit: Callable[[str], Commit]
+    """Into the batch with this id; by itself where it is empty. Raises BatchUnknown."""
     attributes: Callable[[FileId], Awaitable[FileAttributes]]
-    """Of a document that is there. Raises NotFound."""
+    """Of a document that is there, or waits in a batch. Raises NotFound."""
     demand_open: Callable[[], None]
     """Raises ModeForbids, LogFull, Closed where the element takes no documents now."""
     find: "Callable[[str], ResumableUpload]"
@@ -334,7 +335,7 @@ class ResumableUpload:
             around.threads,
             self._reservation,
             around.memory,
-            around.commit,
+            around.commit(self.state.batch_id),
             staged=self._file,
             head=await self._file.head(HEAD_BYTES),
         )

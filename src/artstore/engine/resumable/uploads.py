@@ -52,12 +52,12 @@ class ResumableUploads:
         room: Room,
         memory: BodyMemory,
         *,
-        commit: Commit,
+        commit: Callable[[str], Commit],
         attributes: Callable[[FileId], Awaitable[FileAttributes]],
         demand_open: Callable[[], None],
         survivors: Iterable[Survivor] = (),
     ) -> None:
-        """``attributes`` and ``demand_open``: see ``Surroundings``."""
+        """``commit``, ``attributes`` and ``demand_open``: see ``Surroundings``."""
         self._options = options
         self._room = room
         self._around = Surroundings(
@@ -76,7 +76,7 @@ class ResumableUploads:
         return upload
 
     async def create(
-        self, *, owner_id: str, draft: Draft | None, length: int | None, told: str = ""
+        self, *, owner_id: str, draft: Draft | None, length: int | None, told: str = "", batch_id: str = ""
     ) -> ResumableUpload:
         """A new upload, durable on return, with its room reserved; partial where there is no draft.
 
@@ -91,11 +91,18 @@ class ResumableUploads:
             draft=None if draft is None else _with_id(draft),
             length=length,
             told=told,
+            batch_id=batch_id,
         )
         return await self._create(state)
 
     async def put_together(
-        self, parts: Sequence[ResumableUpload], *, owner_id: str, draft: Draft, told: str = ""
+        self,
+        parts: Sequence[ResumableUpload],
+        *,
+        owner_id: str,
+        draft: Draft,
+        told: str = "",
+        batch_id: str = "",
     ) -> ResumableUpload:
         """The upload that these partial ones are the whole of; ``complete`` makes the document of it.
 
@@ -123,6 +130,7 @@ class ResumableUploads:
             length=length,
             told=told,
             parts=ids,
+            batch_id=batch_id,
         )
         return await self._create(state)
 

@@ -10,6 +10,7 @@ from artstore.attributes import AttributesError, FileAttributes, parse
 from artstore.engine.durable import is_temporary
 from artstore.engine.layout import Layout, Mode
 from artstore.engine.log.checkpoint import Checkpoint, CheckpointInvalid, decode_checkpoint
+from artstore.engine.log.groups import without_torn_group
 from artstore.engine.log.header import HEADER_BYTES, SegmentHeader, decode_header, element_digest
 from artstore.engine.log.record import BodyInvalid, Bytes, Delete, Lsn, ModeChange, Put, Record, Update
 from artstore.engine.log.scan import Unreadable, scan_segment
@@ -78,8 +79,9 @@ class LogCheck:
         segments = self._read_segments()
         expected = self._first_expected(segments)
         for index, segment in enumerate(segments):
-            expected = self._check_records(segment, expected)
-            self._check_unreadable(segment, segments[index + 1] if index + 1 < len(segments) else None)
+            following = segments[index + 1] if index + 1 < len(segments) else None
+            expected = self._check_records(segment, following, expected)
+            self._check_unreadable(segment, following)
         self._check_end(segments[-1] if segments else None, expected)
 
     def _read_checkpoint(self) -> Checkpoint | None:
@@ -152,7 +154,7 @@ class LogCheck:
         known = self.checkpoint
         return 0 if known is None else min(known.files_lsn, *known.followers.values(), known.files_lsn)
 
-    def _check_records(self, segment: _Segment, expected: Lsn) -> Lsn:
+    def _check_records(self, segment: _Segment, following: _Segment | None, expected: Lsn) -> Lsn:
         """Takes the records of one segment in; returns the LSN that must come next."""
         try:
             data = read_at_most(self._layout.wal / segment.name, _MAX_SEGMENT_BYTES)
@@ -160,7 +162,11 @@ class LogCheck:
             self._report.add(*fault_of(error, f"wal/{segment.name}"))
             self._hole = True
             return max(expected, segment.header.first_lsn)
-        for item in scan_segment(data, segment.header.first_lsn, segment.header.salt):
+        first = segment.header.first_lsn
+        after = None if following is None else following.header.first_lsn
+        known = Lsn(0) if self.checkpoint is None else self.checkpoint.last_lsn
+        items = scan_segment(data, first, segment.header.salt)
+        for item in without_torn_group(items, first, following=after, known=known):
             if isinstance(item, Unreadable):
                 segment.unreadable.append(_Place(item))
                 self._hole = True

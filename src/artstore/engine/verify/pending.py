@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from artstore.attributes import FileAttributes
+from artstore.engine.batches import JOURNAL_SUFFIX, parse_journal
 from artstore.engine.durable import is_temporary
 from artstore.engine.layout import Layout
 from artstore.engine.resumable.state import MAX_STATE_BYTES, STATE_SUFFIX, bytes_path, parse_state
@@ -10,6 +11,8 @@ from artstore.engine.verify.log import Pending
 from artstore.engine.verify.reading import check_bytes, entries_of, fault_of, read_at_most
 from artstore.engine.verify.report import Report
 from artstore.engine.verify.rules import Rule
+
+_MAX_JOURNAL_BYTES = 1 << 30
 
 
 class PendingCheck:
@@ -55,6 +58,8 @@ class PendingCheck:
                 upload_id = name.removesuffix(STATE_SUFFIX)
                 wanted |= {name, bytes_path(self._layout.staging, upload_id).name}
                 self._check_resumable(name, upload_id)
+            elif regular and name.endswith(JOURNAL_SUFFIX) and not is_temporary(name):
+                wanted |= {name, *self._in_batch(name)}
         for name, regular in entries:
             if not regular:
                 self._report.add(Rule.O004, f"staging/{name}")
@@ -68,6 +73,17 @@ class PendingCheck:
             self._report.add(Rule.O006, f"staging/{name}", error)
         except OSError as error:
             self._report.add(*fault_of(error, f"staging/{name}"))
+
+    def _in_batch(self, name: str) -> frozenset[str]:
+        """The staging files of a batch."""
+        try:
+            data = read_at_most(self._layout.staging / name, _MAX_JOURNAL_BYTES)
+            return parse_journal(data, name.removesuffix(JOURNAL_SUFFIX)).staged
+        except ValueError as error:
+            self._report.add(Rule.O007, f"staging/{name}", error)
+        except OSError as error:
+            self._report.add(*fault_of(error, f"staging/{name}"))
+        return frozenset()
 
     def _found(self, places: tuple[str, ...], attributes: FileAttributes) -> bool:
         for place in places:

@@ -113,6 +113,13 @@ class Rule(Enum):
         Severity.WARNING,
     )
 
+    O007 = (
+        "the journal of a batch is damaged",
+        "No document is lost: the batch was not committed, or its documents are stored. Its client opens"
+        " another one. Remove it, or start the element, which does.",
+        Severity.WARNING,
+    )
+
     S001 = (
         "a line of the scrub's journal is damaged",
         "Only when some documents were verified is lost. Let the scrub make another pass.",

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from artstore.ingester.admission import Admission
+from artstore.ingester.batches.addresses import BatchAddress
 from artstore.ingester.choice import fitting
 from artstore.ingester.files.versions import FIELDS, Follows, Versions
 from artstore.ingester.metrics import RESUMABLE
@@ -24,6 +25,7 @@ from artstore.kernel.exchange import HEADERS_KEY
 from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import Breakers, ElementDirectory, forwarded_headers
 from artstore.kernel.problems import Problem
+from artstore.wire.batches import BATCH_PARAMETER
 from artstore.wire.elements import RegisteredElement
 from artstore.wire.problems import ProblemType
 from artstore.wire.resumable import (
@@ -211,6 +213,9 @@ class ResumableUploads:
             raise too_large(self._max_size())
 
     def _candidates(self, creation: tus.Creation) -> list[RegisteredElement]:
+        batch = _batch(creation)
+        if batch is not None:
+            return [self._element(batch.element_id)]
         mode = mode_for(retention_policy({creation.metadata.get("retention_policy", "").strip()}))
         wanted = Wanted(mode, creation.length or 1, creation.length)
         candidates, choice = fitting(self.directory.elements(), wanted, self.settings)
@@ -227,6 +232,12 @@ class ResumableUploads:
             detail = "The parts lie in different storage elements and cannot be put together; send them anew."
             raise Problem(ProblemType.INVALID_PARAMETER, detail, field=UPLOAD_CONCAT)
         element = self._element(known[0].element_id)
+        batch = _batch(creation)
+        if batch is not None and batch.element_id != element.element_id:
+            detail = "The parts lie in another storage element than the batch; send them for the batch, anew."
+            raise Problem(ProblemType.INVALID_PARAMETER, detail, field=UPLOAD_CONCAT)
+        if batch is not None:
+            return element, "final;" + " ".join(address.upload_id for address in known)
         policy = retention_policy({creation.metadata.get("retention_policy", "").strip()})
         if mode_for(policy) is not element.mode:
             detail = (
@@ -292,6 +303,12 @@ def _response(answer: Answer, element_id: str, method: str) -> Response:
             kind + separator + " ".join(Address(element_id, each).path for each in ids.split())
         )
     return Response(answer.content, answer.status, headers)
+
+
+def _batch(creation: tus.Creation) -> BatchAddress | None:
+    """Also of a part, which must lie where the batch does."""
+    name = creation.metadata.get(BATCH_PARAMETER)
+    return BatchAddress.demand(name) if name else None
 
 
 def _may_fit_elsewhere(answer: Answer) -> bool:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from starlette.requests import Request
 
+from artstore.ingester.batches.addresses import batch_in
 from artstore.ingester.files.versions import Follows
 from artstore.ingester.placement import Wanted
 from artstore.ingester.uploads.pace import Pace, PaceLimits
@@ -41,6 +42,10 @@ class UploadBody(ABC):
         self.ended = False
         self.told = hashlib.sha256()
         """Of all that has been told of the document so far, its bytes left out."""
+        self.batch = batch_in(request)
+        """The batch that the document is for."""
+        if self.batch is not None:
+            self._tell("batch", self.batch.name)
         self.on_file_bytes: Callable[[bytes | memoryview], object] | None = None
         """Is given the bytes of the file as they come."""
         self.received = 0

@@ -59,6 +59,24 @@ class NewDocument:
         pass
 
 
+@dataclass(frozen=True, slots=True)
+class InBatch:
+    """The identity of an upload whose document goes where its batch is."""
+
+    upload: Identity
+    element_id: str
+
+    @property
+    def is_new(self) -> bool:
+        return self.upload.is_new
+
+    async def begin(self, element_id: str) -> tuple[str, FileId]:
+        return await self.upload.begin(element_id)
+
+    async def nothing_stored(self) -> None:
+        await self.upload.nothing_stored()
+
+
 class _Unsettled(Exception):
     """Whether the document is stored cannot be told now."""
 

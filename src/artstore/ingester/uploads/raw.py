@@ -15,6 +15,7 @@ from artstore.ingester.uploads.pace import PaceLimits
 from artstore.ingester.uploads.policy import retention_policy
 from artstore.kernel.disposition import UnreadableHeader, parse_filename
 from artstore.kernel.problems import Problem
+from artstore.wire.batches import BATCH_PARAMETER
 from artstore.wire.problems import ProblemType
 
 _PARAMETERS = (
@@ -25,6 +26,7 @@ _PARAMETERS = (
     "tags",
     "retention_policy",
     *OF_VERSION,
+    BATCH_PARAMETER,
 )
 _MOST_PARAMETERS = 64
 _SAYS_NOTHING = "application/x-www-form-urlencoded"
@@ -51,7 +53,7 @@ class RawBody(UploadBody):
         super().__init__(request, max_file_bytes=max_file_bytes, pace=pace)
         self._tell("file", filename, content_type)
         for name, value in dict.fromkeys(parameters):
-            if name != "filename":
+            if name not in ("filename", BATCH_PARAMETER):
                 self._tell("field", name, value)
         if self.announced == 0:
             raise file_empty()
@@ -155,7 +157,7 @@ def _opening(
     fields = "".join(
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in dict.fromkeys(parameters)
-        if name != "filename"
+        if name not in ("filename", BATCH_PARAMETER)
     )
     name = quote(filename.encode("utf-8", "surrogatepass"), safe="")
     typed = "" if content_type is None else f"Content-Type: {content_type}\r\n"

@@ -17,7 +17,7 @@ from artstore.ingester.metrics import UPLOADS
 from artstore.ingester.placement import Wanted
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
-from artstore.ingester.uploads.delivery import Delivery, Identity, NewDocument
+from artstore.ingester.uploads.delivery import Delivery, Identity, InBatch, NewDocument
 from artstore.ingester.uploads.held import Holding
 from artstore.ingester.uploads.pace import PaceLimits
 from artstore.ingester.uploads.relay import ElementAnswer, Patience, Relay
@@ -26,6 +26,7 @@ from artstore.kernel.access import Principal
 from artstore.kernel.digests import announced_sha256
 from artstore.kernel.peers import Breakers, forwarded_headers
 from artstore.kernel.problems import Problem
+from artstore.wire.batches import BATCH_ID
 from artstore.wire.elements import RegisteredElement
 from artstore.wire.headers import EXPECTED_SIZE, IDEMPOTENCY_REPLAYED, REPR_DIGEST
 from artstore.wire.problems import ProblemType
@@ -106,6 +107,9 @@ class Uploads:
             relay = Relay(self.session, body, head.pieces, room.give_back)
             headers = forwarded_headers(request, principal) | _headers(request, relay, head.wanted) | told
             headers["Content-Type"] = body.content_type
+            if body.batch is not None:
+                headers[BATCH_ID] = body.batch.id_at_element
+                identity = InBatch(identity, body.batch.element_id)
             answer = await self._delivery.deliver(relay, head.wanted, headers, identity)
             self.versions.check(answer.status, answer.content)
             return answer

@@ -40,8 +40,16 @@ class UploadForm:
     field before it, or as a query parameter. Every method raises Problem or AttributesError.
     """
 
-    def __init__(self, query: Mapping[str, str] = NOTHING, version_of: VersionOf | None = None) -> None:
-        """``query``: its parameters, of which some stand for fields."""
+    def __init__(
+        self,
+        query: Mapping[str, str] = NOTHING,
+        of_batch: RetentionPolicy | None = None,
+        version_of: VersionOf | None = None,
+    ) -> None:
+        """``query``: its parameters, of which some stand for fields; ``of_batch``: the retention policy of
+        the batch that it is for; ``version_of``: the document of which it was told to be a version.
+        """
+        self._of_batch = of_batch
         self._version_of = version_of
         for name in _OF_VERSIONS:
             if query.get(name):
@@ -106,6 +114,9 @@ class UploadForm:
         """The document that the form describes, as the account of ``principal`` stores it."""
         if self._filename is None:
             raise Problem(ProblemType.FILE_MISSING, "The form has no part named 'file'.", field=FILE_PART)
+        retention = self._retention or self._of_batch or RetentionPolicy.PERMANENT
+        if self._of_batch not in (None, retention):
+            _refuse("retention_policy", f"must be that of the batch, {self._of_batch}")
         return Draft(
             original_filename=self._filename,
             content_type=self._content_type,
@@ -115,7 +126,7 @@ class UploadForm:
             version=self._version,
             custom_attributes=self._custom_attributes or {},
             tags=self._tags or None,
-            retention_policy=self._retention or RetentionPolicy.PERMANENT,
+            retention_policy=retention,
             document_id=None if self._version_of is None else self._version_of.document_id,
             previous_version_id=None if self._version_of is None else self._version_of.previous_version_id,
             file_id=file_id,

@@ -13,6 +13,7 @@ from artstore.kernel.digests import announced_sha256
 from artstore.kernel.multipart import Field, FileData, FileEnd, FileStart, FormEvent, FormParser
 from artstore.kernel.problems import Problem
 from artstore.storage import metrics
+from artstore.storage.batches.endpoints import batch_of_upload, policy_of
 from artstore.storage.documents import document_json
 from artstore.storage.files.form import FILE_PART, UploadForm
 from artstore.storage.files.given_id import given_file_id, same_document
@@ -57,9 +58,11 @@ class Uploads:
         """The steps of an upload, in order. Whatever ends it before the commit leaves nothing behind."""
         announced = announced_sha256(request.headers)
         file_id = given_file_id(request.headers)
-        form = UploadForm(request.query_params, await version_of(request))
+        batch = batch_of_upload(self._element.engine, request.headers, principal)
+        policy = None if batch is None else policy_of(batch)
+        form = UploadForm(request.query_params, policy, await version_of(request))
         parser = FormParser(request.headers.get("content-type", ""))
-        upload = self._element.engine.begin(expected_bytes=self._expected_bytes(request))
+        upload = self._element.engine.begin(expected_bytes=self._expected_bytes(request), batch=batch)
         try:
             await self._read(request, parser, form, upload)
             if upload.size == 0 and form.has_file:

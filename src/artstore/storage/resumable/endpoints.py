@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artstore.attributes import FileAttributes
-from artstore.engine import Engine, NotFound, ResumableUpload, UploadUnknown
+from artstore.engine import Batch, Draft, Engine, NotFound, ResumableUpload, UploadUnknown
 from artstore.kernel import resumable as tus
 from artstore.kernel.access import Principal, reauthenticate
 from artstore.kernel.exchange import HEADERS_KEY
 from artstore.kernel.problems import Problem
 from artstore.storage import metrics
+from artstore.storage.batches.endpoints import find_batch, policy_of
 from artstore.storage.documents import document_json
 from artstore.storage.files.version_of import VersionOf, version_of
 from artstore.storage.outcomes import counted
@@ -23,6 +24,7 @@ from artstore.storage.refusals import upload_not_found
 from artstore.storage.resumable.drafts import draft_of
 from artstore.storage.resumable.pieces import checksum_of, pieces_of
 from artstore.storage.running import RunningElement
+from artstore.wire.batches import BATCH_PARAMETER
 from artstore.wire.problems import ProblemType
 from artstore.wire.resumable import (
     PROTOCOL,
@@ -67,15 +69,17 @@ class ResumableEndpoints:
     async def create(self, request: Request, principal: Principal) -> Response:
         tus.demand_version(request.headers)
         creation = tus.creation_of(request.headers)
+        batch = None if creation.partial else self._batch(creation, principal)
         following = await version_of(request)
         if creation.parts:
-            upload = await self._put_together(creation, principal, following)
+            upload = await self._put_together(creation, principal, batch, following)
         else:
             upload = await self._engine.resumable.create(
                 owner_id=principal.account_id,
-                draft=None if creation.partial else draft_of(creation.metadata, principal, following),
+                draft=None if creation.partial else _draft(creation, principal, batch, following),
                 length=creation.length,
                 told=creation.told,
+                batch_id="" if batch is None else batch.id,
             )
         async with upload.hold():
             await upload.settle()
@@ -170,8 +174,17 @@ class ResumableEndpoints:
             raise upload_not_found(is_refusal=True)
         return upload
 
+    def _batch(self, creation: tus.Creation, principal: Principal) -> Batch | None:
+        """That the metadata name, as it is called here or at the Ingester. Raises Problem NOT_FOUND."""
+        name = creation.metadata.get(BATCH_PARAMETER)
+        return None if not name else find_batch(self._engine, name.rpartition(".")[2], principal)
+
     async def _put_together(
-        self, creation: tus.Creation, principal: Principal, following: VersionOf | None
+        self,
+        creation: tus.Creation,
+        principal: Principal,
+        batch: Batch | None,
+        following: VersionOf | None,
     ) -> ResumableUpload:
         """The whole of partial uploads; the same one when it is asked for again."""
         resumable, owner_id = self._engine.resumable, principal.account_id
@@ -179,14 +192,17 @@ class ResumableEndpoints:
         whole = resumable.whole_of(ids, owner_id=owner_id, told=creation.told)
         if whole is not None:
             return whole
-        draft = draft_of(creation.metadata, principal, following)
+        draft = _draft(creation, principal, batch, following)
         try:
             parts = [self._find(part_id, principal) for part_id in ids]
         except UploadUnknown:
             raise upload_not_found() from None
         if all(part.state.length == 0 for part in parts):
             raise tus.file_empty()
-        return await resumable.put_together(parts, owner_id=owner_id, draft=draft, told=creation.told)
+        batch_id = "" if batch is None else batch.id
+        return await resumable.put_together(
+            parts, owner_id=owner_id, draft=draft, told=creation.told, batch_id=batch_id
+        )
 
     async def _take_at_once(self, request: Request, upload: ResumableUpload) -> None:
         """The first bytes come with the creation. Where they do not, nobody will know of the upload."""
@@ -227,6 +243,13 @@ class ResumableEndpoints:
         else:
             headers[UPLOAD_EXPIRES] = format_datetime(_moment(upload.expires_at), usegmt=True)
         return headers
+
+
+def _draft(
+    creation: tus.Creation, principal: Principal, batch: Batch | None, following: VersionOf | None
+) -> Draft:
+    policy = None if batch is None else policy_of(batch)
+    return draft_of(creation.metadata, principal, policy, following)
 
 
 def _moment(seconds: float) -> datetime:

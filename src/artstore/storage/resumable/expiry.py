@@ -1,4 +1,4 @@
-"""Resumable uploads of which nothing more came are removed."""
+"""Resumable uploads and batches of which nothing more came are removed."""
 
 import asyncio
 
@@ -15,4 +15,7 @@ async def expire_for_ever(engine: Engine) -> None:
         if removed := await engine.resumable.expire():
             metrics.RESUMABLE_EXPIRED.inc(removed)
             _log.info("resumable uploads expired", uploads=removed)
+        if removed := await engine.batches.expire():
+            metrics.BATCHES_EXPIRED.inc(removed)
+            _log.info("batches expired", batches=removed)
         await asyncio.sleep(_EVERY_SECONDS)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from artstore.engine.log.checkpoint import Checkpoint, CheckpointInvalid, decode_checkpoint
 from artstore.engine.log.header import HEADER_BYTES, SegmentHeader, decode_header, element_digest
 from artstore.engine.log.record import (
+    BEGINS_BATCH,
+    FLAGS,
     FRAME,
     MAX_RECORD_BYTES,
     BodyInvalid,
@@ -44,23 +46,23 @@ ENTRIES: st.SearchStrategy[Entry] = st.one_of(
 LSNS = st.integers(1, 2**64 - 1).map(Lsn)
 
 
-def encoded(entry: Entry, lsn: Lsn = FIRST, salt: bytes = SALT, *, begins_batch: bool = False) -> bytes:
+def encoded(entry: Entry, lsn: Lsn = FIRST, salt: bytes = SALT, *, flags: int = 0) -> bytes:
     parts = encode_body(entry)
-    frame = encode_frame(lsn, kind_of(entry), parts, begins_batch=begins_batch, salt=salt)
+    frame = encode_frame(lsn, kind_of(entry), parts, flags=flags, salt=salt)
     return b"".join([frame, *map(bytes, parts)])
 
 
 class TestRecord:
-    @given(ENTRIES, LSNS, st.booleans(), st.binary(max_size=20), st.binary(max_size=20))
+    @given(ENTRIES, LSNS, st.sampled_from(FLAGS), st.binary(max_size=20), st.binary(max_size=20))
     def test_comes_back_from_any_place(
-        self, entry: Entry, lsn: Lsn, begins_batch: bool, before: bytes, behind: bytes
+        self, entry: Entry, lsn: Lsn, flags: int, before: bytes, behind: bytes
     ) -> None:
-        data = before + encoded(entry, lsn, begins_batch=begins_batch) + behind
+        data = before + encoded(entry, lsn, flags=flags) + behind
 
         record = decode_record(data, len(before), SALT)
 
         assert record is not None
-        assert (record.lsn, record.begins_batch) == (lsn, begins_batch)
+        assert (record.lsn, record.flags) == (lsn, flags)
         assert record.size == len(data) - len(before) - len(behind)
         assert record.entry() == entry
 
@@ -86,7 +88,7 @@ class TestRecord:
         assert decode_record(noise, offset, SALT) is None
 
     def test_of_an_unknown_kind_is_none(self) -> None:
-        frame = encode_frame(Lsn(1), 5, [b"body"], begins_batch=False, salt=SALT)  # type: ignore[arg-type]
+        frame = encode_frame(Lsn(1), 5, [b"body"], flags=0, salt=SALT)  # type: ignore[arg-type]
         assert decode_record(frame + b"body", 0, SALT) is None
 
     @pytest.mark.parametrize("length", [0, 8, MAX_RECORD_BYTES + 1, 2**32 - 1])
@@ -94,7 +96,7 @@ class TestRecord:
         assert decode_record(FRAME.pack(length, 0, 1, 1) + bytes(100), 0, SALT) is None
 
     def test_has_the_bytes_that_crc32c_computed_bit_by_bit_gives(self) -> None:
-        assert encoded(Put(b"{}", content=b"x"), Lsn(7), bytes(8), begins_batch=True) == bytes.fromhex(
+        assert encoded(Put(b"{}", content=b"x"), Lsn(7), bytes(8), flags=BEGINS_BATCH) == bytes.fromhex(
             "1100000059b10070070000000000000081020000007b7d0178"
         )
         assert encoded(ModeChange("ro", 1), Lsn(2), bytes(8)) == bytes.fromhex(

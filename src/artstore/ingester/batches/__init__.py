@@ -1,0 +1,1 @@
+"""Batches: each lies in one element, and its id names that."""
