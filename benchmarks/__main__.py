@@ -7,7 +7,19 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import attributes, audit, element, ingester, limits, rebuild, recovery, resumable, tokens, way
+from benchmarks import (
+    attributes,
+    audit,
+    compression,
+    element,
+    ingester,
+    limits,
+    rebuild,
+    recovery,
+    resumable,
+    tokens,
+    way,
+)
 
 MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
     "attributes": (attributes.measure, "attributes validated, migrated and written, in microseconds"),
@@ -22,6 +34,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
     "rebuild": (rebuild.measure, "the index of an element made anew from its files"),
     "ingester": (ingester.measure, "the Ingester: placement, and uploads beside straight to the element"),
     "resumable": (resumable.measure, "a large document in pieces of 8 MiB (tus), beside one request"),
+    "compression": (compression.measure, "elements that compress, in each way, beside one that does not"),
     "way": (way.measure, "the whole way: Ingester, element, Query"),
 }
 

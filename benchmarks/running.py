@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from artstore.launcher.postgres import EmbeddedPostgres
-from artstore.launcher.settings import SystemSettings
+from artstore.launcher.settings import ELEMENTS, Element, SystemSettings
 from artstore.launcher.system import System
 
 
@@ -70,9 +70,11 @@ class Measured:
 
 
 @contextmanager
-def measured(environment: Mapping[str, str] | None = None) -> Iterator[Measured]:
+def measured(
+    environment: Mapping[str, str] | None = None, elements: tuple[Element, ...] = ELEMENTS
+) -> Iterator[Measured]:
     with tempfile.TemporaryDirectory(prefix="artstore-bench-") as folder:
-        settings = SystemSettings(default_ports={}, environment=dict(environment or {}))
+        settings = SystemSettings(default_ports={}, environment=dict(environment or {}), elements=elements)
         with System(Path(folder) / "data", settings) as system:
             yield Measured(system, Path(folder))
 

@@ -15,7 +15,19 @@ import sys
 from pathlib import Path
 
 from artstore.attributes import FileAttributes, FileId
-from artstore.engine import Closed, DiskFull, Draft, Engine, EngineOptions, LogFull, Lsn, Mode, NoRoom
+from artstore.engine import (
+    Closed,
+    Coding,
+    CodingPolicy,
+    DiskFull,
+    Draft,
+    Engine,
+    EngineOptions,
+    LogFull,
+    Lsn,
+    Mode,
+    NoRoom,
+)
 
 FOLLOWER = "index"
 INLINE_LIMIT = 4096
@@ -23,10 +35,15 @@ _REFUSALS = (DiskFull, LogFull, NoRoom, Closed)
 
 
 def content_of(number: int) -> bytes:
-    """The bytes of the ``number``-th document: mostly small, some larger than a record takes."""
+    """The bytes of the ``number``-th document: mostly small, some larger than a record takes.
+
+    Every third one is worth compressing; of the largest every second seems so by its beginning only.
+    """
     choice = random.Random(number)
     size = choice.choice([1, 100, 1000, 4096, 4097, 20_000]) if number % 30 else 1_500_000
-    return choice.randbytes(size)
+    if number % 30 == 0 and number % 60:
+        return choice.randbytes(100) * 2700 + choice.randbytes(2_700_000)
+    return choice.randbytes(size) if number % 3 else (choice.randbytes(100) * (size // 100 + 1))[:size]
 
 
 def tell(**line: object) -> None:
@@ -107,6 +124,7 @@ def options() -> EngineOptions:
         keep_free_bytes=0,
         follow_seconds=0.01,
         followers=(FOLLOWER,),
+        coding=CodingPolicy(coding=Coding.GZIP, min_bytes=500, types=("*/*",)),
     )
 
 

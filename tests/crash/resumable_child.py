@@ -13,15 +13,26 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from artstore.engine import Checksum, Draft, Engine, EngineOptions, Mode, ResumableUpload
+from artstore.engine import (
+    Checksum,
+    Coding,
+    CodingPolicy,
+    Draft,
+    Engine,
+    EngineOptions,
+    Mode,
+    ResumableUpload,
+)
 from tests.crash.engine_child import tell
 
 OWNER = "1"
 
 
 def content_of(number: int) -> bytes:
+    """Every second one is worth compressing, if it is large enough."""
     choice = random.Random(number)
-    return choice.randbytes(choice.choice([1, 5000, 70_000, 1_500_000]))
+    size = choice.choice([1, 5000, 70_000, 1_500_000])
+    return choice.randbytes(size) if number % 2 else (choice.randbytes(100) * (size // 100 + 1))[:size]
 
 
 async def client(engine: Engine, seed: int) -> None:
@@ -79,7 +90,12 @@ async def pieces(data: bytes) -> AsyncIterator[bytes]:
 
 async def main(root: Path, seed: int, clients: int) -> None:
     options = EngineOptions(
-        element_id="el-1", mode=Mode.EDIT, segment_bytes=1 << 20, follow_seconds=0.0, keep_free_bytes=0
+        element_id="el-1",
+        mode=Mode.EDIT,
+        segment_bytes=1 << 20,
+        follow_seconds=0.0,
+        keep_free_bytes=0,
+        coding=CodingPolicy(coding=Coding.ZSTD, types=("*/*",)),
     )
     engine = await Engine.open(root, options)
     await asyncio.gather(*(client(engine, seed * 1000 + each) for each in range(clients)))

@@ -57,8 +57,12 @@ def check_filename(name: str) -> str:
     return name
 
 
-def stored_name(original_filename: str, username: str, at: datetime, file_id: UUID) -> StoredName:
+def stored_name(
+    original_filename: str, username: str, at: datetime, file_id: UUID, suffix: str = ""
+) -> StoredName:
     """``{stem}_{username}_{YYYYMMDDTHHMMSS}_{file_id}{ext}``, fit for any file system; ``at`` is aware.
+
+    ``suffix`` comes behind it all, of a document that is coded on disk.
 
     With ``.attr.json`` it has at most 255 bytes of UTF-8. The stem is cut where needed, never inside a
     character; an extension of more than 32 bytes counts as part of the stem. Any text is taken, also one
@@ -67,7 +71,7 @@ def stored_name(original_filename: str, username: str, at: datetime, file_id: UU
     stem, extension = _split(_portable(original_filename))
     user = _cut(_portable(username), _MAX_USERNAME_BYTES) or "_"
     at_utc = at.astimezone(UTC)
-    tail = f"_{user}_{_compact(at_utc)}_{file_id}{extension}"
+    tail = f"_{user}_{_compact(at_utc)}_{file_id}{extension}{suffix}"
     room = MAX_NAME_BYTES - len(ATTRIBUTE_SUFFIX) - len(tail.encode())
     return StoredName(_cut(stem, room) + tail)
 

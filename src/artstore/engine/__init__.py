@@ -13,6 +13,7 @@ from artstore.engine.batches import Batch, Batches, Member
 from artstore.engine.capacity import Capacity
 from artstore.engine.changes import Change, ChangeKind, ChangesGone
 from artstore.engine.changing import revision_of
+from artstore.engine.coding import Coding, CodingPolicy
 from artstore.engine.documents import Locate
 from artstore.engine.draft import Arrival, Draft
 from artstore.engine.engine import Engine
@@ -75,6 +76,8 @@ __all__ = [
     "Checksum",
     "ChecksumMismatch",
     "Closed",
+    "Coding",
+    "CodingPolicy",
     "Damaged",
     "DiskFull",
     "Draft",

@@ -1,6 +1,6 @@
 """What kind of content a document is, where the client does not say: from its first bytes and its name.
 
-A hint for whoever opens it, nothing more: nothing in ArtStore decides anything by it.
+A hint for whoever opens it. All that ArtStore decides by it is whether compressing the document is tried.
 """
 
 import mimetypes

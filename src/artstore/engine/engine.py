@@ -25,6 +25,7 @@ from artstore.engine.capacity import Capacity, Reservation, Room
 from artstore.engine.changes import Change, change_by, read_changes
 from artstore.engine.changing import Changing
 from artstore.engine.checkpointing import Checkpointing
+from artstore.engine.coding import CodingFigures
 from artstore.engine.committing import Committing
 from artstore.engine.damage import KnownDamage
 from artstore.engine.documents import Documents, Locate
@@ -75,6 +76,7 @@ class Engine:
         self._room = Room(opened.layout.root, options.capacity_bytes, options.keep_free_bytes)
         self._room.count(opened.used_bytes, opened.documents)
         self.body_memory = BodyMemory(options.upload_memory_bytes)
+        self.coding = CodingFigures()
         self._locks = DocumentLocks()
         self._filed = Milestones(opened.position.lsn)
         self.damage = KnownDamage()
@@ -124,6 +126,7 @@ class Engine:
             self._room,
             self.body_memory,
             commit=self._commit_of,
+            figures=self.coding,
             attributes=self._attributes_or_waiting,
             demand_open=self._demand_open,
             survivors=opened.resumable,
@@ -202,7 +205,15 @@ class Engine:
             options, commit = replace(options, inline_limit=0), self._commit_of(batch.id)
         self._demand_open(min(expected_bytes or 0, options.inline_limit))
         reservation = Reservation(self._room, expected_bytes)
-        upload = Upload(options, self._layout.staging, self._threads, reservation, self.body_memory, commit)
+        upload = Upload(
+            options,
+            self._layout.staging,
+            self._threads,
+            reservation,
+            self.body_memory,
+            commit,
+            self.coding,
+        )
         if (expected_bytes or 0) <= options.inline_limit:
             self._submitting.gathering.expect(upload)
         return upload
@@ -456,6 +467,7 @@ class Engine:
         taken()
         if isinstance(entry, Put) and attributes is not None:
             self._given_ids.add(FileId(attributes.file_id))
+            self.coding.stored(attributes)
         if (effect := effect_by(entry, attributes)) is not None:
             self._overlay.apply(lsn, effect)
             self._room.count(effect.used_bytes, effect.documents)

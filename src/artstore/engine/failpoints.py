@@ -25,11 +25,13 @@ ENVIRONMENT: Final = "ARTSTORE_FAILPOINTS"
 NAMES: Final = frozenset(
     {
         "upload.before_staging_flush",  # a large document: its bytes are written, not flushed
+        "upload.undone",  # it was coded for nothing: its original bytes are written, not flushed
         "upload.staged",  # its bytes and its name in the staging folder are flushed
         "resumable.before_flush",  # bytes of a resumable upload are written, not flushed
         "resumable.flushed",  # they are durable, their number is not
         "resumable.noted",  # both are durable, nobody was told
         "resumable.committed",  # its document is durable, its state does not tell
+        "resumable.dropped",  # the bytes that came are gone, for the document has coded ones of its own
         "batch.before_flush",  # documents of a batch are noted, not flushed
         "batch.noted",  # they are durably in the batch, nobody was told
         "batch.before_commit",  # all of them are about to be stored

@@ -1,7 +1,8 @@
 """What an element is opened with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from artstore.engine.coding import CodingPolicy
 from artstore.engine.layout import Mode
 from artstore.engine.log.record import MAX_CONTENT_BYTES, MAX_GROUP_RECORDS
 
@@ -57,6 +58,8 @@ class EngineOptions:
     """How long a resumable upload is kept after something of it was written last."""
     resumable_uploads: int = 1000
     """Unfinished ones of one owner."""
+    coding: CodingPolicy = field(default_factory=CodingPolicy)
+    """Which documents are compressed, and how. Those that are stored already stay as they are."""
     batch_seconds: float = 24 * 3600.0
     """How long a batch is kept after something was added to it."""
     batch_documents: int = 10_000

@@ -7,7 +7,7 @@ from prometheus_client import Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from artstore.engine import Engine
+from artstore.engine import Coding, Engine
 from artstore.engine.scrub import Scrub, Severity
 from artstore.storage.element.thresholds import Thresholds
 from artstore.storage.following import LogFollower
@@ -105,6 +105,7 @@ class ElementCollector(Collector):
         yield _gauge("batches_waiting_documents", "Documents in them", batches.documents)
         yield _gauge("batches_waiting_bytes", "Bytes of these", batches.bytes)
         yield _gauge("documents", "Documents in the element", capacity.documents)
+        yield from self._of_coding()
         yield _gauge("log_last_lsn", "The newest durable change", status.last_lsn)
         yield _gauge("log_segments", "Segments of the log on disk", status.segments)
         yield _gauge("log_bytes", "Bytes of the log on disk", status.bytes)
@@ -131,6 +132,25 @@ class ElementCollector(Collector):
             away.add_metric([outside.name], outside.status.away is not None)
         yield away
         yield from self._of_scrub()
+
+    def _of_coding(self) -> Iterable[Metric]:
+        figures = self._engine.coding
+        for name, help_text, counted in (
+            ("documents", "Documents that were stored compressed", figures.documents),
+            ("original_bytes", "Bytes of them as they came", figures.original_bytes),
+            ("stored_bytes", "Bytes of them as they were stored", figures.stored_bytes),
+        ):
+            family = CounterMetricFamily(
+                f"artstore_storage_compressed_{name}", help_text, labels=["encoding"]
+            )
+            for coding in Coding:
+                family.add_metric([coding], counted[coding])
+            yield family
+        yield CounterMetricFamily(
+            "artstore_storage_compression_undone",
+            "Documents that were compressed while they came, and stored as they are in the end",
+            figures.undone,
+        )
 
     def _of_scrub(self) -> Iterable[Metric]:
         progress, last = self._scrub.progress(), self._scrub.last_result()

@@ -203,6 +203,7 @@ class RunningElement:
             max_file_bytes=settings.max_file_bytes,
             max_backlog_bytes=settings.max_backlog_bytes,
             upload_memory_bytes=settings.upload_memory_bytes,
+            coding=settings.coding,
             followers=(IndexTarget.name, EventsTarget.name),
             close_seconds=CLOSE_SECONDS / 2,
             take_over=settings.s3_take_over,
@@ -218,7 +219,12 @@ class RunningElement:
         except ElementMismatch as error:
             error.args = (_explained(error),)
             raise
-        _log.info("the element is open", element_id=engine.element.id, **vars(engine.recovery))
+        _log.info(
+            "the element is open",
+            element_id=engine.element.id,
+            compression=settings.compression,
+            **vars(engine.recovery),
+        )
         return engine
 
     def _compose(self, engine: Engine) -> _Parts:

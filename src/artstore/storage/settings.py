@@ -1,11 +1,14 @@
 """Settings of one storage element: variables ``ARTSTORE_STORAGE_…``."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from artstore.engine import Coding, CodingPolicy
+from artstore.engine.coding.policy import COMPRESSIBLE
 from artstore.engine.scrub import DEFAULT_BYTES_PER_SECOND
 from artstore.storage.element.thresholds import Threshold, Thresholds
 from artstore.storage.index.prefix import check_prefix, prefix_of
@@ -15,6 +18,13 @@ from artstore.wire.elements import Mode
 GIB = 1024**3
 _Percent = Annotated[float, Field(ge=0, le=100)]
 _Bytes = Annotated[int, Field(ge=0)]
+
+
+class Compression(StrEnum):
+    NONE = "none"
+    GZIP = Coding.GZIP
+    BROTLI = Coding.BROTLI
+    ZSTD = Coding.ZSTD
 
 
 class StorageSettings(ObjectStoreSettings):
@@ -65,6 +75,17 @@ class StorageSettings(ObjectStoreSettings):
     critical_free_bytes: _Bytes = GIB // 4
     full_free_percent: _Percent = 1
     full_free_bytes: _Bytes = 64 * 1024
+    compression: Compression = Compression.NONE
+    """``none``, ``gzip``, ``br`` or ``zstd``: how documents are compressed on disk from now on, where that
+    saves a tenth at least. Those that are there stay as they are, and clients get what they gave in any case.
+    Costs time of the processor on the way in, and on the way out to clients that do not take them so."""
+    compression_min_bytes: Annotated[int, Field(ge=0, le=64 * 1024)] = 4096
+    """Smaller documents are not compressed: they take a block of the disk in any case."""
+    compression_types: tuple[str, ...] | None = None
+    """Content types of documents that are compressed, as a JSON array; ``text/*`` is all of a kind,
+    ``*/*+xml`` all that end so, ``*/*`` everything, which costs a trial for each document and gains little.
+    Default: what is not compressed by itself, or may not be: text, JSON, XML, old office formats, TIFF, BMP
+    and others."""
     upload_memory_bytes: Annotated[int, Field(ge=0)] = 16 * 1024**2
     """Most that the documents of all uploads under way together take of memory. Beyond it each writes what it
     has before it reads on, and small ones cost a flush of their own. 0 gathers nothing: slow."""
@@ -93,6 +114,14 @@ class StorageSettings(ObjectStoreSettings):
     scrub_bytes_per_second: Annotated[int, Field(ge=64 * 1024)] = DEFAULT_BYTES_PER_SECOND
     """Most that this reading takes of the disk. Too little to be through in ``scrub_days`` is said in the log
     and at ``/api/v1/scrub``; a number beyond what the disk can do sets no limit, and slows others down."""
+
+    @property
+    def coding(self) -> CodingPolicy:
+        return CodingPolicy(
+            coding=None if self.compression is Compression.NONE else Coding(self.compression),
+            min_bytes=self.compression_min_bytes,
+            types=COMPRESSIBLE if self.compression_types is None else self.compression_types,
+        )
 
     @property
     def thresholds(self) -> Thresholds:

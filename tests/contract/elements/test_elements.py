@@ -5,7 +5,7 @@ import os
 import pytest
 
 from artstore.attributes import FileAttributes, FileId, attribute_name
-from artstore.engine import Damaged, Engine, Mode, NotFound, StoreUnavailable
+from artstore.engine import Coding, CodingPolicy, Damaged, Engine, Mode, NotFound, StoreUnavailable
 from tests.contract.elements.conftest import OpenElement
 from tests.support.blobs import FaultyBlobs
 from tests.support.engines import describe, fetch, store
@@ -15,6 +15,7 @@ from tests.support.system import eventually
 SMALL = b"a small document, which travels in the log"
 LARGE = os.urandom(9_000_000)
 """Staged, and in S3 of several parts."""
+TEXT = b"".join(b"%d;a line of a table;%d\n" % (line, line * 7919) for line in range(300_000))
 
 
 async def filed(engine: Engine) -> None:
@@ -190,3 +191,34 @@ class TestScrub:
         # Attribute files are smaller; they stay as they are.
         faults[0].change_pieces(lambda data: data if len(data) < 5000 else bytes([data[0] ^ 1]) + data[1:])
         assert told(await scrubbed(engine)) == [("D003", stored.storage_path)]
+
+
+class TestCoded:
+    @pytest.mark.parametrize("coding", Coding)
+    async def test_is_read_at_once_and_later_and_found_right(
+        self, open_element: OpenElement, coding: Coding
+    ) -> None:
+        engine = await open_element(coding=CodingPolicy(coding=coding))
+        contents = (TEXT[:20_000], TEXT)
+        stored = [await store(engine, content) for content in contents]
+        assert [each.content_encoding for each in stored] == [coding, coding]
+        assert [await fetch(engine, each.file_id) for each in stored] == [*contents]
+        await filed(engine)
+        for each, content in zip(stored, contents, strict=True):
+            async with await engine.open_document(FileId(each.file_id)) as document:
+                for start in (len(content) - 100, 5000, 0):
+                    assert await document.read(start, 100) == content[start : start + 100]
+                assert len(await document.read_stored(0, len(content))) == each.stored_size
+                await document.verify()
+        assert told(await scrubbed(engine)) == []
+
+    async def test_a_changed_one_is_named_and_not_given_away(
+        self, open_element: OpenElement, faults: list[FaultyBlobs]
+    ) -> None:
+        engine = await open_element(coding=CodingPolicy(coding=Coding.ZSTD))
+        stored = await store(engine, TEXT)
+        await filed(engine)
+        faults[0].change_pieces(lambda data: data if len(data) < 5000 else bytes([data[0] ^ 1]) + data[1:])
+        assert told(await scrubbed(engine)) == [("D003", stored.storage_path)]
+        with pytest.raises(Damaged):
+            await fetch(engine, stored.file_id)

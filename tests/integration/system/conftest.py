@@ -10,9 +10,11 @@ from tests.support.system import Account, RunningSystem
 MIB = 1 << 20
 RATE_LIMIT_FACTOR = 50
 _SERVICES = ("ADMIN", "INGESTER", "QUERY", "STORAGE")
+_MANY_BATCHES = {"ARTSTORE_STORAGE_BATCHES": "10000"}
 _FORGIVING = {
     "ARTSTORE_ADMIN_AUTH_FAILURES": "0",
     "ARTSTORE_ADMIN_AUTH_ADDRESS_FAILURES": "0",
+    **_MANY_BATCHES,
     **{f"ARTSTORE_{service}_RATE_LIMIT_FAILURES": "0" for service in _SERVICES},
 }
 
@@ -45,7 +47,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
 @pytest.fixture(scope="module")
 def own_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """For the tests of one module, which stop, kill and start its parts, and leave all of them running."""
-    yield from _running(tmp_path_factory, "own-system", {"ARTSTORE_STORAGE_BATCHES": "10000"})
+    yield from _running(tmp_path_factory, "own-system", _MANY_BATCHES)
 
 
 @pytest.fixture(scope="module")

@@ -79,12 +79,19 @@ class Made(Setup):
     def _ingester(self) -> Target:
         uploads = [self.begin(self.administrator, self.ingester) for _ in range(FEW)]
         ended = [self.begin(self.administrator, self.ingester) for _ in range(MANY)]
+        batches = [self.open_batch(self.administrator, self.ingester) for _ in range(FEW)]
+        given_up = [self.open_batch(self.administrator, self.ingester) for _ in range(MANY)]
         of_operations: dict[str, dict[str, Sequence[str | int]]] = {
+            "DELETE /api/v1/batches/{batch_id}": {"path.batch_id": given_up},
             "DELETE /api/v1/uploads/{upload}": {"path.upload": ended},
             "DELETE /api/v1/files/{file_id}": {**self._documents()},
             "POST /api/v1/finalize/{file_id}": {**self._documents()},
         }
-        values = {"path.transaction_id": self._transactions(), "path.upload": uploads}
+        values: dict[str, list[str]] = {
+            "path.transaction_id": self._transactions(),
+            "path.upload": uploads,
+            "path.batch_id": batches,
+        }
         return Target(self.ingester, self.administrator.token, values, of_operations)
 
     def _transactions(self) -> list[str]:
@@ -108,7 +115,10 @@ class Made(Setup):
         }
         uploads = [self.begin(self.administrator, self.documents) for _ in range(FEW)]
         ended = [self.begin(self.administrator, self.documents) for _ in range(MANY)]
+        batches = [self.open_batch(self.administrator, self.documents) for _ in range(FEW)]
+        given_up = [self.open_batch(self.administrator, self.documents) for _ in range(MANY)]
         of_operations: dict[str, dict[str, Sequence[str | int]]] = {
+            "DELETE /api/v1/batches/{batch_id}": {"path.batch_id": given_up},
             "DELETE /api/v1/uploads/{upload_id}": {"path.upload_id": ended},
             "PATCH /api/v1/files/{file_id}/metadata": change,
             # None of those that are held for a transfer.
@@ -123,7 +133,7 @@ class Made(Setup):
             for what in ("hold", "source", "copy")
             for method in ("PUT", "DELETE")
         }
-        values = self._documents() | {"path.upload_id": uploads}
+        values = self._documents() | {"path.upload_id": uploads, "path.batch_id": batches}
         return Target(self.documents, self.administrator.token, values, of_operations, authorization)
 
     def _admin(self) -> Target:

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from artstore.attributes import FileAttributes, FileId
-from artstore.engine import Engine, Lsn, NotFound, RevisionMismatch, revision_of
+from artstore.engine import Coding, CodingPolicy, Engine, Lsn, NotFound, RevisionMismatch, revision_of
 from artstore.engine.verify import verify
 from tests.support.engines import IN_MEMORY, describe, fetch, options_of, store
 
@@ -57,8 +57,8 @@ class ElementMachine(RuleBasedStateMachine):
 
         return self.runner.run(called())
 
-    @initialize(lagging=st.booleans())
-    def open(self, lagging: bool) -> None:
+    @initialize(lagging=st.booleans(), coding=st.none() | st.sampled_from(Coding))
+    def open(self, lagging: bool, coding: Coding | None) -> None:
         options = options_of(
             inline_limit=1000,
             segment_bytes=4000,
@@ -66,6 +66,7 @@ class ElementMachine(RuleBasedStateMachine):
             followers=("index",),
             follow_seconds=60.0 if lagging else 0.0,
             close_seconds=0.0 if lagging else 30.0,
+            coding=CodingPolicy(coding=coding, min_bytes=10, types=("*/*",)),
         )
         self.engine = self.runner.run(Engine.open(self.folder / "element", options))
         assert self.engine.recovery.findings == []
@@ -159,25 +160,25 @@ class ElementMachine(RuleBasedStateMachine):
         self.engine.acknowledge("index", self.engine.last_lsn)
 
     @precondition(lambda self: self.engine is not None)
-    @rule(lagging=st.booleans())
-    def reopen(self, lagging: bool) -> None:
+    @rule(lagging=st.booleans(), coding=st.none() | st.sampled_from(Coding))
+    def reopen(self, lagging: bool, coding: Coding | None) -> None:
         self.run(lambda engine: engine.close())
         assert not verify(self.folder / "element").damaged
-        self.open(lagging)
+        self.open(lagging, coding)
 
     @invariant()
     def counts(self) -> None:
         if self.engine is None:
             return
         capacity = self.engine.capacity()
-        taken = sum(len(content) + len(found.to_bytes()) for content, found in self.documents.values())
+        taken = sum(found.size_on_disk + len(found.to_bytes()) for _, found in self.documents.values())
         assert (capacity.used_bytes, capacity.documents) == (taken, len(self.documents))
         assert capacity.reserved_bytes == 0
         assert self.engine.last_lsn == len(self.changes)
 
     def teardown(self) -> None:
         if self.engine is not None:
-            self.reopen(lagging=False)
+            self.reopen(lagging=False, coding=None)
             self.walk()
             for file_id in self.documents:
                 self.read(file_id)

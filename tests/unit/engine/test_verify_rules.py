@@ -71,7 +71,7 @@ def codes_where_a_document_cannot_be_read(root: Path) -> list[str]:
         "import sys, pathlib; from artstore.engine.verify import verify\n"
         "print(*(finding.code for finding in verify(pathlib.Path(sys.argv[1])).findings))"
     )
-    strace = ["strace", "-qq", "-o", "/dev/null", "-P", str(letter), "-e", "inject=readv:error=EIO"]
+    strace = ["strace", "-qq", "-o", "/dev/null", "-P", str(letter), "-e", "inject=read:error=EIO"]
     done = subprocess.run(
         [*strace, sys.executable, "-B", "-c", program, str(root)], check=True, capture_output=True, text=True
     )
@@ -99,6 +99,7 @@ class TestCleanElements:
         counted = {name: (each.documents, each.bytes, each.pending) for name, each in reports.items()}
         assert counted == {
             "clean": (3, 66, 0),
+            "clean_coded": (3, 65, 0),
             "clean_adopted": (8, 116, 0),
             "clean_new": (0, 0, 0),
             "clean_offline": (2, 0, 0),

@@ -10,7 +10,7 @@ drops the pages that are left, so that a later flush is of pages that were writt
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Protocol
@@ -123,7 +123,13 @@ class ResumableFile:
 
     async def head(self, size: int) -> bytes:
         """The first bytes."""
-        return await in_thread(self._threads, self._read_head, size)
+        return await in_thread(self._threads, self._read, 0, min(size, self.written))
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """All bytes, when everything is flushed."""
+        for offset in range(0, self.written, _READ_BYTES):
+            length = min(_READ_BYTES, self.written - offset)
+            yield await in_thread(self._threads, self._read, offset, length)
 
     async def discard(self) -> None:
         """Removes the file. May be called again, also after a failure."""
@@ -215,9 +221,13 @@ class ResumableFile:
 
         return copy
 
-    def _read_head(self, size: int) -> bytes:
-        with self.path.open("rb") as file:
-            return file.read(size)
+    def _read(self, offset: int, length: int) -> bytes:
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(offset)
+            data = file.read(length)
+        if len(data) != length:
+            raise OSError(f"{self.path.name} has lost bytes")
+        return data
 
     def _remove(self) -> None:
         self._close()

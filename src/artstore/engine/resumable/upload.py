@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from artstore.attributes import FileAttributes, FileId
 from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Reservation
+from artstore.engine.coding import CodingFigures
 from artstore.engine.content_type import HEAD_BYTES
 from artstore.engine.durable import remove_durably
 from artstore.engine.errors import (
@@ -28,6 +30,7 @@ from artstore.engine.errors import (
 )
 from artstore.engine.failpoints import hit
 from artstore.engine.options import EngineOptions
+from artstore.engine.resumable.coded import coded_copy
 from artstore.engine.resumable.file import Digest, ResumableFile
 from artstore.engine.resumable.state import ResumableState, StateFile, Survivor, bytes_path, state_path
 from artstore.engine.threads import in_thread
@@ -47,10 +50,13 @@ class Surroundings:
     memory: BodyMemory
     commit: Callable[[str], Commit]
     """Into the batch with this id; by itself where it is empty. Raises BatchUnknown."""
+    figures: CodingFigures
     attributes: Callable[[FileId], Awaitable[FileAttributes]]
     """Of a document that is there, or waits in a batch. Raises NotFound."""
     demand_open: Callable[[], None]
     """Raises ModeForbids, LogFull, Closed where the element takes no documents now."""
+    begin: Callable[[str, int], Upload]
+    """Of a copy of so many bytes, that is staged, into a batch or by itself. Raises NoRoom, BatchUnknown."""
     find: "Callable[[str], ResumableUpload]"
     """Raises UploadUnknown."""
     forget: "Callable[[ResumableUpload], None]"
@@ -294,11 +300,13 @@ class ResumableUpload:
         if self.state.file_id is None:
             return False
         try:
-            await self._around.attributes(self.state.file_id)
+            stored = await self._around.attributes(self.state.file_id)
         except Damaged:
             return True
         except NotFound:
             return False
+        if stored.content_encoding is not None:
+            await self._drop_bytes()
         return True
 
     async def _take(self, total: int, pieces: AsyncIterator[bytes]) -> None:
@@ -328,27 +336,51 @@ class ResumableUpload:
         assert self.state.draft is not None
         if self.state.parts:
             await self._put_together()
-        around = self._around
-        upload = Upload(
-            around.options,
-            around.staging,
-            around.threads,
-            self._reservation,
-            around.memory,
-            around.commit(self.state.batch_id),
-            staged=self._file,
-            head=await self._file.head(HEAD_BYTES),
-        )
+        draft, around = self.state.draft, self._around
+        begin = partial(around.begin, self.state.batch_id)
+        copy = await coded_copy(around.options, around.threads, begin, self._file, draft)
+        upload = copy or await self._begin()
         self._in_doubt = True
-        with suppress(AlreadyStored):  # by an earlier try, of which its state does not tell
-            await upload.commit(self.state.draft)
+        has_own_file = copy is not None
+        try:
+            await upload.commit(draft)
+        except AlreadyStored as error:  # by an earlier try, of which its state does not tell
+            has_own_file = error.stored is not None and error.stored.content_encoding is not None
+        finally:
+            if copy is not None:
+                await copy.abort()  # which does nothing after a commit
         hit("resumable.committed")
+        if has_own_file:
+            await self._drop_bytes()
         await self._mark_complete()
         for part in self.state.parts:
             with suppress(UploadUnknown, UploadBusy, OSError, DiskFull):  # what is left expires
                 held = around.find(part)
                 async with held.hold():
                     await held.remove()
+
+    async def _begin(self) -> Upload:
+        """An upload that has the bytes already."""
+        around = self._around
+        return Upload(
+            around.options,
+            around.staging,
+            around.threads,
+            self._reservation,
+            around.memory,
+            around.commit(self.state.batch_id),
+            around.figures,
+            staged=self._file,
+            head=await self._file.head(HEAD_BYTES),
+        )
+
+    async def _drop_bytes(self) -> None:
+        """The bytes that came, where the document has a file of its own, and the log does not name them.
+
+        Before the upload is marked complete: nobody looks for them then.
+        """
+        await self._file.discard()
+        hit("resumable.dropped")
 
     async def _put_together(self) -> None:
         """Copies of the parts what is not copied yet."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from artstore.attributes import FileAttributes, FileId, new_file_id
 from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Reservation, Room
+from artstore.engine.coding import CodingFigures
 from artstore.engine.draft import Draft
 from artstore.engine.errors import (
     EngineError,
@@ -25,7 +26,7 @@ from artstore.engine.errors import (
 from artstore.engine.options import EngineOptions
 from artstore.engine.resumable.state import MAX_PARTS, ResumableState, Survivor
 from artstore.engine.resumable.upload import ResumableUpload, Surroundings
-from artstore.engine.upload import Commit
+from artstore.engine.upload import Commit, Upload
 
 _MOST_COMPLETE = 5000
 """Complete uploads that are remembered, for clients that lost the last answer; the oldest go first."""
@@ -53,6 +54,7 @@ class ResumableUploads:
         memory: BodyMemory,
         *,
         commit: Callable[[str], Commit],
+        figures: CodingFigures,
         attributes: Callable[[FileId], Awaitable[FileAttributes]],
         demand_open: Callable[[], None],
         survivors: Iterable[Survivor] = (),
@@ -61,7 +63,17 @@ class ResumableUploads:
         self._options = options
         self._room = room
         self._around = Surroundings(
-            options, staging, threads, memory, commit, attributes, demand_open, self.get, self._forget
+            options,
+            staging,
+            threads,
+            memory,
+            commit,
+            figures,
+            attributes,
+            demand_open,
+            self._begin_copy,
+            self.get,
+            self._forget,
         )
         self._uploads: dict[str, ResumableUpload] = {}
         self._of_owner: dict[str, set[str]] = {}
@@ -199,6 +211,18 @@ class ResumableUploads:
         if is_over:
             reservation.end()
         self._remember(ResumableUpload(self._around, state, reservation, found))
+
+    def _begin_copy(self, batch_id: str, size: int) -> Upload:
+        around = self._around
+        return Upload(
+            replace(around.options, inline_limit=0),
+            around.staging,
+            around.threads,
+            Reservation(self._room, size),
+            around.memory,
+            around.commit(batch_id),
+            around.figures,
+        )
 
     async def _create(self, state: ResumableState) -> ResumableUpload:
         known = self._uploads.get(state.upload_id)

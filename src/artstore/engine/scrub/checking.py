@@ -1,20 +1,21 @@
 """Reading one document as it lies there, and comparing it with its attributes. Blocks: for a thread."""
 
-import hashlib
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from artstore.attributes import MAX_BYTES, FileAttributes, FileId, attribute_name
 from artstore.engine.blobs import BlobMissing, BlobReader, Blobs
+from artstore.engine.coding import compare
 from artstore.engine.damage import KnownDamage
 from artstore.engine.errors import Damaged
 from artstore.engine.scrub.limiter import Limiter
 from artstore.engine.verify.attributes import AttributeCheck
 from artstore.engine.verify.origins import ListedOrigins, Origins
+from artstore.engine.verify.reading import broken_rules
 from artstore.engine.verify.rules import Rule
 
-_CHUNK_BYTES = 1 << 20
 _COST_BYTES = 4096
 """What opening a file costs at least, as if so much was read."""
 
@@ -129,34 +130,36 @@ class DocumentCheck:
             add(Rule.E005, found.path, _reason(error))
 
     def _compare_bytes(self, found: Checked, attributes: FileAttributes) -> None:
-        expected_size, expected = attributes.size_on_disk, attributes.checksum_on_disk
+        expected = attributes.size_on_disk
         reader = self._blobs.open(found.path)
         try:
-            if reader.size != expected_size:
-                detail = f"{reader.size} bytes instead of {expected_size}"
+            if reader.size != expected:
+                detail = f"{reader.size} bytes instead of {expected}"
                 found.problems.append((Rule.D002, found.path, detail))
                 return
             forget_cached(reader)
-            checksum = self._hash(reader, found)
+            compared = compare(attributes, self._reading(reader, found))
             forget_cached(reader)
         finally:
             reader.close()
-        if checksum != expected:
-            found.problems.append((Rule.D003, found.path, f"SHA-256 {checksum} instead of {expected}"))
+        for rule, detail in broken_rules(attributes, compared):
+            found.problems.append((rule, found.path, detail))
 
-    def _hash(self, reader: BlobReader, found: Checked) -> str:
-        digest = hashlib.sha256()
+    def _reading(self, reader: BlobReader, found: Checked) -> Callable[[int], bytes]:
         at = 0
-        while at < reader.size:
-            length = min(_CHUNK_BYTES, reader.size - at)
+
+        def read(length: int) -> bytes:
+            nonlocal at
+            length = min(length, reader.size - at)
+            if length == 0:
+                return b""
             self._limiter.take(length)
-            data = reader.read_at(at, length)
-            if not data:
-                break  # it became shorter: the checksum tells
-            digest.update(data)
+            data = reader.read_at(at, length)  # less where it became shorter: the checksum tells
             at += len(data)
             self._count(found, len(data))
-        return digest.hexdigest()
+            return data
+
+        return read
 
     def _read_small(self, path: str) -> bytes:
         reader = self._blobs.open(path)

@@ -17,6 +17,7 @@ _OF_ATTRIBUTES = {Rule.A001, Rule.A002, Rule.A003, Rule.A004, Rule.A006, Rule.A0
 """Damage of an attribute file that a good copy mends."""
 _OF_BYTES = {Rule.D001, Rule.D002, Rule.D003, Rule.E005}
 """Damage of a document's bytes that a good copy mends."""
+_NOT_SERVED = _OF_BYTES | {Rule.D004}
 _OF_DESCRIPTION = {Rule.E001, Rule.E002, Rule.E006}
 _MENDS = 2
 """Attributes first, which tell what the bytes must be."""
@@ -78,7 +79,7 @@ class Judge:
                 break
             self._tell_mended(before, found, mended)
         for rule, where, detail in found.problems:
-            if where == path and rule in _OF_BYTES and found.attributes is not None:
+            if where == path and rule in _NOT_SERVED and found.attributes is not None:
                 self._parts.damage.add(FileId(found.attributes.file_id), detail or rule.title)
             self.tell(ScrubFinding.of(rule, where, detail, file_id=_id_of(found)))
         return found.is_gone or found.sound

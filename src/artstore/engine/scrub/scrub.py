@@ -70,7 +70,7 @@ class ScrubResult:
         return not any(finding.open for finding in self.findings)
 
 
-_OF_KNOWN_DOCUMENTS = frozenset(rule.code for rule in (Rule.D001, Rule.D002, Rule.D003))
+_OF_KNOWN_DOCUMENTS = frozenset(rule.code for rule in (Rule.D001, Rule.D002, Rule.D003, Rule.D004))
 """Findings that stand in ``KnownDamage`` for as long as they hold."""
 
 

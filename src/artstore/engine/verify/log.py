@@ -3,10 +3,11 @@
 Nothing is changed and nothing kept aside: recovery does that when the element starts.
 """
 
-import hashlib
 from dataclasses import dataclass, field
+from io import BytesIO
 
 from artstore.attributes import AttributesError, FileAttributes, parse
+from artstore.engine.coding import compare
 from artstore.engine.durable import is_temporary
 from artstore.engine.layout import Layout, Mode
 from artstore.engine.log.checkpoint import Checkpoint, CheckpointInvalid, decode_checkpoint
@@ -14,7 +15,7 @@ from artstore.engine.log.groups import without_torn_group
 from artstore.engine.log.header import HEADER_BYTES, SegmentHeader, decode_header, element_digest
 from artstore.engine.log.record import BodyInvalid, Bytes, Delete, Lsn, ModeChange, Put, Record, Update
 from artstore.engine.log.scan import Unreadable, scan_segment
-from artstore.engine.verify.reading import entries_of, fault_of, is_folder, read_at_most
+from artstore.engine.verify.reading import broken_rules, entries_of, fault_of, is_folder, read_at_most
 from artstore.engine.verify.report import Report
 from artstore.engine.verify.rules import Rule
 
@@ -252,5 +253,6 @@ def _numbers(first: int, last: int) -> str:
 def _check_content(attributes: FileAttributes, content: Bytes) -> None:
     if len(content) != attributes.size_on_disk:
         raise BodyInvalid(f"it holds {len(content)} bytes, its attributes tell {attributes.size_on_disk}")
-    if hashlib.sha256(content).hexdigest() != attributes.checksum_on_disk:
-        raise BodyInvalid("its bytes have another checksum than its attributes tell")
+    compared = compare(attributes, BytesIO(content).read)
+    for rule, detail in broken_rules(attributes, compared):
+        raise BodyInvalid(f"{rule.title}: {detail}")

@@ -3,7 +3,6 @@
 What cannot be read becomes a finding, so that nothing on disk can stop a verification.
 """
 
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from artstore.attributes import FileAttributes
+from artstore.engine.coding import Compared, compare
 from artstore.engine.verify.report import Report
 from artstore.engine.verify.rules import Rule
 
@@ -71,19 +71,33 @@ def check_bytes(
 
     Raises FileNotFoundError; everything else becomes a finding.
     """
-    expected_size, expected = attributes.size_on_disk, attributes.checksum_on_disk
+    expected = attributes.size_on_disk
     try:
-        size, checksum = _size_and_sha256(root / path, expected_size, advance)
+        with regular_file(root / path) as descriptor:
+            size = os.fstat(descriptor).st_size
+            if size != expected:
+                report.add(Rule.D002, path, f"{size} bytes instead of {expected}")
+                return size
+            compared = compare(attributes, _reading(descriptor, advance))
     except FileNotFoundError:
         raise
     except OSError as error:
         report.add(*fault_of(error, path))
         return 0
-    if size != expected_size:
-        report.add(Rule.D002, path, f"{size} bytes instead of {expected_size}")
-    elif checksum != expected:
-        report.add(Rule.D003, path, f"SHA-256 {checksum} instead of {expected}")
+    for rule, detail in broken_rules(attributes, compared):
+        report.add(rule, path, detail)
     return size
+
+
+def broken_rules(attributes: FileAttributes, compared: Compared) -> Iterator[tuple[Rule, str]]:
+    """What is wrong with a document of the right size: one thing at most, with what was found."""
+    expected = attributes.checksum_on_disk
+    if compared.stored_checksum != expected:
+        yield Rule.D003, f"SHA-256 {compared.stored_checksum} instead of {expected}"
+    elif compared.is_unknown:
+        yield Rule.D005, compared.fault
+    elif compared.fault:
+        yield Rule.D004, compared.fault
 
 
 def fault_of(error: OSError, path: str) -> tuple[Rule, str, str]:
@@ -93,15 +107,10 @@ def fault_of(error: OSError, path: str) -> tuple[Rule, str, str]:
     return Rule.E005, path, error.strerror or str(error)
 
 
-def _size_and_sha256(path: Path, expected_size: int, advance: Callable[[int], None]) -> tuple[int, str]:
-    """The checksum is empty, and nothing is read, where the size is not the expected one."""
-    buffer = memoryview(bytearray(_CHUNK_BYTES))
-    digest = hashlib.sha256()
-    with regular_file(path) as descriptor:
-        size = os.fstat(descriptor).st_size
-        if size != expected_size:
-            return size, ""
-        while count := os.readv(descriptor, [buffer]):
-            digest.update(buffer[:count])
-            advance(count)
-    return size, digest.hexdigest()
+def _reading(descriptor: int, advance: Callable[[int], None]) -> Callable[[int], bytes]:
+    def read(length: int) -> bytes:
+        data = os.read(descriptor, length)
+        advance(len(data))
+        return data
+
+    return read

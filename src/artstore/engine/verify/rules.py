@@ -71,6 +71,14 @@ class Rule(Enum):
         "a document's bytes have another checksum than its attributes tell",
         "Restore them from a backup; they were changed or damaged after they were stored.",
     )
+    D004 = (
+        "a document's bytes do not decode to the original ones",
+        "Restore both files from a backup; if they are the same there, a program wrote them so: report it.",
+    )
+    D005 = (
+        "a document is coded in a way that is not known",
+        "Check with a newer version of artstore; until then nobody can read it here.",
+    )
 
     N001 = ("a stored name differs from storage_filename", "Give both files their old name again.")
     N002 = ("a document lies elsewhere than storage_path tells", "Move both files back.")

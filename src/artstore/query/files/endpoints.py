@@ -20,7 +20,8 @@ from artstore.wire.problems import ProblemType
 DOCUMENT_PATH = "/api/v1/files/{file_id}"
 DOWNLOAD_PATH = "/api/v1/files/{file_id}/download"
 
-_CONDITIONS = (
+_PASSED_ON = (
+    "Accept-Encoding",
     "Range",
     "If-Range",
     "If-Match",
@@ -55,7 +56,7 @@ DOWNLOAD_OPERATION: dict[str, Any] = {
         _FILE_ID,
         *(
             {"name": name, "in": "header", "schema": {"type": "string"}, "description": "RFC 9110"}
-            for name in _CONDITIONS
+            for name in _PASSED_ON
         ),
     ],
     "responses": {
@@ -98,7 +99,8 @@ class Downloads:
     async def endpoint(self, request: Request, principal: Principal) -> Response:
         file_id = _file_id(request)
         asked = forwarded_headers(request, principal)
-        passed = asked | {name: request.headers[name] for name in _CONDITIONS if name in request.headers}
+        values = {name: ", ".join(request.headers.getlist(name)) for name in _PASSED_ON}
+        passed = asked | {name: value for name, value in values.items() if name in request.headers}
         known = await self._locator.in_catalog(file_id, principal)
         answer = await self._opened(known, file_id, request.method, passed)
         if answer is None:

@@ -1,5 +1,7 @@
 """``GET`` and ``HEAD /api/v1/files/{file_id}/download``: the bytes of a document, or one range of them."""
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,6 +13,7 @@ from artstore.kernel.streaming import RangeSpec, parse_range
 from artstore.storage import metrics
 from artstore.storage.files import headers as fields
 from artstore.storage.files.document import demand_visible, document_id, visible_attributes
+from artstore.storage.files.representation import Representation, acceptable
 from artstore.storage.files.sending import PIECE_BYTES, DocumentResponse
 from artstore.storage.running import RunningElement
 from artstore.wire.headers import REPR_DIGEST
@@ -54,8 +57,8 @@ class Downloads:
         """The element keeps attributes only: 202 with what to do for the bytes."""
         engine = self._element.engine
         attributes = await visible_attributes(engine, document_id(request), principal)
-        if _is_unchanged(request, attributes):
-            return Response(status_code=304, headers=_validators(attributes))
+        if (unchanged := _unchanged(request, attributes, acceptable(request, attributes))) is not None:
+            return Response(status_code=304, headers=_validators(attributes, unchanged))
         metrics.OFFLINE.inc()
         if request.method == "HEAD":
             return Response(status_code=202, headers={"Cache-Control": "no-store"})
@@ -63,18 +66,26 @@ class Downloads:
 
 
 async def _answer(request: Request, document: OpenDocument) -> Response:
+    """Whole, in the form that the client prefers; a range is of the original bytes only."""
     attributes = document.attributes
-    if _is_unchanged(request, attributes):
-        return Response(status_code=304, headers=_validators(attributes))
-    wanted = _range(request, attributes)
-    headers = _headers(attributes, wanted)
+    forms = acceptable(request, attributes)
+    if (unchanged := _unchanged(request, attributes, forms)) is not None:
+        return Response(status_code=304, headers=_validators(attributes, unchanged))
+    plain = next((form for form in forms if form.coding is None), None)
+    wanted = None if plain is None else _range(request, attributes, plain)
+    form = forms[0] if wanted is None or plain is None else plain
+    headers = _headers(attributes, form, wanted)
     status = 200 if wanted is None else 206
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
-    part = wanted or RangeSpec(0, attributes.file_size, attributes.file_size)
-    if part.length > PIECE_BYTES:
-        return DocumentResponse(document, part, status, headers)
-    content = await document.read(part.start, part.length)
+    part = wanted or RangeSpec(0, form.size, form.size)
+    as_stored = form.coding is not None
+    # What takes long to come to is sent by what sees that the client has gone.
+    is_far = document.coding is not None and not as_stored and part.start > PIECE_BYTES
+    if part.length > PIECE_BYTES or is_far:
+        return DocumentResponse(document, part, status, headers, as_stored=as_stored)
+    read = document.read_stored if as_stored else document.read
+    content = await read(part.start, part.length)
     metrics.BYTES_OUT.inc(len(content))
     return Response(content, status, headers)
 
@@ -94,43 +105,50 @@ def _offline(attributes: FileAttributes, element_id: str) -> Problem:
     )
 
 
-def _is_unchanged(request: Request, attributes: FileAttributes) -> bool:
-    """The preconditions in the order of RFC 9110 §13.2.2."""
+def _unchanged(
+    request: Request, attributes: FileAttributes, forms: Sequence[Representation]
+) -> Representation | None:
+    """What the client has already, by the preconditions in the order of RFC 9110 §13.2.2."""
     none_match = request.headers.get("if-none-match")
     if none_match is not None:
-        return fields.matches(none_match, fields.content_tag(attributes))
+        return next((form for form in forms if fields.matches(none_match, form.tag)), None)
     since = request.headers.get("if-modified-since")
-    return since is not None and fields.is_unmodified(since, attributes.created_at)
+    if since is not None and fields.is_unmodified(since, attributes.created_at):
+        return forms[0]
+    return None
 
 
-def _range(request: Request, attributes: FileAttributes) -> RangeSpec | None:
+def _range(request: Request, attributes: FileAttributes, plain: Representation) -> RangeSpec | None:
     if request.method == "HEAD":
         return None  # a range is defined for GET only (RFC 9110 §14.2)
     if_range = request.headers.get("if-range")
-    if if_range is not None and not fields.allows_range(if_range, attributes):
+    if if_range is not None and not fields.allows_range(if_range, plain.tag, attributes):
         return None
-    return parse_range(request.headers.get("range"), attributes.file_size)
+    return parse_range(request.headers.get("range"), plain.size)
 
 
-def _validators(attributes: FileAttributes) -> dict[str, str]:
-    return {
-        "ETag": fields.content_tag(attributes),
+def _validators(attributes: FileAttributes, form: Representation) -> dict[str, str]:
+    validators = {
+        "ETag": form.tag,
         "Last-Modified": fields.last_modified(attributes),
         "Cache-Control": "private, no-cache",
     }
+    return validators if attributes.content_encoding is None else {**validators, "Vary": "Accept-Encoding"}
 
 
-def _headers(attributes: FileAttributes, wanted: RangeSpec | None) -> dict[str, str]:
+def _headers(attributes: FileAttributes, form: Representation, wanted: RangeSpec | None) -> dict[str, str]:
     headers = {
-        **_validators(attributes),
+        **_validators(attributes, form),
         "Content-Type": attributes.content_type,
         "Content-Disposition": fields.content_disposition(attributes.original_filename),
-        "Content-Length": str(attributes.file_size if wanted is None else wanted.length),
-        "Accept-Ranges": "bytes",
-        REPR_DIGEST: fields.repr_digest(attributes),
+        "Content-Length": str(form.size if wanted is None else wanted.length),
+        "Accept-Ranges": "bytes" if form.coding is None else "none",
+        REPR_DIGEST: form.digest,
         # A document is somebody's content, never a page of this site, whatever it claims to be.
         "Content-Security-Policy": "sandbox; default-src 'none'",
     }
+    if form.coding is not None:
+        headers["Content-Encoding"] = form.coding
     if wanted is not None:
         headers["Content-Range"] = wanted.content_range
     return headers

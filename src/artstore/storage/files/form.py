@@ -70,6 +70,11 @@ class UploadForm:
     def has_file(self) -> bool:
         return self._filename is not None
 
+    @property
+    def file(self) -> tuple[str, str | None]:
+        """What the form says of the file that came: its name, and its content type, if it says one."""
+        return self._filename or "", self._content_type
+
     def take_file(self, part: FileStart) -> None:
         if part.name != FILE_PART:
             raise Problem(

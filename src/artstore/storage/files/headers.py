@@ -1,7 +1,6 @@
-"""The headers of a document: validators, digest, file name, and what a conditional request makes of them."""
+"""The headers of a document: dates, file name, and what a conditional request makes of its validators."""
 
 import re
-from base64 import b64encode
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import quote
@@ -17,16 +16,6 @@ _NOT_PLAIN = re.compile(r"[^ !#-\[\]-~]")
 def revision_tag(attributes: FileAttributes) -> str:
     """The ETag of the attributes: it changes with every update of them."""
     return f'"{revision_of(attributes)}"'
-
-
-def content_tag(attributes: FileAttributes) -> str:
-    """The ETag of the bytes: strong, and the same wherever the document lies (RFC 9110 §8.8.3)."""
-    return f'"{attributes.checksum}"'
-
-
-def repr_digest(attributes: FileAttributes) -> str:
-    """``Repr-Digest`` (RFC 9530): of the whole document, also in an answer that carries a part."""
-    return f"sha-256=:{b64encode(bytes.fromhex(attributes.checksum)).decode()}:"
 
 
 def last_modified(attributes: FileAttributes) -> str:
@@ -61,11 +50,14 @@ def is_unmodified(header: str, since: datetime) -> bool:
     return at is not None and since.replace(microsecond=0) <= at
 
 
-def allows_range(header: str, attributes: FileAttributes) -> bool:
-    """Whether the ``Range`` beside an ``If-Range`` may be served: strong tag or exact date (§13.1.5)."""
+def allows_range(header: str, tag: str, attributes: FileAttributes) -> bool:
+    """Whether the ``Range`` beside an ``If-Range`` may be served: strong tag or exact date (§13.1.5).
+
+    A coded document has the same date in two forms, so that the date does not tell which one a client has.
+    """
     if header.strip().startswith(('"', "W/")):
-        return header.strip() == content_tag(attributes)
-    return header.strip() == last_modified(attributes)
+        return header.strip() == tag
+    return attributes.content_encoding is None and header.strip() == last_modified(attributes)
 
 
 def _date(header: str) -> datetime | None:

@@ -217,9 +217,11 @@ DELETE: dict[str, Any] = {
 _DOWNLOAD_HEADERS = {
     "ETag": _header("Of the bytes; strong"),
     "Last-Modified": _header("When the bytes were stored"),
-    "Repr-Digest": _header("SHA-256 of the whole document (RFC 9530)"),
+    "Repr-Digest": _header("SHA-256 of the whole document, in the form that is sent (RFC 9530)"),
     "Content-Disposition": _header("The original file name"),
-    "Accept-Ranges": _header("bytes"),
+    "Accept-Ranges": _header("bytes; none where the document is sent compressed"),
+    "Content-Encoding": _header("How it is compressed, where it lies so and the client takes that"),
+    "Vary": _header("Accept-Encoding, where the document lies compressed"),
 }
 
 DOWNLOAD: dict[str, Any] = {
@@ -234,6 +236,7 @@ DOWNLOAD: dict[str, Any] = {
             "required": False,
             "schema": {"type": "string", "examples": ["bytes=0-99"]},
         },
+        _condition("Accept-Encoding", "What the client can decode; ranges are never compressed"),
         _condition("If-Range", "A range only of these bytes, by ETag or date; else the whole document"),
         _condition("If-None-Match", "The ETag of bytes that the caller has"),
         _condition("If-Modified-Since", "When the caller got the bytes that it has"),

@@ -23,10 +23,18 @@ class DocumentResponse(Response):
     """
 
     def __init__(
-        self, document: OpenDocument, part: RangeSpec, status_code: int, headers: Mapping[str, str]
+        self,
+        document: OpenDocument,
+        part: RangeSpec,
+        status_code: int,
+        headers: Mapping[str, str],
+        *,
+        as_stored: bool = False,
     ) -> None:
+        """``as_stored``: ``part`` is of the bytes as they are stored."""
         super().__init__(None, status_code, headers)
         self._document = document
+        self._read = document.read_stored if as_stored else document.read
         self._part = part
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,21 +55,23 @@ class DocumentResponse(Response):
         ahead = self._read_ahead(position)
         try:
             while position < stop:
-                piece = await ahead
-                position += len(piece)
+                await asyncio.wait((ahead, gone), return_when=asyncio.FIRST_COMPLETED)
                 if gone.done():
                     raise ClientDisconnect
+                piece = ahead.result()
+                position += len(piece)
                 if position < stop:
                     ahead = self._read_ahead(position)
                 await send({"type": "http.response.body", "body": piece, "more_body": position < stop})
                 metrics.BYTES_OUT.inc(len(piece))
         finally:
             # A thread may still be reading: the document must not be closed under it.
+            self._document.abandon()
             await asyncio.gather(ahead, return_exceptions=True)
 
     def _read_ahead(self, position: int) -> "asyncio.Task[bytes]":
         length = min(PIECE_BYTES, self._part.stop - position)
-        return asyncio.create_task(self._document.read(position, length), name="read ahead")
+        return asyncio.create_task(self._read(position, length), name="read ahead")
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -144,6 +144,7 @@ async def _take(event: FormEvent, form: UploadForm, upload: Upload) -> None:
             form.take_field(event)
         case FileStart():
             form.take_file(event)
+            upload.expect(*form.file)
         case FileEnd():
             pass
 

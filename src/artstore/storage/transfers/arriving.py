@@ -151,6 +151,7 @@ class Arrivals:
             ) from error
         coming.told.to_bytes()  # too large for an attribute file: known before the bytes come
         upload = engine.begin(expected_bytes=coming.told.file_size)
+        upload.expect(coming.told.original_filename, coming.told.content_type)
         try:
             async with session.get(f"{address}/download", headers=headers, allow_redirects=False) as answer:
                 if answer.status != 200:
