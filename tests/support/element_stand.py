@@ -99,6 +99,10 @@ class ElementStand:
         """A client as the services have it; to be closed."""
         return connect(self._redis.url, client_name="test")
 
+    @property
+    def admin_url(self) -> str:
+        return f"http://{HOST}:{self._ports['admin']}"
+
     async def token(self) -> str:
         """Of the account that may do everything, once Admin answers."""
         secret = self.environment().initial_client_secret
@@ -107,7 +111,7 @@ class ElementStand:
         async def given() -> bool:
             try:
                 answer = await http.post(
-                    f"http://{HOST}:{self._ports['admin']}/api/v1/auth/token",
+                    f"{self.admin_url}/api/v1/auth/token",
                     data={"grant_type": "client_credentials"},
                     auth=(INITIAL_CLIENT_ID, secret),
                 )

@@ -66,7 +66,9 @@ class AtElement:
         tags: list[str] | None = None,
         **fields: str,
     ) -> httpx.Response:
-        data: dict[str, Any] = dict(fields)
+        # Where documents can be deleted, they mostly are those that may be.
+        policy = {} if self.element_id.startswith("rw") else {"retention_policy": "temporary"}
+        data: dict[str, Any] = policy | fields
         if custom_attributes is not None:
             data["custom_attributes"] = json.dumps(custom_attributes)
         if tags is not None:

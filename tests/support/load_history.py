@@ -69,6 +69,7 @@ class Attempt:
             "description": f"stored by client {self.client}",
             "tags": ["crash", f"client-{self.client}"],
             "custom_attributes": {"number": self.number, "size": self.size, "путь": "a/b"},
+            "retention_policy": "temporary",
         }
 
     @property
@@ -78,6 +79,7 @@ class Attempt:
         return form(
             part("custom_attributes", json.dumps(said["custom_attributes"]).encode()),
             part("description", said["description"].encode()),
+            part("retention_policy", said["retention_policy"].encode()),
             part("tags", json.dumps(said["tags"]).encode()),
             part("file", self.content, self.name),
         )

@@ -78,6 +78,10 @@ class RunningSystem:
     def root(self, element_id: str) -> Path:
         return self._system.folder.element_root(element_id)
 
+    def log(self, name: str) -> str:
+        """What a part has logged so far."""
+        return self._system.folder.log(name).read_text(encoding="utf-8")
+
     def pid(self, name: str) -> int:
         pid = self._system.parts[name].pid
         assert pid is not None, f"{name} does not run"

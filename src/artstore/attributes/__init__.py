@@ -23,15 +23,18 @@ from artstore.attributes.names import (
     check_filename,
     stored_name,
 )
-from artstore.attributes.retention import RetentionPolicy
-from artstore.attributes.schema import SCHEMA_VERSION, FileAttributes
+from artstore.attributes.retention import DEFAULT_TTL_DAYS, MAX_TTL_DAYS, MIN_TTL_DAYS, RetentionPolicy
+from artstore.attributes.schema import SCHEMA_VERSION, FileAttributes, LegalHold
 from artstore.attributes.seal import is_sealed
 from artstore.attributes.versions import parse, to_v1_compatible
 
 __all__ = [
     "ATTRIBUTE_SUFFIX",
+    "DEFAULT_TTL_DAYS",
     "MAX_BYTES",
     "MAX_NAME_BYTES",
+    "MAX_TTL_DAYS",
+    "MIN_TTL_DAYS",
     "SCHEMA_VERSION",
     "AttributesError",
     "AttributesInvalid",
@@ -39,6 +42,7 @@ __all__ = [
     "FileAttributes",
     "FileId",
     "FilenameInvalid",
+    "LegalHold",
     "RetentionPolicy",
     "StoredName",
     "attribute_name",

@@ -2,6 +2,11 @@
 
 from enum import StrEnum
 
+MIN_TTL_DAYS = 1
+MAX_TTL_DAYS = 365
+DEFAULT_TTL_DAYS = 30
+"""How long a temporary document is kept where nobody says so."""
+
 
 class RetentionPolicy(StrEnum):
     TEMPORARY = "temporary"

@@ -115,6 +115,17 @@ Sha256 = Annotated[str, AfterValidator(_check_sha256)]
 ContentType = Annotated[str, AfterValidator(_check_content_type)]
 
 
+class LegalHold(BaseModel):
+    """Why a document is neither deleted nor removed when its time is over, until somebody releases it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    since: Time
+    by: Name
+    """The account or person that set it."""
+    reason: Text
+
+
 class FileAttributes(BaseModel):
     """The attributes of one document. Unknown members are kept, in their order, behind the known ones.
 
@@ -151,6 +162,7 @@ class FileAttributes(BaseModel):
     tags: list[Name] | None = None
     retention_policy: RetentionPolicy | None = None
     expires_at: Time | None = None
+    legal_hold: LegalHold | None = None
     document_id: UUID | None = None
     """What the versions of one document have in common."""
     previous_version_id: UUID | None = None
@@ -170,6 +182,8 @@ class FileAttributes(BaseModel):
     def _check_whole(self) -> Self:
         for name in ("metadata", "custom_attributes"):
             _check_json(getattr(self, name), name)
+        if self.legal_hold is not None:
+            _check_json(self.legal_hold.model_extra, "legal_hold")
         for name, value in (self.model_extra or {}).items():
             if name == SEAL:
                 raise AttributesInvalid(name, "belongs to the attribute file, not to the attributes")
@@ -251,6 +265,8 @@ def _to_json(value: Any) -> Any:
             return value.isoformat().replace("+00:00", "Z")
         case UUID():
             return str(value)
+        case LegalHold():
+            return {name: _to_json(member) for name, member in value}
         case _:
             return value
 

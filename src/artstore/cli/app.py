@@ -14,6 +14,7 @@ from artstore.cli import (
     info,
     key,
     put,
+    retention,
     search,
     services,
     transaction,
@@ -32,7 +33,7 @@ app = typer.Typer(
     help="Keeps documents for decades: store them, find them, get them back bit for bit.",
     epilog=f"Exit codes:\n\n{_EXITS}",
 )
-for module in (up, demo, put, get, search, info, versions, verify):
+for module in (up, demo, put, get, search, info, versions, retention, verify):
     module.register(app)
 for part in (account_life, account_grants):
     part.register(account.app)

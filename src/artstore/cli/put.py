@@ -31,6 +31,7 @@ class Labels:
     retention_policy: "RetentionPolicy | None"
     version: str | None
     replaces: str | None
+    ttl_days: int | None
 
 
 def put(
@@ -47,6 +48,10 @@ def put(
     retention: Annotated[
         Literal["permanent", "temporary"] | None,
         typer.Option(help="How long to keep it; permanent unless said otherwise."),
+    ] = None,
+    ttl_days: Annotated[
+        int | None,
+        typer.Option(min=1, max=365, metavar="N", help="How many days to keep it; temporary ones only."),
     ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The file name to store one document under.")
@@ -80,7 +85,7 @@ def put(
     if STDIN in paths and name is None:
         raise typer.BadParameter("standard input has no name; give one by --name")
     policy = RetentionPolicy(retention) if retention else None
-    labels = Labels(description, _attributes(attr or []), tag, policy, version, replaces)
+    labels = Labels(description, _attributes(attr or []), tag, policy, version, replaces, ttl_days)
     files = list(_files(paths, recursive))
     put_all = _put_together if all_or_none else _put_all
     failed = anyio.run(put_all, files, labels, name, jobs, profile, as_json)
@@ -183,6 +188,7 @@ async def _put_all(
                 retention_policy=labels.retention_policy,
                 version=labels.version,
                 replaces=labels.replaces,
+                ttl_days=labels.ttl_days,
                 batch=batch,
                 progress=advancing(advance),
             )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -35,6 +35,8 @@ class Describes(Protocol):
 class Draft:
     """``content_type`` None: found out from the first bytes and the name.
 
+    ``ttl_days`` None: the document does not expire; else so many days after the time in its id.
+
     ``file_id`` None: a new one. One that is given must be a UUIDv7, whose time becomes that of the document,
     and must not have been used.
     """
@@ -49,7 +51,7 @@ class Draft:
     custom_attributes: Mapping[str, Any] = field(default_factory=dict)
     tags: list[str] | None = None
     retention_policy: RetentionPolicy | None = None
-    expires_at: datetime | None = None
+    ttl_days: int | None = None
     document_id: UUID | None = None
     previous_version_id: UUID | None = None
     file_id: FileId | None = None
@@ -62,9 +64,11 @@ class Draft:
         if at is None:
             raise ValueError(f"the given id {file_id} carries no time")
         stored = stored_name(self.original_filename, self.created_by_username, at, file_id)
+        told = dict(vars(self))
+        ttl_days = told.pop("ttl_days")
         return FileAttributes.of(
             {
-                **vars(self),
+                **told,
                 "custom_attributes": dict(self.custom_attributes),
                 "content_type": self.content_type or content_type_of(head, self.original_filename),
                 "file_id": file_id,
@@ -74,6 +78,7 @@ class Draft:
                 "created_at": at,
                 "updated_at": at,
                 "checksum": checksum,
+                "expires_at": None if ttl_days is None else at + timedelta(days=ttl_days),
             }
         )
 

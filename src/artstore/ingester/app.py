@@ -11,9 +11,10 @@ from starlette.responses import Response
 from artstore.ingester.admission import Admission
 from artstore.ingester.batches import endpoints as batches
 from artstore.ingester.batches.service import Batches
-from artstore.ingester.files import deletion
+from artstore.ingester.files import deletion, retention
 from artstore.ingester.files.deletion import Deletion
 from artstore.ingester.files.locating import Locating
+from artstore.ingester.files.retention import Retention
 from artstore.ingester.files.versions import Versions
 from artstore.ingester.finalize import operations
 from artstore.ingester.finalize.finalizing import Finalizing
@@ -93,12 +94,12 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 account = (session, settings.admin_url, settings.client_id, settings.client_secret)
                 directory.admin = AdminRegistry(*account)
                 token = ServiceToken(*account)
-                send = AdminAudit(session, settings.admin_url, token)
+                send = AdminAudit(session, settings.admin_url, token).refusals
                 transactions = AdminTransactions(session, settings.admin_url, token)
                 reporter = RefusalReporter(app.state.refusals, send)
                 background.start("refusals", reporter.run)
             locating = Locating(session, directory.elements)
-            app.state.deletion = Deletion(locating)
+            app.state.deletion, app.state.retention = Deletion(locating), Retention(locating)
             app.state.finalizing = Finalizing(locating, settings, transactions)
             versions = Versions(locating, token)
             app.state.uploads = Uploads(
@@ -169,6 +170,18 @@ def _add_documents(app: FastAPI) -> None:
         part: Deletion = request.app.state.deletion
         return await part.endpoint(request, principal)
 
+    async def extend(request: Request, principal: Principal) -> Response:
+        part: Retention = request.app.state.retention
+        return await part.extend(request, principal)
+
+    async def hold(request: Request, principal: Principal) -> Response:
+        part: Retention = request.app.state.retention
+        return await part.hold(request, principal)
+
+    async def release(request: Request, principal: Principal) -> Response:
+        part: Retention = request.app.state.retention
+        return await part.release(request, principal)
+
     async def begin(request: Request, principal: Principal) -> Response:
         finalizing: Finalizing = request.app.state.finalizing
         return await finalizing.begin(request, principal)
@@ -179,11 +192,22 @@ def _add_documents(app: FastAPI) -> None:
 
     routes: list[tuple[str, HotEndpoint, str, Scope, dict[str, Any]]] = [
         (deletion.PATH, delete, "DELETE", Scope.FILES_DELETE, deletion.OPERATION),
+        (retention.RETENTION_PATH, extend, "PUT", Scope.FILES_WRITE, retention.EXTEND),
+        (retention.HOLD_PATH, hold, "PUT", Scope.FILES_HOLD, retention.HOLD),
+        (retention.HOLD_PATH, release, "DELETE", Scope.FILES_HOLD, retention.RELEASE),
         (operations.BEGIN_PATH, begin, "POST", Scope.FILES_WRITE, operations.BEGIN),
         (operations.STATUS_PATH, status, "GET", Scope.FILES_READ, operations.STATUS),
     ]
     for path, endpoint_, method, scope, operation in routes:
-        kernel_app.hot_route(app, path, endpoint_, methods=[method], scope=scope, operation=operation)
+        kernel_app.hot_route(
+            app,
+            path,
+            endpoint_,
+            methods=[method],
+            scope=scope,
+            operation=operation,
+            max_body_bytes=retention.MAX_BODY_BYTES,
+        )
     app.include_router(batches.router)
 
 

@@ -20,6 +20,12 @@ DELETIONS = Counter(
     "Deletions by their end: done, refused by the element, or the slug of the problem",
     ("outcome",),
 )
+RETENTION = Counter(
+    "artstore_ingester_retention_requests",
+    "Extensions, legal holds and releases by their end: done, refused by the element, or the slug of the"
+    " problem",
+    ("operation", "outcome"),
+)
 FINALIZATIONS = Counter(
     "artstore_ingester_finalizations",
     "Requests to finalize a document: begun (now or before), or the slug of the problem",

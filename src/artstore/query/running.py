@@ -101,7 +101,7 @@ class RunningQuery:
         settings = self._settings
         account = (session, settings.admin_url, settings.client_id, settings.client_secret)
         token = ServiceToken(*account)
-        reporter = RefusalReporter(refusals, AdminAudit(session, settings.admin_url, token))
+        reporter = RefusalReporter(refusals, AdminAudit(session, settings.admin_url, token).refusals)
         stack.push_async_callback(reporter.close)
         stack.push_async_callback(background.stop)
         directory = self._directory

@@ -33,6 +33,7 @@ from artstore.wire.audit import AuditPage, AuditRecord, CheckpointPage, Checkpoi
 from artstore.wire.documents import Document, SearchHit, SearchPage
 from artstore.wire.elements import ElementPage, ListedElement
 from artstore.wire.index import IndexReport
+from artstore.wire.retention import Extension, NewLegalHold
 from artstore.wire.scopes import Role
 from artstore.wire.scrub import ScrubFinding, ScrubFindingPage, ScrubReport, ScrubStatus
 from artstore.wire.transactions import Finalization, TransactionState
@@ -83,6 +84,7 @@ class AsyncClient:
         custom_attributes: Mapping[str, Any] | None = None,
         tags: Sequence[str] | None = None,
         retention_policy: RetentionPolicy | None = None,
+        ttl_days: int | None = None,
         content_type: str | None = None,
         version: str | None = None,
         replaces: FileId | None = None,
@@ -95,8 +97,9 @@ class AsyncClient:
 
         ``content`` is a path (also as a ``str``), bytes, or a file opened for reading in binary mode, which
         is read from its position to its end and left open. ``filename`` may be omitted for what has a name.
-        ``retention_policy``: permanent unless said otherwise. ``content_type`` is guessed from the name, or
-        by the element from the first bytes.
+        ``retention_policy``: permanent unless said otherwise. ``ttl_days``: how long a temporary document is
+        kept, 1 to 365 days. ``content_type`` is guessed from the name, or by the element from the first
+        bytes.
 
         ``replaces`` is the ``file_id`` of a document of which this one is the next version; ``document_id``
         that of the first version, where it is open which one it follows; ``version`` a name of your own.
@@ -119,6 +122,7 @@ class AsyncClient:
             custom_attributes=custom_attributes,
             tags=tags,
             retention_policy=retention_policy,
+            ttl_days=ttl_days,
             content_type=content_type,
             version=version,
             replaces=None if replaces is None else str(replaces),
@@ -190,9 +194,28 @@ class AsyncClient:
 
     async def delete(self, file_id: FileId) -> None:
         """Deletes a document that is not permanent. Raises NotFound, also for one that is gone already, and
-        Conflict for one that is permanent or is becoming so.
+        Conflict for one that is permanent, is becoming so, or is under a legal hold.
         """
-        await self._transport.remove(f"{self.profile.ingester_url}/api/v1/files/{_quoted(file_id)}")
+        await self._transport.remove(self._kept_url(file_id))
+
+    async def extend(self, file_id: FileId, ttl_days: int) -> Document:
+        """Keeps a temporary document for so many days from now, 1 to 365. Raises NotFound, and Conflict where
+        that would be shorter than before, or where it does not expire.
+        """
+        url = f"{self._kept_url(file_id)}/retention"
+        return await self._transport.put(url, Extension(ttl_days=ttl_days), Document)
+
+    async def hold(self, file_id: FileId, reason: str) -> Document:
+        """Puts a document under a legal hold: nobody deletes it, and it does not expire. May be repeated.
+        Raises NotFound, Forbidden, and Conflict where it is held for another reason.
+        """
+        return await self._transport.put(
+            f"{self._kept_url(file_id)}/hold", NewLegalHold(reason=reason), Document
+        )
+
+    async def release(self, file_id: FileId) -> None:
+        """Ends the legal hold of a document, if there is one. May be repeated. Raises NotFound, Forbidden."""
+        await self._transport.remove(f"{self._kept_url(file_id)}/hold")
 
     async def finalize(
         self, file_id: FileId, *, wait: bool = True, progress: Progress | None = None
@@ -387,6 +410,9 @@ class AsyncClient:
     @property
     def _audit_url(self) -> str:
         return f"{self.profile.admin_url}/api/v1/audit"
+
+    def _kept_url(self, file_id: FileId) -> str:
+        return f"{self.profile.ingester_url}/api/v1/files/{_quoted(file_id)}"
 
     def _file_url(self, file_id: FileId) -> str:
         return f"{self.profile.query_url}/api/v1/files/{_quoted(file_id)}"

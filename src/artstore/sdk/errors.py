@@ -150,6 +150,8 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.BATCH_INCOMPLETE: Conflict,
     ProblemType.TOO_MANY_BATCHES: TooManyRequests,
     ProblemType.INSUFFICIENT_STORAGE: NoRoom,
+    ProblemType.RETAINED: Conflict,
+    ProblemType.LEGAL_HOLD: Conflict,
     ProblemType.MODE_FORBIDS: Conflict,
     ProblemType.DOCUMENT_OFFLINE: Offline,
     ProblemType.DOCUMENT_DAMAGED: Damaged,

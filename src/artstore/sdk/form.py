@@ -44,10 +44,12 @@ def upload_form(
     version: str | None = None,
     replaces: str | None = None,
     document_id: str | None = None,
+    ttl_days: int | None = None,
 ) -> Form:
     """The form of an upload. All fields stand before the file, so that placement is known when it begins."""
     given = {
         "retention_policy": retention_policy,
+        "ttl_days": None if ttl_days is None else str(ttl_days),
         "replaces": replaces,
         "document_id": document_id,
         "description": description,

@@ -100,6 +100,7 @@ class Client:
         custom_attributes: Mapping[str, Any] | None = None,
         tags: Sequence[str] | None = None,
         retention_policy: RetentionPolicy | None = None,
+        ttl_days: int | None = None,
         content_type: str | None = None,
         version: str | None = None,
         replaces: FileId | None = None,
@@ -118,6 +119,7 @@ class Client:
                 custom_attributes=custom_attributes,
                 tags=tags,
                 retention_policy=retention_policy,
+                ttl_days=ttl_days,
                 content_type=content_type,
                 version=version,
                 replaces=replaces,
@@ -165,6 +167,18 @@ class Client:
     def delete(self, file_id: FileId) -> None:
         """Deletes a document that is not permanent. Raises NotFound, Conflict."""
         self._run(partial(self._client.delete, file_id))
+
+    def extend(self, file_id: FileId, ttl_days: int) -> Document:
+        """Keeps a temporary document for so many days from now. Raises NotFound, Conflict."""
+        return self._run(partial(self._client.extend, file_id, ttl_days))
+
+    def hold(self, file_id: FileId, reason: str) -> Document:
+        """Puts a document under a legal hold. Raises NotFound, Forbidden, Conflict."""
+        return self._run(partial(self._client.hold, file_id, reason))
+
+    def release(self, file_id: FileId) -> None:
+        """Ends the legal hold of a document, if there is one. Raises NotFound, Forbidden."""
+        self._run(partial(self._client.release, file_id))
 
     def finalize(
         self, file_id: FileId, *, wait: bool = True, progress: Progress | None = None

@@ -77,6 +77,15 @@ class Transport:
         """A POST of JSON, or of nothing; never sent twice, unless the connection was refused."""
         return await self._send_json("POST", url, body, answer)
 
+    async def put(self, url: str, body: BaseModel, answer: type[Answer]) -> Answer:
+        """A PUT of JSON, which may be sent twice."""
+        content = body.model_dump_json().encode()
+        headers = {"Content-Type": "application/json"}
+        async with self.stream(
+            "PUT", url, headers=headers, content=lambda: content, idempotent=True
+        ) as response:
+            return await read_answer(response, answer)
+
     async def repeat(self, url: str, body: BaseModel, answer: type[Answer]) -> Answer:
         """A POST of JSON that does the same however often it is sent, and is sent again where it broke."""
         content = body.model_dump_json(exclude_unset=True).encode()

@@ -29,6 +29,7 @@ async def upload(
     custom_attributes: Mapping[str, Any] | None,
     tags: Sequence[str] | None,
     retention_policy: RetentionPolicy | None,
+    ttl_days: int | None,
     content_type: str | None,
     version: str | None,
     replaces: str | None,
@@ -53,6 +54,7 @@ async def upload(
             version=version,
             replaces=replaces,
             document_id=document_id,
+            ttl_days=ttl_days,
         )
         digest = hashlib.sha256()
 

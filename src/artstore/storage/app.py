@@ -44,6 +44,8 @@ from artstore.storage.refusals import REFUSED_CLASSES, refusal_of
 from artstore.storage.resumable import operations as resumable
 from artstore.storage.resumable.endpoints import PATH as UPLOADS_PATH
 from artstore.storage.resumable.endpoints import ResumableEndpoints
+from artstore.storage.retention.endpoints import retention_router
+from artstore.storage.retention.expiry import Expiry, ExpiryDependency
 from artstore.storage.running import RunningElement
 from artstore.storage.scrub.endpoints import scrub_router
 from artstore.storage.settings import StorageSettings
@@ -72,8 +74,13 @@ def compose(settings: StorageSettings) -> FastAPI:
     store = StoreDependency(lambda: element.engine, lambda: element.is_open)
     revocations = RevocationList()
     following = RevocationFollower(revocations, redis, settings.admin_url)
-    uploads = Uploads(element, max_file_bytes=settings.max_file_bytes, idle_seconds=settings.idle_seconds)
-
+    ttl_days = settings.temporary_days
+    uploads = Uploads(
+        element,
+        max_file_bytes=settings.max_file_bytes,
+        idle_seconds=settings.idle_seconds,
+        ttl_days=ttl_days,
+    )
     arrivals = Arrivals(element)
 
     @asynccontextmanager
@@ -85,11 +92,19 @@ def compose(settings: StorageSettings) -> FastAPI:
             background.start("revocations", following.run)
             await element.start()
             try:
-                async with http_session() as session, _reporting(settings, app.state.refusals):
+                async with http_session() as session, _reporting(settings, app.state.refusals) as audit:
                     app.state.session = session
+                    app.state.report_hold = audit.hold if audit is not None else None
+                    report = audit.expiries if audit is not None else None
+                    app.state.expiry = Expiry(
+                        lambda: element.engine, element.index.expired, report, every=settings.expiry_seconds
+                    )
+                    expiring = Background()
+                    expiring.start("expiry", app.state.expiry.run)
                     try:
                         yield
                     finally:
+                        await expiring.stop()
                         await arrivals.close()
             finally:
                 await uploads.close()
@@ -114,6 +129,7 @@ def compose(settings: StorageSettings) -> FastAPI:
             FollowerDependency("index", lambda: element.index_follower),
             FollowerDependency("events", lambda: element.events_follower),
             IntegrityDependency(lambda: element.alarm),
+            ExpiryDependency(lambda: getattr(app.state, "expiry", None)),
             following,
         ],
         lifespan=lifespan,
@@ -121,24 +137,28 @@ def compose(settings: StorageSettings) -> FastAPI:
     for refused in REFUSED_CLASSES:
         app.add_exception_handler(refused, _on_refused)
     _add_routes(app, element, uploads, settings.thresholds)
+    app.include_router(retention_router(element, lambda: app.state.report_hold))
     app.include_router(transfer_router(element, arrivals, lambda: app.state.session))
-    _add_resumable(app, ResumableEndpoints(element, idle_seconds=settings.idle_seconds))
+    _add_resumable(app, ResumableEndpoints(element, idle_seconds=settings.idle_seconds, ttl_days=ttl_days))
     return app
 
 
 @asynccontextmanager
-async def _reporting(settings: StorageSettings, refusals: Refusals) -> AsyncIterator[None]:
-    """While the block runs, Admin is told what the element refuses, if there is an account to do so."""
+async def _reporting(settings: StorageSettings, refusals: Refusals) -> AsyncIterator[AdminAudit | None]:
+    """While the block runs, Admin is told what the element refuses, if there is an account to do so, and can
+    be told more.
+    """
     if not settings.client_id:
-        yield
+        yield None
         return
     background = Background()
     async with http_session() as session:
         token = ServiceToken(session, settings.admin_url, settings.client_id, settings.client_secret)
-        reporter = RefusalReporter(refusals, AdminAudit(session, settings.admin_url, token))
+        audit = AdminAudit(session, settings.admin_url, token)
+        reporter = RefusalReporter(refusals, audit.refusals)
         background.start("refusals", reporter.run)
         try:
-            yield
+            yield audit
         finally:
             await background.stop()
             await reporter.close()

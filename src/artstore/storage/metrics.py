@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -40,9 +40,22 @@ BATCHES_EXPIRED = Counter(
 )
 CHANGES = Counter(
     "artstore_storage_changes",
-    "Updates of attributes, deletions and changes of the mode by their end: done, client_gone, failed, or the"
-    " slug of the problem that refused them",
+    "Updates of attributes, extensions, holds, releases, deletions and changes of the mode by their end: done"
+    ", client_gone, failed, or the slug of the problem that refused them",
     ("operation", "outcome"),
+)
+EXPIRED = Counter("artstore_storage_expired_documents", "Documents that were removed, their time being over")
+EXPIRING_TOLD = Counter(
+    "artstore_storage_expiring_notices", "Documents that followers were told of because they expire soon"
+)
+EXPIRY_OVERDUE = Gauge(
+    "artstore_storage_expiry_overdue_documents",
+    "Documents whose time is over and that are still there, as far as the last look at them got; without"
+    " those under a legal hold",
+)
+EXPIRY_ENDED = Gauge(
+    "artstore_storage_expiry_ended_timestamp_seconds",
+    "When the element was last through with removing what has expired; 0 before the first time",
 )
 OFFLINE = Counter(
     "artstore_storage_offline_downloads", "Downloads answered with 202 because the bytes are offline"

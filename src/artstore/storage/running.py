@@ -40,6 +40,7 @@ from artstore.storage.index.tables import SCHEMA, index_tables
 from artstore.storage.index.writer import IndexWriter
 from artstore.storage.metrics import ElementCollector
 from artstore.storage.resumable.expiry import expire_for_ever
+from artstore.storage.retention.notices import NoticeOptions, Notices
 from artstore.storage.scrub.alarm import Alarm, tell
 from artstore.storage.scrub.index_rows import IndexOfElement
 from artstore.storage.scrub.schedule import Schedule
@@ -68,6 +69,7 @@ class _Parts:
     scrubbing: Scrubbing
     alarm: Alarm
     collector: ElementCollector
+    notices: Notices
 
 
 class RunningElement:
@@ -189,6 +191,7 @@ class RunningElement:
         self._background.start("index rebuild", parts.rebuild.run)
         self._background.start("scrub", parts.scrubbing.run)
         self._background.start("announce", parts.announcer.run)
+        self._background.start("expiring", parts.notices.run)
         self._background.start("resumable uploads", partial(expire_for_ever, parts.engine))
 
     async def _open_engine(self) -> Engine:
@@ -260,7 +263,11 @@ class RunningElement:
         collector = ElementCollector(engine, followers, rebuild, scrubbing.scrub, settings.thresholds)
         beyond_index = BeyondIndex(engine, followers[0])
         REGISTRY.register(collector)
-        return _Parts(engine, announcer, rebuild, beyond_index, *followers, scrubbing, alarm, collector)
+        options = NoticeOptions(timedelta(days=settings.expiring_days), settings.expiry_seconds)
+        notices = Notices(engine, self.index, writer.note_told, self._redis, options)
+        return _Parts(
+            engine, announcer, rebuild, beyond_index, *followers, scrubbing, alarm, collector, notices
+        )
 
     def _compose_scrub(self, engine: Engine, index_follower: LogFollower) -> tuple[Scrubbing, Alarm]:
         settings = self._settings

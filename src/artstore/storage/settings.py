@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from artstore.attributes import DEFAULT_TTL_DAYS, MAX_TTL_DAYS, MIN_TTL_DAYS
 from artstore.engine import Coding, CodingPolicy
 from artstore.engine.coding.policy import COMPRESSIBLE
 from artstore.engine.scrub import DEFAULT_BYTES_PER_SECOND
@@ -53,8 +54,8 @@ class StorageSettings(ObjectStoreSettings):
     database_url: SecretStr
     """PostgreSQL, ``postgresql://…``; holds the index only. While it is away the element serves on."""
     client_id: str = ""
-    """The account of the services, with which the element reports refused accesses to Admin. Empty: they do
-    not come into the audit trail."""
+    """The account of the services, with which the element reports to Admin. Empty: refused accesses do not
+    come into the audit trail, documents do not expire, and no legal hold can be set or ended."""
     client_secret: SecretStr = SecretStr("")
     """Its secret."""
     inline_limit: Annotated[int, Field(ge=0, le=8 * 1024**2)] = 64 * 1024
@@ -103,6 +104,15 @@ class StorageSettings(ObjectStoreSettings):
     """Most documents of one batch. All of them are in memory while it is committed, about 2 KiB for each."""
     batches: Annotated[int, Field(ge=1, le=10_000)] = 20
     """Most open batches of one account in this element."""
+    temporary_days: Annotated[int, Field(ge=MIN_TTL_DAYS, le=MAX_TTL_DAYS)] = DEFAULT_TTL_DAYS
+    """How long a temporary document is kept whose client does not say. Those that are there keep their time.
+    Give the elements of one system the same: the client does not choose the element."""
+    expiry_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0
+    """How often an element of mode ``edit`` looks for documents whose time is over and removes them. They are
+    kept so much longer at most; often costs a look into the index each time."""
+    expiring_days: Annotated[int, Field(ge=0, le=MAX_TTL_DAYS)] = 7
+    """So many days before a document expires, those who follow are told. One that is kept for a shorter time
+    is told of at once. 0: nobody is told."""
     rate_limit_factor: int = Field(default=0, ge=0, le=1_000_000)
     """As everywhere, but with no limit: whoever comes through Ingester and Query is limited there."""
     scrub_enabled: bool = True

@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
@@ -65,6 +66,12 @@ class Action(StrEnum):
     TRANSACTION_RETRIED = "transaction.retried"
     TRANSACTION_COMPENSATED = "transaction.compensated"
     """Somebody wanted it to be undone."""
+    DOCUMENT_EXPIRED = "document.expired"
+    """Its time was over, and its element was about to remove it."""
+    DOCUMENT_HELD = "document.held"
+    """It was put under a legal hold; ``details`` has the reason."""
+    DOCUMENT_RELEASED = "document.released"
+    """From its legal hold."""
     ACCESS_REFUSED = "access.refused"
     """Requests of one account or address in one minute; ``details`` says how many."""
 
@@ -75,7 +82,7 @@ class ActorKind(StrEnum):
     OPERATOR = "operator"
     """Somebody at a command line with the settings of Admin; ``name`` is the user of the machine."""
     SYSTEM = "system"
-    """Admin by itself."""
+    """Admin by itself, or the element of this ``name``."""
     UNKNOWN = "unknown"
     """Somebody without a good token; the address is all that is known."""
 
@@ -173,3 +180,42 @@ class RefusalReport(BaseModel):
     instance: Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9._-]+$")]
     minute: Time
     refusals: Annotated[list[RefusalCount], Field(min_length=1, max_length=1000)]
+
+
+class ExpiredDocument(BaseModel):
+    """One that is about to be removed, since its time is over."""
+
+    file_id: UUID
+    owner_id: _Short
+    expires_at: Time
+
+
+class ExpiryReport(BaseModel):
+    """What an element is about to remove. It removes nothing before this is taken.
+
+    Sent again, it changes nothing. ``at`` is the time by the clock of the element.
+    """
+
+    element_id: _Short
+    at: Time
+    documents: Annotated[list[ExpiredDocument], Field(min_length=1, max_length=1000)]
+
+
+class HoldReport(BaseModel):
+    """A document was put under a legal hold, or is about to be released from it. Sent again, it changes
+    nothing.
+    """
+
+    action: Literal[Action.DOCUMENT_HELD, Action.DOCUMENT_RELEASED]
+    element_id: _Short
+    file_id: UUID
+    owner_id: _Short
+    since: Time
+    """Of the hold."""
+    reason: Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*$")]
+    """Of the hold."""
+    account_id: _Short
+    account_name: _Short
+    account_kind: Literal[ActorKind.SERVICE_ACCOUNT, ActorKind.ADMINISTRATOR] = ActorKind.SERVICE_ACCOUNT
+    """Whose id and name they are."""
+    request_id: _Short | None = None

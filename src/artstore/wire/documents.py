@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from artstore.attributes import RetentionPolicy
+from artstore.attributes import LegalHold, RetentionPolicy
 
 
 class Document(BaseModel):
@@ -33,6 +33,10 @@ class Document(BaseModel):
     custom_attributes: dict[str, Any] = Field(default_factory=dict)
     tags: list[str] | None = None
     retention_policy: RetentionPolicy | None = None
+    expires_at: datetime | None = None
+    """When a temporary document is removed, unless it is held. Absent: it does not expire."""
+    legal_hold: LegalHold | None = None
+    """While it is there, nobody deletes the document, and it does not expire."""
     document_id: UUID | None = None
     """What all versions of a document share: the ``file_id`` of the first one, which does not have it."""
     previous_version_id: UUID | None = None

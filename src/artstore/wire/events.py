@@ -6,6 +6,7 @@ in the sequence is seen by whoever reads. Redis may lose entries: a reader that 
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -19,6 +20,15 @@ ENTRY_FIELD = "event"
 def element_stream(element_id: str) -> str:
     """The name of the stream that carries the events of one element."""
     return f"artstore:events:{element_id}"
+
+
+def expiring_stream(element_id: str) -> str:
+    """The name of the stream that tells which documents of an element expire soon: of FileExpiring.
+
+    It is beside the other one, whose entries are those of the element's log. Redis may lose it; who must not
+    miss anything asks the element, or a search, for ``expires_at``.
+    """
+    return f"artstore:expiring:{element_id}"
 
 
 class EventKind(StrEnum):
@@ -38,3 +48,15 @@ class ElementEvent(BaseModel):
     file_id: UUID | None = None
     document: Document | None = None
     mode: str | None = None
+
+
+class FileExpiring(BaseModel):
+    """A document will be removed, unless it is kept longer. Told once for each time at which it is to be
+    removed: ``file_id`` and ``expires_at`` together name the event.
+    """
+
+    kind: Literal["file_expiring"] = "file_expiring"
+    element_id: str
+    file_id: UUID
+    owner_id: str
+    expires_at: datetime

@@ -74,6 +74,8 @@ class ProblemType(Enum):
 
     # Storage
     INSUFFICIENT_STORAGE = ("insufficient-storage", 507, "No storage element has room for the file")
+    RETAINED = ("retained", 409, "The document is permanent, and not deleted")
+    LEGAL_HOLD = ("legal-hold", 409, "The document is under a legal hold")
     MODE_FORBIDS = ("mode-forbids", 409, "The mode of the storage element forbids this operation")
     # No error, but no bytes either; RFC 9457 leaves the status free.
     DOCUMENT_OFFLINE = ("document-offline", 202, "The bytes of the document are offline")

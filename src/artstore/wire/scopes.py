@@ -9,6 +9,8 @@ class Scope(StrEnum):
     FILES_DELETE = "files:delete"
     FILES_ALL = "files:all"
     """Extends the other ``files`` scopes from the account's own documents to those of every account."""
+    FILES_HOLD = "files:hold"
+    """To put documents under a legal hold, and to release them from it."""
     ELEMENTS_READ = "elements:read"
     ELEMENTS_WRITE = "elements:write"
     ACCOUNTS_READ = "accounts:read"
@@ -61,6 +63,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
         {
             Scope.FILES_READ,
             Scope.FILES_ALL,
+            Scope.FILES_HOLD,
             Scope.ELEMENTS_READ,
             Scope.ELEMENTS_WRITE,
             Scope.ACCOUNTS_READ,

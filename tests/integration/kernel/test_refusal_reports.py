@@ -9,7 +9,6 @@ import pytest
 from aiohttp import web
 
 from artstore.kernel.peers import AdminAudit, ServiceToken
-from artstore.kernel.peers.refusals import REFUSALS_PATH
 from artstore.kernel.peers.token import AdminAway
 from artstore.wire.audit import RefusalCount, RefusalReport
 
@@ -59,7 +58,7 @@ def admin() -> Admin:
 async def send(admin: Admin) -> AsyncIterator[AdminAudit]:
     app = web.Application()
     app.router.add_post("/api/v1/auth/token", admin.token)
-    app.router.add_post(REFUSALS_PATH, admin.report)
+    app.router.add_post("/api/v1/audit/refusals", admin.report)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -72,14 +71,14 @@ async def send(admin: Admin) -> AsyncIterator[AdminAudit]:
 
 async def test_a_token_that_is_refused_is_replaced_at_once(admin: Admin, send: AdminAudit) -> None:
     """At the end of a service there is no later."""
-    await send(REPORT)
+    await send.refusals(REPORT)
     admin.good = {"t2"}
-    await send(REPORT)
+    await send.refusals(REPORT)
     assert admin.asked == ["t1", "t1", "t2"]
 
 
 async def test_an_account_that_is_refused_is_not_asked_for_ever(admin: Admin, send: AdminAudit) -> None:
     admin.good = set()
     with pytest.raises(AdminAway, match="401"):
-        await send(REPORT)
+        await send.refusals(REPORT)
     assert admin.asked == ["t1", "t2"]

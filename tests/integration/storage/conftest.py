@@ -9,6 +9,7 @@ from tests.support.elements import AtElement, running_elements
 from tests.support.system import Account, RunningSystem
 
 MIB = 1 << 20
+_SOON = {"ARTSTORE_STORAGE_EXPIRY_SECONDS": "1"}
 
 
 def _run(folder: pytest.TempPathFactory, name: str, *elements: Element) -> Iterator[RunningSystem]:
@@ -23,8 +24,8 @@ def _run(folder: pytest.TempPathFactory, name: str, *elements: Element) -> Itera
 
 @pytest.fixture(scope="session")
 def elements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    """For tests that leave processes and modes alone."""
-    yield from _run(tmp_path_factory, "elements", Element("edit-01", "edit"), Element("rw-01", "rw"))
+    """For tests that leave processes and modes alone. What expires goes soon."""
+    yield from _run(tmp_path_factory, "elements", Element("edit-01", "edit", _SOON), Element("rw-01", "rw"))
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,7 @@ async def upload(at: AtElement, size: int) -> httpx.Response:
 
 async def upload_without_length(at: AtElement, size: int) -> httpx.Response:
     async def pieces() -> AsyncIterator[bytes]:
-        body = form(part("file", os.urandom(size), "a.bin"))
+        body = form(part("retention_policy", b"temporary"), part("file", os.urandom(size), "a.bin"))
         for start in range(0, len(body), 65_536):
             yield body[start : start + 65_536]
 

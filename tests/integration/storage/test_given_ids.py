@@ -22,7 +22,7 @@ async def send(
     return await at.ask(
         "POST",
         "files/upload",
-        data=fields,
+        data={"retention_policy": "temporary"} | fields,
         files={"file": (name, content)},
         headers={"X-File-Id": file_id},
     )
@@ -74,7 +74,8 @@ async def test_another_document_is_refused(edit: AtElement) -> None:
         {"description": "another"},
         {"tags": "another"},
         {"custom_attributes": '{"n": 1}'},
-        {"retention_policy": "temporary"},
+        {"retention_policy": "permanent"},
+        {"ttl_days": "7"},
     ],
     ids=lambda other: next(iter(other)),
 )

@@ -38,7 +38,10 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     an account may ask each service 50 times as often as it may ask for tokens. All that fails on purpose comes
     from one address, which may.
     """
-    environment = _FORGIVING | {"ARTSTORE_ADMIN_KEY_LEAD_SECONDS": "2"}
+    environment = _FORGIVING | {
+        "ARTSTORE_ADMIN_KEY_LEAD_SECONDS": "2",
+        "ARTSTORE_STORAGE_EXPIRY_SECONDS": "1",
+    }
     for service in _SERVICES:
         environment[f"ARTSTORE_{service}_RATE_LIMIT_FACTOR"] = str(RATE_LIMIT_FACTOR)
     yield from _running(tmp_path_factory, "system", environment)

@@ -113,6 +113,25 @@ def audit_report() -> dict[str, Any]:
     }
 
 
+def expiry_report() -> dict[str, Any]:
+    now = datetime.now(UTC).isoformat()
+    document = {"file_id": str(uuid.uuid4()), "owner_id": WORD, "expires_at": now}
+    return {"element_id": WORD, "at": now, "documents": [document]}
+
+
+def hold_report() -> dict[str, Any]:
+    return {
+        "action": "document.held",
+        "element_id": WORD,
+        "file_id": str(uuid.uuid4()),
+        "owner_id": WORD,
+        "since": datetime.now(UTC).isoformat(),
+        "reason": WORD,
+        "account_id": WORD,
+        "account_name": WORD,
+    }
+
+
 def with_client(ask: Ask, **parameters: str) -> httpx.Response:
     """At an endpoint where clients authenticate themselves."""
     return ask.send(data=parameters, auth=ask.caller.credentials or ("sa_nobody_0", "not a secret"))
@@ -242,6 +261,13 @@ def finalize_document(ask: Ask) -> httpx.Response:
     return ask.send(ask.world.ingester, ids={"file_id": file_id})
 
 
+def extend_document(ask: Ask, service: str) -> httpx.Response:
+    """One that was stored just now, or it would be kept for that long already."""
+    owner = ask.world.owner(ask.caller, ask.row.whose)
+    file_id = ask.world.store(owner) if ask.world.stores(owner) else ask.file_id()
+    return ask.send(service, ids={"file_id": file_id}, json={"ttl_days": 365})
+
+
 def delete_at_ingester(ask: Ask) -> httpx.Response:
     owner = ask.world.owner(ask.caller, ask.row.whose)
     file_id = ask.world.store(owner) if ask.world.stores(owner) else ask.file_id()
@@ -365,6 +391,8 @@ ADMIN: dict[str, Request] = {
     "GET /api/v1/audit/proof/inclusion": lambda ask: ask.send(params={"index": 0}),
     "GET /api/v1/audit/proof/consistency": lambda ask: ask.send(params={"from": 1, "to": 1}),
     "POST /api/v1/audit/refusals": lambda ask: ask.send(json=audit_report()),
+    "POST /api/v1/audit/expiries": lambda ask: ask.send(json=expiry_report()),
+    "POST /api/v1/audit/holds": lambda ask: ask.send(json=hold_report()),
     f"POST {TRANSACTIONS_PATH}": lambda ask: ask.send(json=new_transaction()),
     f"GET {TRANSACTIONS_PATH}/{{transaction_id}}": with_transaction,
     f"POST {TRANSACTIONS_PATH}/{{transaction_id}}/retry": with_transaction,
@@ -376,6 +404,13 @@ INGESTER: dict[str, Request] = {
         ask.world.ingester, params={"filename": "a.txt", **TEMPORARY}, content=b"content"
     ),
     "DELETE /api/v1/files/{file_id}": delete_at_ingester,
+    "PUT /api/v1/files/{file_id}/retention": lambda ask: extend_document(ask, ask.world.ingester),
+    "PUT /api/v1/files/{file_id}/hold": lambda ask: ask.send(
+        ask.world.ingester, ids={"file_id": ask.file_id()}, json={"reason": WORD}
+    ),
+    "DELETE /api/v1/files/{file_id}/hold": lambda ask: ask.send(
+        ask.world.ingester, ids={"file_id": ask.file_id()}
+    ),
     "POST /api/v1/finalize/{file_id}": finalize_document,
     "GET /api/v1/finalize/{transaction_id}/status": read_finalization,
     "OPTIONS /api/v1/uploads": lambda ask: ask.send(ask.world.ingester),
@@ -422,6 +457,13 @@ STORAGE: dict[str, Request] = {
     **{what: lambda ask: with_batch(ask, ask.world.documents) for what in BATCHES},
     "PATCH /api/v1/files/{file_id}/metadata": change_document,
     "DELETE /api/v1/files/{file_id}": delete_document,
+    "PUT /api/v1/files/{file_id}/retention": lambda ask: extend_document(ask, ask.world.documents),
+    "PUT /api/v1/files/{file_id}/hold": lambda ask: ask.send(
+        ask.world.documents, ids={"file_id": ask.file_id()}, json={"reason": WORD}
+    ),
+    "DELETE /api/v1/files/{file_id}/hold": lambda ask: ask.send(
+        ask.world.documents, ids={"file_id": ask.file_id()}
+    ),
     # What it is already: the way back is barred.
     "PUT /api/v1/mode": lambda ask: ask.send(ask.world.element, json={"mode": "rw"}),
     **{

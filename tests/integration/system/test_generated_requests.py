@@ -85,6 +85,9 @@ class Made(Setup):
             "DELETE /api/v1/batches/{batch_id}": {"path.batch_id": given_up},
             "DELETE /api/v1/uploads/{upload}": {"path.upload": ended},
             "DELETE /api/v1/files/{file_id}": {**self._documents()},
+            "PUT /api/v1/files/{file_id}/retention": {**self._documents()},
+            "PUT /api/v1/files/{file_id}/hold": {**self._documents()},
+            "DELETE /api/v1/files/{file_id}/hold": {**self._documents()},
             "POST /api/v1/finalize/{file_id}": {**self._documents()},
         }
         values: dict[str, list[str]] = {

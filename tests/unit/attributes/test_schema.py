@@ -181,6 +181,11 @@ class TestValidation:
             ("tags", [""]),
             ("retention_policy", "forever"),
             ("expires_at", "soon"),
+            ("legal_hold", "held"),
+            ("legal_hold", {"since": "2026-11-23T12:01:02Z", "by": "legal"}),
+            ("legal_hold", {"since": "2026-11-23T12:01:02Z", "by": "", "reason": "case"}),
+            ("legal_hold", {"since": "today", "by": "legal", "reason": "case"}),
+            ("legal_hold", {"since": "2026-11-23T12:01:02Z", "by": "legal", "reason": "case", "x": "\x00"}),
             ("document_id", "x"),
             ("schema_version", "3.0"),
             ("attributes_crc32", "00000000"),
@@ -288,6 +293,17 @@ class TestParse:
     def test_never_fails_otherwise(self, data: bytes) -> None:
         with pytest.raises(AttributesError):
             parse(data)
+
+
+class TestLegalHold:
+    def test_stays_as_it_is_with_members_that_are_not_known(self) -> None:
+        hold = {"since": "2026-11-23T12:01:02Z", "by": "legal", "reason": "дело", "court": {"at": [1.5, "x"]}}
+        held = attributes(legal_hold=hold)
+        assert held.to_json_object()["legal_hold"] == hold
+        assert parse(held.to_bytes()) == held
+        assert json.loads(held.to_bytes())["legal_hold"] == hold
+        assert held.changed(description="x").legal_hold == held.legal_hold
+        assert "legal_hold" not in held.changed(legal_hold=None).to_json_object()
 
 
 class TestSeal:

@@ -101,6 +101,7 @@ class TestCleanElements:
             "clean": (3, 66, 0),
             "clean_coded": (3, 65, 0),
             "clean_adopted": (8, 116, 0),
+            "clean_held": (1, 13, 0),
             "clean_new": (0, 0, 0),
             "clean_offline": (2, 0, 0),
             "clean_pending": (4, 96, 5),

@@ -186,3 +186,49 @@ class TestVersions:
         form = form_with_file()
         form.take_field(field("replaces", ""))
         assert form.draft(PRINCIPAL).document_id is None
+
+
+class TestTime:
+    def test_is_said_before_or_behind_the_file(self) -> None:
+        before, behind = (
+            UploadForm({"retention_policy": "temporary"}),
+            UploadForm({"retention_policy": "temporary"}),
+        )
+        before.take_field(field("ttl_days", "7"))
+        for form in (before, behind):
+            form.take_file(FileStart("file", "a.txt", None))
+        behind.take_field(field("ttl_days", "7"))
+        assert before.draft(PRINCIPAL).ttl_days == behind.draft(PRINCIPAL).ttl_days == 7
+
+    def test_not_said(self) -> None:
+        form = UploadForm({"retention_policy": "temporary"}, default_ttl_days=12)
+        form.take_file(FileStart("file", "a.txt", None))
+        assert form.draft(PRINCIPAL).ttl_days == 12
+        assert form_with_file().draft(PRINCIPAL).ttl_days is None
+
+    def test_of_a_permanent_document_is_refused_before_its_bytes_come(self) -> None:
+        form = UploadForm()
+        form.take_field(field("ttl_days", "7"))
+        with pytest.raises(Problem) as refused:
+            form.take_file(FileStart("file", "a.txt", None))
+        assert refused.value.field == "ttl_days"
+
+    def test_or_at_the_end_where_it_comes_behind_them(self) -> None:
+        form = form_with_file()
+        form.take_field(field("ttl_days", "7"))
+        with pytest.raises(Problem) as refused:
+            form.draft(PRINCIPAL)
+        assert refused.value.field == "ttl_days"
+
+    def test_differs_between_the_form_and_the_query(self) -> None:
+        form = UploadForm({"retention_policy": "temporary", "ttl_days": "7"})
+        form.take_field(field("ttl_days", "7"))
+        with pytest.raises(Problem) as refused:
+            UploadForm({"retention_policy": "temporary", "ttl_days": "7"}).take_field(field("ttl_days", "8"))
+        assert refused.value.field == "ttl_days"
+
+    @pytest.mark.parametrize("days", ["0", "366", "-1", "+1", "1.5", "x", "٣", "1 0", "9" * 5000])
+    def test_is_a_number_of_days(self, days: str) -> None:
+        with pytest.raises(Problem) as refused:
+            UploadForm({"retention_policy": "temporary", "ttl_days": days})
+        assert refused.value.kind is ProblemType.INVALID_PARAMETER

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from artstore.admin import paging
-from artstore.admin.audit import export, refusals, repository, stored_tree
+from artstore.admin.audit import documents, export, refusals, repository, stored_tree
 from artstore.admin.audit.log_key import public_key
 from artstore.admin.audit.repository import StoredEntry, Wanted
 from artstore.admin.audit.stored_tree import HashesMissing
@@ -23,6 +23,8 @@ from artstore.wire.audit import (
     CheckpointPage,
     CheckpointRecord,
     ConsistencyProof,
+    ExpiryReport,
+    HoldReport,
     InclusionProof,
     Outcome,
     RefusalReport,
@@ -74,6 +76,20 @@ def audit_routes(database: Database) -> APIRouter:
     async def report_refusals(report: RefusalReport, principal: _Reporter) -> None:
         """For the services: what one of them refused in one minute. Sent again, it changes nothing."""
         await refusals.record(database, report)
+
+    @router.post("/expiries", status_code=204)
+    async def report_expiries(report: ExpiryReport, principal: _Reporter) -> None:
+        """For the elements: what one of them is about to remove, its time being over. Refused where its clock
+        tells another time than Admin's. Sent again, it changes nothing.
+        """
+        await documents.record_expiries(database, report)
+
+    @router.post("/holds", status_code=204)
+    async def report_hold(report: HoldReport, principal: _Reporter) -> None:
+        """For the elements: a document was put under a legal hold, or is about to be released. Sent again, it
+        changes nothing.
+        """
+        await documents.record_hold(database, report)
 
     # The last, as it takes any word.
     @router.get("/{index}", responses=problem_answer(404, "No such entry"))

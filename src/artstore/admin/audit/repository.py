@@ -53,12 +53,17 @@ class Wanted:
     """Columns with the value that they must have."""
 
 
+async def hold_appends(connection: WriteConnection) -> None:
+    """From now on nobody else appends until the caller's transaction ends."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPEND_LOCK})
+
+
 async def next_place(connection: WriteConnection) -> tuple[int, datetime]:
     """The index and the time of the next entry, which are the caller's until its transaction ends.
 
     Indexes are given out in the order of commits and none is left out; times never go back.
     """
-    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPEND_LOCK})
+    await hold_appends(connection)
     # A statement of its own: it must see what the one who held the lock before has committed.
     last = select(_E.index, _E.at).order_by(_E.index.desc()).limit(1).subquery()
     found = await connection.execute(
@@ -225,3 +230,16 @@ async def take_report(connection: WriteConnection, instance: str, minute: dateti
 
 async def forget_reports_before(connection: WriteConnection, minute: datetime) -> None:
     await connection.execute(REFUSAL_REPORTS.delete().where(REFUSAL_REPORTS.c.minute < minute))
+
+
+async def last_of_subjects(
+    connection: WriteConnection, kind: str, subject_ids: Sequence[str]
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Action and details of the newest entry about each, where there is one."""
+    query = (
+        select(_E.subject_id, _E.action, _E.details)
+        .distinct(_E.subject_id)
+        .where(_E.subject_kind == kind, _E.subject_id.in_(subject_ids))
+        .order_by(_E.subject_id, _E.index.desc())
+    )
+    return {row.subject_id: (row.action, row.details) for row in await connection.execute(query)}

@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
@@ -31,7 +30,6 @@ _MAX_LINES = 1000
 _OF_DRAFT: Mapping[str, Any] = {
     "file_id": UUID,
     "retention_policy": RetentionPolicy,
-    "expires_at": datetime.fromisoformat,
     "document_id": UUID,
     "previous_version_id": UUID,
 }
@@ -196,8 +194,7 @@ def _draft_members(draft: Draft | None) -> dict[str, Any] | None:
         return None
     members = {name: value for name, value in vars(draft).items() if value is not None}
     for name in _OF_DRAFT.keys() & members.keys():
-        value = members[name]
-        members[name] = value.isoformat() if isinstance(value, datetime) else str(value)
+        members[name] = str(members[name])
     return {**members, "custom_attributes": dict(draft.custom_attributes)}
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from artstore.attributes import MAX_TTL_DAYS, MIN_TTL_DAYS
 from artstore.ingester.idempotency.header import MOST_CHARACTERS
 from artstore.kernel.digests import REPR_DIGEST_PARAMETER
 from artstore.wire.documents import Document
@@ -11,6 +12,8 @@ FORM_PATH = "/api/v1/files/upload"
 RAW_PATH = "/api/v1/files"
 
 _POLICY = {"type": "string", "enum": ["temporary", "permanent"], "default": "permanent"}
+_TTL = {"type": "integer", "minimum": MIN_TTL_DAYS, "maximum": MAX_TTL_DAYS}
+_TTL_MEANING = "Of a temporary document: how many days it is kept; by default as the storage element is set."
 _TAGS = {"type": "array", "items": {"type": "string"}}
 _ID = {"type": "string", "format": "uuid"}
 _OF_VERSIONS = {
@@ -25,6 +28,7 @@ _FORM = {
             **_POLICY,
             "description": "Decides where the document is kept, so it must come before the file.",
         },
+        "ttl_days": {**_TTL, "description": _TTL_MEANING},
         **{
             name: {**_ID, "description": f"{text} It must come before the file."}
             for name, text in _OF_VERSIONS.items()
@@ -91,6 +95,7 @@ FORM: dict[str, Any] = {
     "tags": ["files"],
     "parameters": [
         _query("retention_policy", "Instead of the field of that name.", _POLICY),
+        _query("ttl_days", "Instead of the field of that name.", _TTL),
         *(_query(name, "Instead of the field of that name.", _ID) for name in _OF_VERSIONS),
         REPR_DIGEST_PARAMETER,
         _KEY,
@@ -107,6 +112,7 @@ RAW: dict[str, Any] = {
     "parameters": [
         _query("filename", "The file name; or send it as `Content-Disposition`, as a mail does."),
         _query("retention_policy", "Decides where the document is kept.", _POLICY),
+        _query("ttl_days", _TTL_MEANING, _TTL),
         *(_query(name, text, _ID) for name, text in _OF_VERSIONS.items()),
         _query("description", "Text."),
         _query("version", "A name of your own for this version."),

@@ -46,7 +46,7 @@ class FormBody(UploadBody):
         self._file_ended = False
         self._files = 0
         super().__init__(request, max_file_bytes=max_file_bytes, pace=pace)
-        self._tell(*sorted(self._policies))
+        self._tell(*sorted(self._policies), *sorted(request.query_params.getlist("ttl_days")))
         for name, values in self._of_version.items():
             self._tell(*(part for value in sorted(values) for part in (name, value)))
 

@@ -25,6 +25,7 @@ _PARAMETERS = (
     "custom_attributes",
     "tags",
     "retention_policy",
+    "ttl_days",
     *OF_VERSION,
     BATCH_PARAMETER,
 )

@@ -4,19 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-import aiohttp
-
 from artstore.kernel.logging import get_logger
-from artstore.kernel.peers.token import AdminAway, ServiceToken
 from artstore.kernel.problems import Problem
 from artstore.kernel.refusals import Refusals
 from artstore.wire.audit import RefusalReport
 from artstore.wire.problems import ProblemType
 
-REFUSALS_PATH = "/api/v1/audit/refusals"
 _EVERY_SECONDS = 5.0
 _LAST_SECONDS = 3.0
-_SEND_SECONDS = 10.0
 _log = get_logger(__name__)
 
 Send = Callable[[RefusalReport], Awaitable[None]]
@@ -61,38 +56,3 @@ class RefusalReporter:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
                 await self.report(at_end=True)
-
-
-class AdminAudit:
-    """``send`` of a service that is not Admin: with its own account."""
-
-    def __init__(self, session: aiohttp.ClientSession, admin_url: str, token: ServiceToken) -> None:
-        self._session = session
-        self._url = admin_url.rstrip("/") + REFUSALS_PATH
-        self._token = token
-
-    async def __call__(self, report: RefusalReport) -> None:
-        status = await self._status_of(report)
-        if status == 401:
-            # Good when it was given; the account or the keys changed since. At the end of a service there is
-            # no later in which to find out that another one is taken.
-            self._token.forget()
-            status = await self._status_of(report)
-        if status in (400, 413, 422):
-            raise Problem(ProblemType.INVALID_REQUEST, f"Admin answered with status {status}.")
-        if status != 204:
-            raise AdminAway(f"it answered a report of refused accesses with status {status}")
-
-    async def _status_of(self, report: RefusalReport) -> int:
-        headers = {
-            "Authorization": f"Bearer {await self._token.get()}",
-            "Content-Type": "application/json",
-        }
-        try:
-            async with (
-                asyncio.timeout(_SEND_SECONDS),
-                self._session.post(self._url, headers=headers, data=report.model_dump_json()) as answer,
-            ):
-                return answer.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise AdminAway(f"{type(error).__name__} reporting refused accesses") from error

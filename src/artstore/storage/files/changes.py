@@ -17,6 +17,8 @@ from artstore.storage.files.document import (
 from artstore.storage.files.merge_patch import Patch, parse_patch, patched
 from artstore.storage.files.revisions import optional_condition, required_condition
 from artstore.storage.outcomes import counted
+from artstore.storage.retention.extension import demand_temporary
+from artstore.storage.retention.legal_hold import demand_no_legal_hold
 from artstore.storage.running import RunningElement
 from artstore.storage.transfers.holding import demand_not_held
 from artstore.wire.problems import ProblemType
@@ -53,6 +55,8 @@ class Changes:
 
             def check(current: FileAttributes) -> None:
                 demand_deletable(current, principal)
+                demand_no_legal_hold(current)
+                demand_temporary(current)
                 demand_not_held(current)
                 condition.check(current)
 

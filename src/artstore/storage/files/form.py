@@ -7,7 +7,10 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from artstore.attributes import (
+    DEFAULT_TTL_DAYS,
     MAX_BYTES,
+    MAX_TTL_DAYS,
+    MIN_TTL_DAYS,
     AttributesInvalid,
     AttributesTooLarge,
     FileId,
@@ -26,7 +29,15 @@ FILE_PART = "file"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _OF_VERSIONS = ("replaces", "document_id")
 """What they come to was found out by the Ingester."""
-_FIELDS = ("description", "version", "custom_attributes", "tags", "retention_policy", *_OF_VERSIONS)
+_FIELDS = (
+    "description",
+    "version",
+    "custom_attributes",
+    "tags",
+    "retention_policy",
+    "ttl_days",
+    *_OF_VERSIONS,
+)
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # a token of RFC 9110, 5.6.2
 _MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}[ \t]*(;[ -~]*)?")
 _SAYS_NOTHING = "application/octet-stream"
@@ -43,8 +54,10 @@ class UploadForm:
     def __init__(
         self,
         query: Mapping[str, str] = NOTHING,
+        *,
         of_batch: RetentionPolicy | None = None,
         version_of: VersionOf | None = None,
+        default_ttl_days: int = DEFAULT_TTL_DAYS,
     ) -> None:
         """``query``: its parameters, of which some stand for fields; ``of_batch``: the retention policy of
         the batch that it is for; ``version_of``: the document of which it was told to be a version.
@@ -57,6 +70,9 @@ class UploadForm:
         policy = query.get("retention_policy")
         self._requested = None if policy is None else _retention(policy)
         self._retention = self._requested
+        ttl_days = query.get("ttl_days")
+        self._ttl_days = None if ttl_days is None else _days(ttl_days)
+        self._default_ttl_days = default_ttl_days
         self._description: str | None = None
         self._version: str | None = None
         self._custom_attributes: dict[str, Any] | None = None
@@ -88,6 +104,7 @@ class UploadForm:
                 "The form has two parts named 'file'; send one document for each request.",
                 field=FILE_PART,
             )
+        self._demand_temporary_for_ttl()  # the policy is known now
         self._filename = check_filename(part.filename)
         self._count(part.filename)
         self._content_type = _content_type(part.content_type)
@@ -112,6 +129,8 @@ class UploadForm:
                 self._take_custom_attributes(text)
             case "retention_policy":
                 self._take_retention(text)
+            case "ttl_days":
+                self._take_ttl(text)
             case name if name in _OF_VERSIONS:
                 self._demand_version_of(name)
 
@@ -119,9 +138,9 @@ class UploadForm:
         """The document that the form describes, as the account of ``principal`` stores it."""
         if self._filename is None:
             raise Problem(ProblemType.FILE_MISSING, "The form has no part named 'file'.", field=FILE_PART)
-        retention = self._retention or self._of_batch or RetentionPolicy.PERMANENT
-        if self._of_batch not in (None, retention):
+        if self._of_batch not in (None, self._policy):
             _refuse("retention_policy", f"must be that of the batch, {self._of_batch}")
+        self._demand_temporary_for_ttl()
         return Draft(
             original_filename=self._filename,
             content_type=self._content_type,
@@ -131,7 +150,8 @@ class UploadForm:
             version=self._version,
             custom_attributes=self._custom_attributes or {},
             tags=self._tags or None,
-            retention_policy=retention,
+            retention_policy=self._policy,
+            ttl_days=self._ttl_days or (self._default_ttl_days if self._is_temporary else None),
             document_id=None if self._version_of is None else self._version_of.document_id,
             previous_version_id=None if self._version_of is None else self._version_of.previous_version_id,
             file_id=file_id,
@@ -189,6 +209,26 @@ class UploadForm:
             )
         self._retention = policy
 
+    def _take_ttl(self, text: str) -> None:
+        days = _days(text.strip())
+        if self._ttl_days not in (None, days):
+            _refuse("ttl_days", "differs between the form and the query; give it once")
+        self._ttl_days = days
+
+    @property
+    def _policy(self) -> RetentionPolicy:
+        return self._retention or self._of_batch or RetentionPolicy.PERMANENT
+
+    @property
+    def _is_temporary(self) -> bool:
+        return self._policy is RetentionPolicy.TEMPORARY
+
+    def _demand_temporary_for_ttl(self) -> None:
+        if self._ttl_days is not None and not self._is_temporary:
+            _refuse(
+                "ttl_days", "is for temporary documents; send retention_policy=temporary, or leave it out"
+            )
+
     def _count(self, text: str) -> None:
         """Attributes will hold at least what came: refuse them as soon as that is too much."""
         self._bytes += len(text.encode("utf-8", "surrogatepass"))
@@ -201,6 +241,14 @@ def _retention(text: str) -> RetentionPolicy:
         return RetentionPolicy(text)
     except ValueError:
         _refuse("retention_policy", f"must be one of {', '.join(RetentionPolicy)}")
+
+
+def _days(text: str) -> int:
+    """Raises Problem INVALID_PARAMETER."""
+    days = int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else 0
+    if not MIN_TTL_DAYS <= days <= MAX_TTL_DAYS:
+        _refuse("ttl_days", f"must be a whole number of days, from {MIN_TTL_DAYS} to {MAX_TTL_DAYS}")
+    return days
 
 
 def _content_type(given: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """The id that comes with an upload: see ``wire.headers.FILE_ID``."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from starlette.datastructures import Headers
@@ -55,7 +55,12 @@ def _changeable_same(stored: FileAttributes, draft: Draft) -> bool:
         and stored.version == draft.version
         and stored.tags == draft.tags
         and stored.custom_attributes == draft.custom_attributes
+        and stored.expires_at == _expiry(stored, draft)
     )
+
+
+def _expiry(stored: FileAttributes, draft: Draft) -> datetime | None:
+    return None if draft.ttl_days is None else stored.created_at + timedelta(days=draft.ttl_days)
 
 
 def _refused(reason: str) -> Problem:

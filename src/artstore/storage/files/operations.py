@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from artstore.attributes import MAX_TTL_DAYS, MIN_TTL_DAYS
 from artstore.kernel.digests import REPR_DIGEST_PARAMETER
 from artstore.kernel.openapi import problem_answers
 from artstore.wire.documents import Document
@@ -46,6 +47,7 @@ VERSION_HEADERS: list[dict[str, Any]] = [
     )
 ]
 _RETENTION = {"type": "string", "enum": ["temporary", "permanent"]}
+_TTL = {"type": "integer", "minimum": MIN_TTL_DAYS, "maximum": MAX_TTL_DAYS}
 
 UPLOAD: dict[str, Any] = {
     "summary": "Store a document",
@@ -54,6 +56,7 @@ UPLOAD: dict[str, Any] = {
     "tags": ["files"],
     "parameters": [
         {"name": "retention_policy", "in": "query", "required": False, "schema": _RETENTION},
+        {"name": "ttl_days", "in": "query", "required": False, "schema": _TTL},
         {
             "name": "X-Expected-Size",
             "in": "header",
@@ -81,6 +84,7 @@ UPLOAD: dict[str, Any] = {
                     "required": ["file"],
                     "properties": {
                         "retention_policy": _RETENTION | {"default": "permanent"},
+                        "ttl_days": _TTL | {"description": "Of a temporary document: days that it is kept"},
                         "file": {"type": "string", "format": "binary"},
                         "description": {"type": "string"},
                         "version": {"type": "string"},
@@ -196,8 +200,8 @@ UPDATE: dict[str, Any] = {
 
 DELETE: dict[str, Any] = {
     "summary": "Delete a document",
-    "description": "In elements of mode `edit` only. Downloads that have begun are sent to their end. Durable"
-    " when 204 is answered; deleting again is answered with 404.",
+    "description": "In elements of mode `edit` only, and none that is permanent. Downloads that have begun"
+    " are sent to their end. Durable when 204 is answered; deleting again is answered with 404.",
     "tags": ["files"],
     "parameters": [_FILE_ID, _IF_MATCH | {"required": False}],
     "responses": {
@@ -206,6 +210,8 @@ DELETE: dict[str, Any] = {
             ProblemType.NOT_FOUND,
             ProblemType.MODE_FORBIDS,
             ProblemType.CONFLICT,
+            ProblemType.RETAINED,
+            ProblemType.LEGAL_HOLD,
             ProblemType.PRECONDITION_FAILED,
             ProblemType.LOG_FULL,
             ProblemType.ELEMENT_UNAVAILABLE,

@@ -31,8 +31,12 @@ _FORM_ALLOWANCE = 2 * 1024 * 1024
 class Uploads:
     """Takes documents in. ``close`` waits for commits whose client no longer waits for them."""
 
-    def __init__(self, element: RunningElement, *, max_file_bytes: int, idle_seconds: float) -> None:
+    def __init__(
+        self, element: RunningElement, *, max_file_bytes: int, idle_seconds: float, ttl_days: int
+    ) -> None:
+        """``ttl_days``: of temporary documents whose client does not say."""
         self._element = element
+        self._ttl_days = ttl_days
         self._max_file_bytes = max_file_bytes
         self._idle_seconds = idle_seconds
         self._commits: set[asyncio.Task[FileAttributes]] = set()
@@ -59,8 +63,12 @@ class Uploads:
         announced = announced_sha256(request.headers)
         file_id = given_file_id(request.headers)
         batch = batch_of_upload(self._element.engine, request.headers, principal)
-        policy = None if batch is None else policy_of(batch)
-        form = UploadForm(request.query_params, policy, await version_of(request))
+        form = UploadForm(
+            request.query_params,
+            of_batch=None if batch is None else policy_of(batch),
+            version_of=await version_of(request),
+            default_ttl_days=self._ttl_days,
+        )
         parser = FormParser(request.headers.get("content-type", ""))
         upload = self._element.engine.begin(expected_bytes=self._expected_bytes(request), batch=batch)
         try:

@@ -37,6 +37,18 @@ class IndexReader:
         async with self._reading() as (db, _):
             return await self._repository.places(db, after=after, limit=limit)
 
+    async def expired(
+        self, *, until: datetime, after: tuple[str, UUID] | None, limit: int
+    ) -> list[tuple[str, UUID]]:
+        """Places and ids of documents that the index says have expired, the oldest first."""
+        async with self._reading() as (db, _):
+            return await self._repository.expired(db, until=until, after=after, limit=limit)
+
+    async def untold(self, *, until: datetime, limit: int) -> list[tuple[str, UUID]]:
+        """Places and ids of documents that expire until then, and of which nobody was told."""
+        async with self._reading() as (db, _):
+            return await self._repository.untold(db, until=until, limit=limit)
+
     async def has_document(self, file_id: UUID) -> bool:
         """Whether there is a row of a document, not of its deletion."""
         async with self._reading() as (db, _):

@@ -1,15 +1,16 @@
 """The queries of the index. Each runs on the caller's transaction, which raises DatabaseDown."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg.errors import UndefinedTable
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     DateTime,
     Select,
     Text,
@@ -20,8 +21,10 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    literal_column,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -33,7 +36,7 @@ from sqlalchemy.sql.dml import Insert
 from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.storage.index.batch import Batch
 from artstore.storage.index.filters import Filters
-from artstore.storage.index.tables import IndexTables
+from artstore.storage.index.tables import EXPIRES, EXPIRY, UNTOLD, IndexTables
 from artstore.wire.documents import DocumentState
 
 
@@ -142,6 +145,35 @@ class IndexRepository:
         )
         return [IndexedDocument(**row._mapping) for row in await db.execute(query)]
 
+    async def expired(
+        self, db: ReadConnection, *, until: datetime, after: tuple[str, UUID] | None, limit: int
+    ) -> list[tuple[str, UUID]]:
+        """What expired at ``until`` or before and is not under a legal hold, the oldest first.
+
+        Gives places in that order, for ``after``, and ids.
+        """
+        return await self._by_expiry(db, EXPIRES, until, after, limit)
+
+    async def untold(self, db: ReadConnection, *, until: datetime, limit: int) -> list[tuple[str, UUID]]:
+        """What expires at ``until`` or before, of which nobody was told; as ``expired``."""
+        return await self._by_expiry(db, UNTOLD, until, None, limit)
+
+    async def _by_expiry(
+        self,
+        db: ReadConnection,
+        which: str,
+        until: datetime,
+        after: tuple[str, UUID] | None,
+        limit: int,
+    ) -> list[tuple[str, UUID]]:
+        expiry: ColumnElement[str] = literal_column(EXPIRY, Text)
+        file_id = self._files.c.file_id
+        query = select(expiry.label("expiry"), file_id).where(text(which), expiry <= _written(until))
+        if after is not None:
+            query = query.where(tuple_(expiry, file_id) > after)
+        rows = await db.execute(query.order_by(expiry, file_id).limit(limit))
+        return [(row.expiry, row.file_id) for row in rows]
+
     def _listed(self, filters: Filters) -> Select[Any]:
         files = self._files
         query = select(files.c.file_id, files.c.lsn, files.c.created_at, files.c.attributes)
@@ -178,6 +210,15 @@ class IndexRepository:
         if moved.rowcount != 1:
             raise PositionMoved
         return replace(state, position=position)
+
+    async def note_told(self, db: WriteConnection, told: Sequence[tuple[str, UUID]]) -> None:
+        """Followers were told when these documents expire."""
+        files = self._files
+        given = bindparam("expiry", type_=Text)
+        statement = (
+            update(files).where(files.c.file_id == bindparam("id", type_=Uuid)).values(told_expiry=given)
+        )
+        await db.execute(statement, [{"expiry": expiry, "id": file_id} for expiry, file_id in told])
 
     # What a rebuild writes
 
@@ -284,6 +325,11 @@ class IndexRepository:
             },
             where=or_(old.generation != new.generation, new.lsn >= old.lsn),
         )
+
+
+def _written(at: datetime) -> str:
+    """As the attributes have it: in UTC, with a Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _next(generation: int) -> int:

@@ -21,6 +21,13 @@ from sqlalchemy.dialects.postgresql import JSON
 from artstore.storage.index.prefix import check_prefix
 
 SCHEMA = "storage"
+EXPIRY = "(attributes ->> 'expires_at') COLLATE \"C\""
+"""When a document expires. As text, of which PostgreSQL can make an index; it sorts as the times do, to the
+second."""
+EXPIRES = "attributes ->> 'expires_at' IS NOT NULL AND attributes ->> 'legal_hold' IS NULL"
+"""Whether a document is removed by itself some day. Written as in the index, or that is of no use."""
+UNTOLD = f"{EXPIRES} AND told_expiry IS DISTINCT FROM attributes ->> 'expires_at'"
+"""And nobody was told yet that it expires then."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ def index_tables(prefix: str) -> IndexTables:
         Column("created_by_id", Text),
         # json, not jsonb: numbers and the order of members come back as they were written.
         Column("attributes", JSON(none_as_null=True), comment="absent in a deletion"),
+        Column("told_expiry", Text, comment="of which followers were told that it comes"),
     )
     Index(
         f"{prefix}_files_by_time",
@@ -67,6 +75,8 @@ def index_tables(prefix: str) -> IndexTables:
         postgresql_where=text("attributes IS NOT NULL"),
     )
     Index(f"{prefix}_files_by_lsn", files.c.lsn, files.c.file_id)
+    Index(f"{prefix}_files_by_expiry", text(EXPIRY), files.c.file_id, postgresql_where=text(EXPIRES))
+    Index(f"{prefix}_files_untold", text(EXPIRY), files.c.file_id, postgresql_where=text(UNTOLD))
     state = Table(
         f"{prefix}_state",
         metadata,

@@ -6,12 +6,13 @@ the state would have to be read back by the other. So both take turns here, and 
 
 import asyncio
 from collections.abc import Sequence
+from uuid import UUID
 
 from artstore.attributes import FileAttributes
 from artstore.engine import Change, Engine
 from artstore.kernel.database import Database
 from artstore.storage.index.batch import batch_of, batch_of_scan
-from artstore.storage.index.repository import IndexRepository, IndexState
+from artstore.storage.index.repository import IndexRepository, IndexState, translated_absence
 
 
 class ForeignTables(Exception):
@@ -69,6 +70,13 @@ class IndexWriter:
             async with self._database.write() as db:
                 after = await self._repository.apply(db, batch, before, position=changes[-1].lsn)
             self._state = after
+
+    async def note_told(self, told: Sequence[tuple[str, UUID]]) -> None:
+        """Followers were told when these documents expire."""
+        async with self._turn:
+            with translated_absence():
+                async with self._database.write() as db:
+                    await self._repository.note_told(db, told)
 
     async def begin_rebuild(self, from_lsn: int) -> None:
         """The rows cannot be trusted: the index answers nothing until the walk is through."""

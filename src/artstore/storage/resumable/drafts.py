@@ -15,6 +15,7 @@ from artstore.wire.resumable import UPLOAD_METADATA
 
 _FIELDS = (
     "retention_policy",
+    "ttl_days",
     "description",
     "version",
     "tags",
@@ -31,6 +32,7 @@ _IGNORED = ("relativePath",)
 def draft_of(
     metadata: Mapping[str, str],
     principal: Principal,
+    default_ttl_days: int,
     of_batch: RetentionPolicy | None = None,
     version_of: VersionOf | None = None,
 ) -> Draft:
@@ -46,7 +48,7 @@ def draft_of(
     if not filename:
         detail = f"The document needs a file name: send 'filename' in {UPLOAD_METADATA}."
         raise Problem(ProblemType.FILE_MISSING, detail, field="filename")
-    form = UploadForm(of_batch=of_batch, version_of=version_of)
+    form = UploadForm(of_batch=of_batch, version_of=version_of, default_ttl_days=default_ttl_days)
     for name in _FIELDS:
         if name in metadata:
             form.take_field(Field(name, metadata[name].encode("utf-8", "surrogatepass")))

@@ -61,8 +61,10 @@ def _of_tus(operation: str) -> Callable[[_Method], _Method]:
 
 
 class ResumableEndpoints:
-    def __init__(self, element: RunningElement, *, idle_seconds: float) -> None:
+    def __init__(self, element: RunningElement, *, idle_seconds: float, ttl_days: int) -> None:
+        """``ttl_days``: of temporary documents whose client does not say."""
         self._element = element
+        self._ttl_days = ttl_days
         self._idle_seconds = idle_seconds
 
     @_of_tus("create")
@@ -76,7 +78,7 @@ class ResumableEndpoints:
         else:
             upload = await self._engine.resumable.create(
                 owner_id=principal.account_id,
-                draft=None if creation.partial else _draft(creation, principal, batch, following),
+                draft=None if creation.partial else self._draft(creation, principal, batch, following),
                 length=creation.length,
                 told=creation.told,
                 batch_id="" if batch is None else batch.id,
@@ -192,7 +194,7 @@ class ResumableEndpoints:
         whole = resumable.whole_of(ids, owner_id=owner_id, told=creation.told)
         if whole is not None:
             return whole
-        draft = _draft(creation, principal, batch, following)
+        draft = self._draft(creation, principal, batch, following)
         try:
             parts = [self._find(part_id, principal) for part_id in ids]
         except UploadUnknown:
@@ -203,6 +205,16 @@ class ResumableEndpoints:
         return await resumable.put_together(
             parts, owner_id=owner_id, draft=draft, told=creation.told, batch_id=batch_id
         )
+
+    def _draft(
+        self,
+        creation: tus.Creation,
+        principal: Principal,
+        batch: Batch | None,
+        following: VersionOf | None,
+    ) -> Draft:
+        policy = None if batch is None else policy_of(batch)
+        return draft_of(creation.metadata, principal, self._ttl_days, policy, following)
 
     async def _take_at_once(self, request: Request, upload: ResumableUpload) -> None:
         """The first bytes come with the creation. Where they do not, nobody will know of the upload."""
@@ -243,13 +255,6 @@ class ResumableEndpoints:
         else:
             headers[UPLOAD_EXPIRES] = format_datetime(_moment(upload.expires_at), usegmt=True)
         return headers
-
-
-def _draft(
-    creation: tus.Creation, principal: Principal, batch: Batch | None, following: VersionOf | None
-) -> Draft:
-    policy = None if batch is None else policy_of(batch)
-    return draft_of(creation.metadata, principal, policy, following)
 
 
 def _moment(seconds: float) -> datetime:
