@@ -16,6 +16,7 @@ from benchmarks import (
     limits,
     rebuild,
     recovery,
+    resumable,
     tokens,
     way,
 )
@@ -32,6 +33,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
     ),
     "rebuild": (rebuild.measure, "the index of an element made anew from its files"),
     "ingester": (ingester.measure, "the Ingester: placement, and uploads beside straight to the element"),
+    "resumable": (resumable.measure, "a large document in pieces of 8 MiB (tus), beside one request"),
     "compression": (compression.measure, "elements that compress, in each way, beside one that does not"),
     "way": (way.measure, "the whole way: Ingester, element, Query"),
 }

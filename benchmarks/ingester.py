@@ -93,7 +93,7 @@ def _uploads(system: Measured, clients: int, service: str, working: list[str]) -
 
 
 def _large(system: Measured) -> None:
-    source = _file(system.folder / "large")
+    source = large_file(system.folder / "large")
     headers = {"Authorization": f"Bearer {system.token}"}
     taken: dict[str, float] = {}
     for service, working in (("rw-01", ["rw-01"]), ("ingester", ["ingester", "rw-01"])):
@@ -107,7 +107,8 @@ def _large(system: Measured) -> None:
     source.unlink()
 
 
-def _file(path: Path) -> Path:
+def large_file(path: Path) -> Path:
+    """Of ``MEBIBYTES``, with bytes that nothing makes smaller."""
     block = os.urandom(MIB)
     with path.open("wb") as file:
         for _ in range(MEBIBYTES):

@@ -20,6 +20,7 @@ from artstore.cli import (
     transaction,
     up,
     verify,
+    versions,
 )
 
 _EXITS = "\n\n".join(f"{code}  {meaning}" for code, meaning in exits.MEANINGS.items())
@@ -32,7 +33,7 @@ app = typer.Typer(
     help="Keeps documents for decades: store them, find them, get them back bit for bit.",
     epilog=f"Exit codes:\n\n{_EXITS}",
 )
-for module in (up, demo, put, get, search, info, retention, verify):
+for module in (up, demo, put, get, search, info, versions, retention, verify):
     module.register(app)
 for part in (account_life, account_grants):
     part.register(account.app)

@@ -29,6 +29,8 @@ class Labels:
     custom_attributes: dict[str, Any] | None
     tags: list[str] | None
     retention_policy: "RetentionPolicy | None"
+    version: str | None
+    replaces: str | None
     ttl_days: int | None
 
 
@@ -54,6 +56,12 @@ def put(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The file name to store one document under.")
     ] = None,
+    version: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A name of your own for this version of the document.")
+    ] = None,
+    replaces: Annotated[
+        str | None, typer.Option(metavar="ID", help="The document of which one file is the next version.")
+    ] = None,
     all_or_none: Annotated[
         bool, typer.Option("--all-or-none", help="Store all of them in one step, or none where one fails.")
     ] = False,
@@ -72,10 +80,12 @@ def put(
 
     if name is not None and (len(paths) != 1 or paths[0].is_dir()):
         raise typer.BadParameter("--name is for one file")
+    if replaces is not None and (len(paths) != 1 or paths[0].is_dir()):
+        raise typer.BadParameter("--replaces is for one file")
     if STDIN in paths and name is None:
         raise typer.BadParameter("standard input has no name; give one by --name")
     policy = RetentionPolicy(retention) if retention else None
-    labels = Labels(description, _attributes(attr or []), tag, policy, ttl_days)
+    labels = Labels(description, _attributes(attr or []), tag, policy, version, replaces, ttl_days)
     files = list(_files(paths, recursive))
     put_all = _put_together if all_or_none else _put_all
     failed = anyio.run(put_all, files, labels, name, jobs, profile, as_json)
@@ -176,6 +186,8 @@ async def _put_all(
                 custom_attributes=labels.custom_attributes,
                 tags=labels.tags,
                 retention_policy=labels.retention_policy,
+                version=labels.version,
+                replaces=labels.replaces,
                 ttl_days=labels.ttl_days,
                 batch=batch,
                 progress=advancing(advance),

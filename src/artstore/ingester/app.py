@@ -15,6 +15,7 @@ from artstore.ingester.files import deletion, retention
 from artstore.ingester.files.deletion import Deletion
 from artstore.ingester.files.locating import Locating
 from artstore.ingester.files.retention import Retention
+from artstore.ingester.files.versions import Versions
 from artstore.ingester.finalize import operations
 from artstore.ingester.finalize.finalizing import Finalizing
 from artstore.ingester.finalize.transactions import AdminTransactions
@@ -88,7 +89,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
         # That of uploads is bounded by their number: who waited for a connection would see a silent element.
         async with http_session() as session, http_session(most_connections=0) as uploading:
             admission = Admission(settings.uploads_at_once, settings.uploads_of_account)
-            reporter = transactions = None
+            reporter = transactions = token = None
             if settings.client_id:
                 account = (session, settings.admin_url, settings.client_id, settings.client_secret)
                 directory.admin = AdminRegistry(*account)
@@ -100,15 +101,15 @@ def make_app(settings: IngesterSettings) -> FastAPI:
             locating = Locating(session, directory.elements)
             app.state.deletion, app.state.retention = Deletion(locating), Retention(locating)
             app.state.finalizing = Finalizing(locating, settings, transactions)
+            versions = Versions(locating, token)
             app.state.uploads = Uploads(
-                uploading, directory.elements, settings, breakers, keys_of_uploads, admission
+                uploading, directory.elements, settings, breakers, keys_of_uploads, admission, versions
+            )
+            app.state.resumable = ResumableUploads(
+                uploading, directory, breakers, settings, admission, versions
             )
             app.state.batches = Batches(session, directory, breakers, settings)
-            app.state.resumable = ResumableUploads(uploading, directory, breakers, settings, admission)
-            try:
-                await keys_of_uploads.prepare()
-            except DatabaseDown as error:
-                _log.warning("started without idempotency keys", reason=error.reason)
+            await _prepare(keys_of_uploads)
             background.start("idempotency keys", keys_of_uploads.run)
             background.start("element directory", directory.run)
             background.start("keys", KeyFollower(redis, keys).run)
@@ -153,6 +154,13 @@ def _add_uploads(app: FastAPI) -> None:
         kernel_app.hot_route(
             app, path, _upload(form), methods=["POST"], scope=Scope.FILES_WRITE, operation=operation
         )
+
+
+async def _prepare(keys: IdempotencyKeys) -> None:
+    try:
+        await keys.prepare()
+    except DatabaseDown as error:
+        _log.warning("started without idempotency keys", reason=error.reason)
 
 
 def _add_documents(app: FastAPI) -> None:

@@ -16,6 +16,7 @@ from artstore.query.files.endpoints import (
     DOWNLOAD_OPERATION,
     DOWNLOAD_PATH,
 )
+from artstore.query.files.versions import versions_routes
 from artstore.query.running import RunningQuery
 from artstore.query.search.endpoints import search_routes
 from artstore.query.settings import QuerySettings
@@ -51,6 +52,7 @@ def compose(settings: QuerySettings) -> FastAPI:
         lifespan=lifespan,
     )
     app.include_router(search_routes(query.search))
+    app.include_router(versions_routes(query.versions))
     for path, endpoint, methods, operation in (
         (DOCUMENT_PATH, query.document, ["GET"], DOCUMENT_OPERATION),
         (DOWNLOAD_PATH, query.download, ["GET", "HEAD"], DOWNLOAD_OPERATION),

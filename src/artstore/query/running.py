@@ -34,6 +34,7 @@ from artstore.query.files.elements import ElementFiles
 from artstore.query.files.endpoints import Documents, Downloads
 from artstore.query.files.locate import Locator
 from artstore.query.files.repository import FilesRepository
+from artstore.query.files.versions import Versions
 from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
 from artstore.query.search.repository import SearchRepository
 from artstore.query.search.service import Search
@@ -72,6 +73,7 @@ class RunningQuery:
         self._resources = AsyncExitStack()
         self._documents: Documents | None = None
         self._downloads: Downloads | None = None
+        self._versions: Versions | None = None
         self.search = Search(self._reader, SearchRepository())
 
     def dependencies(self) -> list[Dependency]:
@@ -114,6 +116,7 @@ class RunningQuery:
         locator = Locator(self._reader, FilesRepository(), directory, elements, follower)
         self._documents = Documents(locator)
         self._downloads = Downloads(locator, directory, elements)
+        self._versions = Versions(self._reader, FilesRepository(), locator)
         try:
             await self._prepare_catalog()
         except DatabaseDown as error:
@@ -140,6 +143,10 @@ class RunningQuery:
     async def download(self, request: Request, principal: Principal) -> Response:
         assert self._downloads is not None, "no request comes before the start"
         return await self._downloads.endpoint(request, principal)
+
+    def versions(self) -> Versions:
+        assert self._versions is not None, "no request comes before the start"
+        return self._versions
 
     async def _prepare_catalog(self) -> None:
         await migrate(

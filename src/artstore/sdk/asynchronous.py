@@ -86,6 +86,9 @@ class AsyncClient:
         retention_policy: RetentionPolicy | None = None,
         ttl_days: int | None = None,
         content_type: str | None = None,
+        version: str | None = None,
+        replaces: FileId | None = None,
+        document_id: FileId | None = None,
         idempotency_key: str | None = None,
         batch: str | None = None,
         progress: Progress | None = None,
@@ -97,6 +100,9 @@ class AsyncClient:
         ``retention_policy``: permanent unless said otherwise. ``ttl_days``: how long a temporary document is
         kept, 1 to 365 days. ``content_type`` is guessed from the name, or by the element from the first
         bytes.
+
+        ``replaces`` is the ``file_id`` of a document of which this one is the next version; ``document_id``
+        that of the first version, where it is open which one it follows; ``version`` a name of your own.
 
         An upload that broke is sent again where ``content`` can be read again, with a key by which the
         service knows it: there is one document. An ``idempotency_key`` of your own, such as a UUID, does the
@@ -118,6 +124,9 @@ class AsyncClient:
             retention_policy=retention_policy,
             ttl_days=ttl_days,
             content_type=content_type,
+            version=version,
+            replaces=None if replaces is None else str(replaces),
+            document_id=None if document_id is None else str(document_id),
             idempotency_key=idempotency_key,
             batch=batch,
             progress=progress,
@@ -134,22 +143,26 @@ class AsyncClient:
 
     async def search_pages(self, q: str = "", *, limit: int | None = None) -> AsyncIterator[list[SearchHit]]:
         """Like ``search``, in lists as they come from the service."""
-        left = limit
-        cursor: str | None = None
-        while left is None or left > 0:
-            params: dict[str, str | int] = {
-                "q": unicode_text(q),
-                "limit": PAGE_SIZE if left is None else min(left, PAGE_SIZE),
-            }
-            if cursor is not None:
-                params["cursor"] = cursor
-            page = await self._transport.get(f"{self.profile.query_url}/api/v1/search", SearchPage, params)
-            yield page.items
-            if left is not None:
-                left -= len(page.items)
-            if page.next_cursor is None:
-                return
-            cursor = page.next_cursor
+        url, asked = f"{self.profile.query_url}/api/v1/search", {"q": unicode_text(q)}
+        async for page in self._hit_pages(url, asked, limit):
+            yield page
+
+    async def versions(self, file_id: FileId, *, limit: int | None = None) -> AsyncIterator[SearchHit]:
+        """All versions of a document, the newest first, by the id of any of them.
+
+        Asked by its own id a version is among them at once, by that of another one moments after it was
+        stored. Raises NotFound.
+        """
+        async for page in self.version_pages(file_id, limit=limit):
+            for hit in page:
+                yield hit
+
+    async def version_pages(
+        self, file_id: FileId, *, limit: int | None = None
+    ) -> AsyncIterator[list[SearchHit]]:
+        """Like ``versions``, in lists as they come from the service."""
+        async for page in self._hit_pages(f"{self._file_url(file_id)}/versions", {}, limit):
+            yield page
 
     async def info(self, file_id: FileId) -> Document:
         """The attributes of a document."""
@@ -378,6 +391,21 @@ class AsyncClient:
             if element.element_id == element_id:
                 return element.url
         raise NotFound(f"there is no storage element {element_id!r}; 'artstore elements' lists them")
+
+    async def _hit_pages(
+        self, url: str, asked: Mapping[str, str], limit: int | None
+    ) -> AsyncIterator[list[SearchHit]]:
+        left = limit
+        params: dict[str, str | int] = {**asked}
+        while left is None or left > 0:
+            params["limit"] = PAGE_SIZE if left is None else min(left, PAGE_SIZE)
+            page = await self._transport.get(url, SearchPage, params)
+            yield page.items
+            if left is not None:
+                left -= len(page.items)
+            if page.next_cursor is None:
+                return
+            params["cursor"] = page.next_cursor
 
     @property
     def _audit_url(self) -> str:

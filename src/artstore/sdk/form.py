@@ -41,16 +41,21 @@ def upload_form(
     custom_attributes: Mapping[str, Any] | None = None,
     tags: Sequence[str] | None = None,
     retention_policy: RetentionPolicy | None = None,
+    version: str | None = None,
+    replaces: str | None = None,
+    document_id: str | None = None,
     ttl_days: int | None = None,
 ) -> Form:
     """The form of an upload. All fields stand before the file, so that placement is known when it begins."""
-    fields: list[tuple[str, str]] = []
-    if retention_policy is not None:
-        fields.append(("retention_policy", retention_policy))
-    if ttl_days is not None:
-        fields.append(("ttl_days", str(ttl_days)))
-    if description is not None:
-        fields.append(("description", description))
+    given = {
+        "retention_policy": retention_policy,
+        "ttl_days": None if ttl_days is None else str(ttl_days),
+        "replaces": replaces,
+        "document_id": document_id,
+        "description": description,
+        "version": version,
+    }
+    fields = [(name, value) for name, value in given.items() if value is not None]
     if custom_attributes is not None:
         fields.append(("custom_attributes", json.dumps(custom_attributes, ensure_ascii=False)))
     if tags:

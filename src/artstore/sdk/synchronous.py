@@ -102,6 +102,9 @@ class Client:
         retention_policy: RetentionPolicy | None = None,
         ttl_days: int | None = None,
         content_type: str | None = None,
+        version: str | None = None,
+        replaces: FileId | None = None,
+        document_id: FileId | None = None,
         idempotency_key: str | None = None,
         batch: str | None = None,
         progress: Progress | None = None,
@@ -118,6 +121,9 @@ class Client:
                 retention_policy=retention_policy,
                 ttl_days=ttl_days,
                 content_type=content_type,
+                version=version,
+                replaces=replaces,
+                document_id=document_id,
                 idempotency_key=idempotency_key,
                 batch=batch,
                 progress=progress,
@@ -132,6 +138,15 @@ class Client:
     def search_pages(self, q: str = "", *, limit: int | None = None) -> Iterator[list[SearchHit]]:
         """Like ``search``, in lists as they come from the service."""
         return self._iterate(self._client.search_pages(q, limit=limit))
+
+    def versions(self, file_id: FileId, *, limit: int | None = None) -> Iterator[SearchHit]:
+        """All versions of a document, newest first, by the id of any of them. Raises NotFound."""
+        for page in self.version_pages(file_id, limit=limit):
+            yield from page
+
+    def version_pages(self, file_id: FileId, *, limit: int | None = None) -> Iterator[list[SearchHit]]:
+        """Like ``versions``, in lists as they come from the service."""
+        return self._iterate(self._client.version_pages(file_id, limit=limit))
 
     def info(self, file_id: FileId) -> Document:
         """The attributes of a document."""

@@ -31,6 +31,9 @@ async def upload(
     retention_policy: RetentionPolicy | None,
     ttl_days: int | None,
     content_type: str | None,
+    version: str | None,
+    replaces: str | None,
+    document_id: str | None,
     idempotency_key: str | None,
     batch: str | None,
     progress: Progress | None,
@@ -48,6 +51,9 @@ async def upload(
             custom_attributes=custom_attributes,
             tags=tags,
             retention_policy=retention_policy,
+            version=version,
+            replaces=replaces,
+            document_id=document_id,
             ttl_days=ttl_days,
         )
         digest = hashlib.sha256()

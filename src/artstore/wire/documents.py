@@ -37,6 +37,10 @@ class Document(BaseModel):
     """When a temporary document is removed, unless it is held. Absent: it does not expire."""
     legal_hold: LegalHold | None = None
     """While it is there, nobody deletes the document, and it does not expire."""
+    document_id: UUID | None = None
+    """What all versions of a document share: the ``file_id`` of the first one, which does not have it."""
+    previous_version_id: UUID | None = None
+    """The ``file_id`` of the version that this one followed."""
 
 
 class DocumentState(StrEnum):

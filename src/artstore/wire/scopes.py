@@ -25,6 +25,9 @@ class Scope(StrEnum):
     """To retry and to undo them. They are begun by what they are for."""
     TRANSACTIONS_BEGIN = "transactions:begin"
     """For others, whose right to it was checked: of the account of the services alone, and of no role."""
+    VERSIONS_VOUCH = "versions:vouch"
+    """To tell an element of which document an upload is a version, whose right to it was checked: of the
+    account of the services alone, and of no role."""
     TRANSFERS_WRITE = "transfers:write"
     """To move documents between elements. Of no account: Admin gives it to itself for its transactions."""
     ADMINISTRATORS_READ = "administrators:read"
@@ -41,7 +44,7 @@ class Role(StrEnum):
     READONLY = "READONLY"
 
 
-SERVICES_SCOPES = frozenset({Scope.AUDIT_REPORT, Scope.TRANSACTIONS_BEGIN})
+SERVICES_SCOPES = frozenset({Scope.AUDIT_REPORT, Scope.TRANSACTIONS_BEGIN, Scope.VERSIONS_VOUCH})
 """What the account of the services has beyond its role."""
 OF_NO_ROLE = SERVICES_SCOPES | {Scope.TRANSFERS_WRITE}
 

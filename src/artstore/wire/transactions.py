@@ -26,7 +26,8 @@ class TransactionState(StrEnum):
     """What was done is being undone."""
     UNDONE = "undone"
     FAILED = "failed"
-    """It stopped half-way, and an operator must look at it: retry, or compensate."""
+    """It stopped half-way, and an operator must look at it: retry, or compensate. Where something was away
+    it is tried again every hour."""
 
 
 OVER = frozenset({TransactionState.DONE, TransactionState.UNDONE})

@@ -233,6 +233,25 @@ class TestSearchAndInfo:
         assert Run(profile, "info", MISSING).code == 4
 
 
+class TestVersions:
+    def test_stored_and_listed(self, profile: Path, note: Path) -> None:
+        first = store(profile, note)
+        second = store(profile, note, "--replaces", first["file_id"], "--version", "second")
+        assert second["document_id"] == second["previous_version_id"] == first["file_id"]
+        [newest, *_] = Run(profile, "versions", second["file_id"], "--json", "--limit", "1").results
+        assert (newest["file_id"], newest["version"]) == (second["file_id"], "second")
+        [line, *_] = Run(profile, "versions", second["file_id"]).text.splitlines()
+        assert line.split("\t")[0] == second["file_id"]
+        assert "second" in line
+
+    def test_of_nobody(self, profile: Path, note: Path) -> None:
+        assert Run(profile, "put", note, "--replaces", MISSING).code == 4
+        assert Run(profile, "versions", MISSING).code == 4
+
+    def test_for_one_file(self, profile: Path, note: Path) -> None:
+        assert Run(profile, "put", note, note, "--replaces", MISSING).code == 2
+
+
 class TestAccess:
     def test_accounts(self, profile: Path, tmp_path: Path, note: Path) -> None:
         created = Run(profile, "account", "create", "reader", "--role", "readonly", "--json").results[0]

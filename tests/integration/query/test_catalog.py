@@ -16,6 +16,7 @@ from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.changes import NOTHING_KNOWN
 from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.catalog.tables import SCHEMA, catalog_files, metadata
+from artstore.query.files.repository import FilesRepository
 from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
 from artstore.wire.documents import Document
 from artstore.wire.events import EventKind
@@ -23,6 +24,12 @@ from tests.support.element_model import ModelElement
 from tests.support.histories import IDS, Walk
 
 numbers = itertools.count()
+MANY_VERSIONS = """
+INSERT INTO query.catalog_files (file_id, element_id, lsn, created_by_id, created_at, document, search)
+SELECT gen_random_uuid(), 'e', 0, 'a', now(), jsonb_build_object('document_id', gen_random_uuid()), ''
+FROM generate_series(1, 2000);
+ANALYZE query.catalog_files
+"""
 
 
 async def documents(database: Database, element_id: str) -> dict[UUID, Document]:
@@ -95,6 +102,21 @@ async def test_forget_leaves_other_elements(catalog: Catalog, database: Database
     assert await documents(database, "b") == elements[1].documents()
     async with database.read() as db:
         assert await CatalogRepository().document_counts(db) == {"b": 1}
+
+
+async def test_versions_are_found_by_their_index(database: Database) -> None:
+    """Which a parameter in the place of the member's name would hide."""
+    async with database.write() as db:
+        await db.execute(text(MANY_VERSIONS))
+    repository = FilesRepository()
+    async with database.read() as db:
+        await db.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+        assert await repository.versions(db, IDS[0], owners=frozenset("a"), after=None, limit=10) == []
+        assert await repository.document_of(db, IDS[0], owners=None) is None
+        await db.execute(text("SELECT pg_stat_force_next_flush()"))
+    used = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'catalog_files_by_document'"
+    async with database.read() as db:
+        assert await db.scalar(text(used)) == 2
 
 
 class TestMigrations:

@@ -442,6 +442,19 @@ class TestPages:
         assert len({hit.file_id for hit in found}) == count
         assert len(server.requests) == requests
 
+    async def test_versions(self) -> None:
+        def script(request: Request) -> Reply:
+            assert request.path == f"/api/v1/files/{FILE_ID}/versions"
+            cursor = request.query.get("cursor")
+            items = [attributes(element_id="rw-01", document_id=FILE_ID, version=cursor or "newest")]
+            return Reply.of({"items": items, "next_cursor": None if cursor else "first"})
+
+        async def versions(client: AsyncClient) -> list[Any]:
+            return [(hit.version, str(hit.document_id)) async for hit in client.versions(FILE_ID)]
+
+        found, _ = await ask(script, versions)
+        assert found == [("newest", FILE_ID), ("first", FILE_ID)]
+
 
 class TestSynchronous:
     """The same over a thread; what is inside is tested above."""

@@ -221,6 +221,21 @@ class TestCopy:
         await elements.staging_is_empty()
 
 
+async def test_a_target_that_takes_nothing_more_tells_of_what_it_has(
+    own_elements: RunningSystem, transfer: str
+) -> None:
+    """It may become `ro` between the commit and the moment when the source lets go."""
+    owner, mover = await own_elements.create_account(), Mover(await own_elements.create_account("OPERATOR"))
+    taken, late = [(await AtElement(owner, "edit-01").store())["file_id"] for _ in range(2)]
+    for file_id in (taken, late):
+        done(await mover.hold(file_id, transfer))
+    copied = done(await mover.copy(taken, transfer))
+    target = AtElement(await own_elements.administrator(), "rw-01")
+    done(await target.ask("PUT", "mode", json={"mode": "ro"}))
+    assert done(await mover.copy(taken, transfer)) == copied
+    problem(await mover.copy(late, transfer), "mode-forbids", 409)
+
+
 @asynccontextmanager
 async def stalling_source(file_id: str, transfer: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
     """An element that has one document, and never sends it to its end."""

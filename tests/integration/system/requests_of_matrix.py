@@ -429,6 +429,7 @@ QUERY: dict[str, Request] = {
         f"{what}": lambda ask: ask.send(ask.world.query, ids={"file_id": ask.file_id()})
         for what in (
             "GET /api/v1/files/{file_id}",
+            "GET /api/v1/files/{file_id}/versions",
             "GET /api/v1/files/{file_id}/download",
             "HEAD /api/v1/files/{file_id}/download",
         )

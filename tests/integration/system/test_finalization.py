@@ -153,5 +153,14 @@ class TestDeletion:
         tag = await AtElement(account, "edit-01").tag(document["file_id"])
         assert (await account.http.delete(url, headers={"If-Match": tag})).status_code == 204
 
+    async def test_with_a_token_that_may_not_read(self, system: RunningSystem, account: Account) -> None:
+        """The document is looked for by reading."""
+        document = await stored(account)
+        token = system.signed_token(account, scope="files:delete files:write")
+        account.http.headers["Authorization"] = f"Bearer {token}"
+        url = f"{system.ingester_url}/api/v1/files/{document['file_id']}"
+        for answer in (await account.http.delete(url), await finalize(account, document["file_id"])):
+            assert problem(answer, "insufficient-scope", 403)["required_scope"] == "files:read"
+
     async def test_no_id(self, system: RunningSystem, account: Account) -> None:
         problem(await account.http.delete(f"{system.ingester_url}/api/v1/files/none"), "not-found", 404)

@@ -195,6 +195,41 @@ async def test_everything_dies_while_many_are_finalized(stand: Stand, account: A
         await is_finalized_once(account, document, content)
 
 
+class TestRestored:
+    """Admin's database was restored from a backup that is older than what the elements did since."""
+
+    async def test_what_is_over_is_over(self, stand: Stand, account: Account) -> None:
+        document = await stored(account, "over.txt")
+        transaction = await begun(account, document["file_id"])
+        await is_in_state(account, transaction, "done")
+        with stand.system.database() as connection:
+            connection.execute(
+                "UPDATE admin.transactions SET state = 'pending', step = 'hold', committed_at = NULL,"
+                " revision = revision + 1 WHERE id = %s",
+                (transaction["transaction_id"],),
+            )
+        await is_in_state(account, transaction, "done")
+        await is_finalized_once(account, document, b"content")
+
+    async def test_a_document_that_a_lost_transaction_holds(self, stand: Stand, account: Account) -> None:
+        document = await stored(account, "lost.txt")
+        await stand.system.stop("rw-01")
+        lost = await begun(account, document["file_id"])
+
+        async def held() -> bool:
+            source = await at(account, "edit-01", document["file_id"])
+            return source is not None and "transfer_id" in source
+
+        await eventually(held, "the document is not held")
+        with stand.system.database() as connection:
+            connection.execute("DELETE FROM admin.transactions WHERE id = %s", (lost["transaction_id"],))
+        await stand.system.start("rw-01")
+        transaction = await begun(account, document["file_id"])
+        assert transaction["transaction_id"] != lost["transaction_id"]
+        await is_in_state(account, transaction, "done")
+        await is_finalized_once(account, document, b"content")
+
+
 class TestUndone:
     async def test_as_it_was_and_may_be_finalized_anew(self, stand: Stand, account: Account) -> None:
         document = await stored(account, "undone.txt")

@@ -37,6 +37,8 @@ def in_header(ledger: Ledger, name: str, value: str) -> None:
     scheme, _, credentials = value.partition(" ")
     if name == "authorization" and scheme.lower() == "bearer":
         ledger.add("an access token", credentials.strip())
+    elif name == "x-service-token":
+        ledger.add("an access token", value.strip())
     elif name == "authorization" and scheme.lower() == "basic":
         try:
             client, _, secret = base64.b64decode(credentials).decode().partition(":")

@@ -21,9 +21,14 @@ async def step(row: TransactionRow) -> StepResult:
     return StepResult()
 
 
+async def tidy(row: TransactionRow) -> None:
+    pass
+
+
 SAGA = Saga(
     forward={"hold": step, "copy": step, "remove": step},
     backward={"refuse": step, "withdraw": step, "release": step},
+    tidy=tidy,
 )
 
 
@@ -95,7 +100,12 @@ def test_too_many_failures_undo_it() -> None:
 
 def test_too_many_failures_on_the_way_back_are_for_an_operator() -> None:
     row = fail(fail(fail(refuse(new()))))
-    assert (row.state, row.step, row.next_at) == (TransactionState.FAILED, "refuse", None)
+    assert (row.state, row.step) == (TransactionState.FAILED, "refuse")
+    assert row.next_at == NOW + timedelta(hours=1)
+    again = fail(row)
+    assert (again.state, again.next_at) == (TransactionState.FAILED, row.next_at)
+    assert succeed(again).state is TransactionState.COMPENSATING
+    assert refuse(again).next_at is None
     row = progress.resumed(row)
     assert (row.state, row.step, row.attempts) == (TransactionState.COMPENSATING, "refuse", 0)
 

@@ -7,6 +7,7 @@ import pytest
 
 from artstore.admin import paging
 from artstore.admin.audit import endpoints as audit
+from artstore.query.files import versions
 from artstore.query.search import endpoints as search
 from artstore.storage.files import listing
 from artstore.storage.scrub import endpoints as scrub
@@ -64,6 +65,7 @@ def test_the_limits_of_pages() -> None:
     of_admin = (paging.DEFAULT_LIMIT, paging.MAX_LIMIT)
     assert told == {
         "/api/v1/search": (search.DEFAULT_LIMIT, search.MAX_LIMIT),
+        "/api/v1/files/{file_id}/versions": (versions.DEFAULT_LIMIT, versions.MAX_LIMIT),
         "/api/v1/files": (default_limit_of("/api/v1/files"), listing.MAX_LIMIT),
         "/api/v1/batches/{batch_id}/documents": (batches.DEFAULT_LIMIT, batches.MAX_LIMIT),
         "/api/v1/scrub/findings": (default_limit_of("/api/v1/scrub/findings"), scrub.MAX_LIMIT),

@@ -3,11 +3,13 @@
 import asyncio
 from itertools import pairwise
 from urllib.parse import urlencode
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from artstore.ingester.files.versions import Follows
 from artstore.ingester.placement import Wanted
 from artstore.ingester.uploads.body import Head
 from artstore.ingester.uploads.form import FORM_OVERHEAD_BYTES, FormBody
@@ -20,6 +22,7 @@ from tests.support.system import form, part
 from tests.support.uploads import SILENCE, Upload
 
 GIB = 1 << 30
+FIRST, ANOTHER = "0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e", "0193a5b0-7c1e-7000-8000-5a3f1b2c4d5f"
 FILE = part("file", b"content", "note.txt")
 
 
@@ -160,3 +163,43 @@ def test_any_split_of_a_body_is_the_same_document(
         return head.wanted.mode, b"".join(parted(head.pieces))
 
     assert asyncio.run(relayed()) == (Mode.EDIT, whole)
+
+
+class TestVersion:
+    @pytest.mark.parametrize("query", ["", f"replaces={FIRST}"])
+    async def test_is_told_before_the_file_or_in_the_query(self, query: str) -> None:
+        upload = Upload.whole(form(part("replaces", FIRST.encode()), FILE), query=query)
+        head, _ = await head_of(upload)
+        assert head.follows == Follows(UUID(FIRST), None)
+
+    async def test_of_no_document(self) -> None:
+        head, _ = await head_of(Upload.whole(form(part("replaces", b""), part("document_id", b" "), FILE)))
+        assert head.follows is None
+
+    @pytest.mark.parametrize("name", ["replaces", "document_id"])
+    @pytest.mark.parametrize("told", ["x", f"{FIRST}x", "\udcff"])
+    async def test_is_no_id(self, name: str, told: str) -> None:
+        body = form(part(name, told.encode("utf-8", "surrogatepass")), FILE)
+        refused = await refusal(Upload.whole(body))
+        assert (refused.kind, refused.field) == (ProblemType.INVALID_PARAMETER, name)
+
+    async def test_differs_between_the_query_and_the_form(self) -> None:
+        body = form(part("document_id", FIRST.encode()), FILE)
+        refused = await refusal(Upload.whole(body, query=f"document_id={ANOTHER}"))
+        assert (refused.kind, refused.field) == (ProblemType.INVALID_PARAMETER, "document_id")
+
+    @pytest.mark.parametrize("pieces", [1, 40])
+    async def test_behind_the_file_is_too_late(self, pieces: int) -> None:
+        late = form(FILE, part("replaces", FIRST.encode()))
+
+        async def read_all(query: str) -> Head:
+            head, body = await head_of(Upload.whole(late, pieces=pieces, query=query))
+            while not body.ended:
+                await body.read()
+            return head
+
+        with pytest.raises(Problem) as refused:
+            await read_all("")
+        assert refused.value.kind is ProblemType.FIELD_ORDER
+        # What says nothing new may stand anywhere.
+        assert (await read_all(f"replaces={FIRST}")).follows == Follows(UUID(FIRST), None)

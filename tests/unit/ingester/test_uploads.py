@@ -1,8 +1,10 @@
 """The way of an upload to an element that stands on a real socket, with everything that can go wrong on it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +17,8 @@ from starlette.responses import Response
 
 from artstore.attributes import FileId, new_file_id
 from artstore.ingester.admission import Admission
+from artstore.ingester.files.locating import Locating
+from artstore.ingester.files.versions import Versions
 from artstore.ingester.idempotency.once import Keys
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
@@ -25,7 +29,14 @@ from artstore.ingester.uploads.relay import Patience, Relay
 from artstore.ingester.uploads.service import Uploads
 from artstore.kernel.access import Principal
 from artstore.kernel.database import Database
-from artstore.kernel.peers import BreakerOptions, Breakers, BreakerState, forwarded_headers, http_session
+from artstore.kernel.peers import (
+    BreakerOptions,
+    Breakers,
+    BreakerState,
+    ServiceToken,
+    forwarded_headers,
+    http_session,
+)
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import ElementHealth, Mode, RegisteredElement
 from artstore.wire.problems import PROBLEM_JSON, ProblemBody, ProblemType
@@ -33,7 +44,8 @@ from artstore.wire.scopes import Scope
 from tests.support.system import BOUNDARY, form, part
 from tests.support.uploads import GONE, SILENCE, Upload
 
-PRINCIPAL = Principal("id", "client", "name", "USER", frozenset({Scope.FILES_WRITE}), "the-token")
+SCOPES = frozenset({Scope.FILES_WRITE, Scope.FILES_READ})
+PRINCIPAL = Principal("id", "client", "name", "USER", SCOPES, "the-token")
 NOWHERE = SecretStr("postgresql+psycopg://127.0.0.1:1/none")
 NO_KEYS = Keys(Database(NOWHERE, application_name="test"), NOWHERE)
 """No upload here has one."""
@@ -86,7 +98,8 @@ class Element:
         file_id = request.match_info["file_id"]
         if file_id not in self.documents:
             raise web.HTTPNotFound
-        return web.json_response({"file_id": file_id}, headers={"ETag": '"r1"'})
+        told = {"file_id": file_id, "created_by_id": PRINCIPAL.account_id}
+        return web.json_response(told, headers={"ETag": '"r1"'})
 
     async def pieces(self, request: web.Request) -> AsyncIterator[bytes]:
         if request.headers.get("Expect") == "100-continue":
@@ -216,6 +229,7 @@ class World:
             self.breakers,
             NO_KEYS,
             Admission(settings.uploads_at_once, settings.uploads_of_account),
+            Versions(Locating(session, lambda: self.announced), None),
             pauses=(0.01, 0.01),
         )
 
@@ -314,6 +328,63 @@ class TestRelay:
         editable = await world.add(stores, mode=Mode.EDIT)
         await world.take(Upload.whole(form(part("retention_policy", b"temporary"), part("file", b"x", "x"))))
         assert editable.requests
+
+
+class TestVersions:
+    """What is told to the element that takes it, and what becomes of it where that does not believe."""
+
+    REPLACED = "0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e"
+    BODY = form(part("replaces", REPLACED.encode()), part("file", b"content", "note.txt"))
+
+    async def test_the_element_is_told_with_the_token_of_the_service(self, world: World) -> None:
+        element = await self.element_with(world, stores)
+        assert (await world.take(Upload.whole(self.BODY))).status_code == 201
+        told = element.requests[0].headers
+        assert told["X-Document-Id"] == told["X-Previous-Version-Id"] == self.REPLACED
+        assert told["X-Service-Token"] == "token 1"
+        assert told["Authorization"] == "Bearer the-token"
+
+    async def test_a_token_that_has_ended_is_replaced_for_the_next(self, world: World) -> None:
+        kind = ProblemType.NOT_PERMITTED
+        element = await self.element_with(world, refuses(kind, unread=False, field="X-Service-Token"))
+        refused = await world.refusal(Upload.whole(self.BODY))
+        assert refused.kind is ProblemType.DEPENDENCY_UNAVAILABLE
+        await world.refusal(Upload.whole(self.BODY))
+        assert [each.headers["X-Service-Token"] for each in element.requests] == ["token 1", "token 2"]
+
+    async def test_without_an_account_of_the_service(self, world: World) -> None:
+        element = await self.element_with(world, stores, has_account=False)
+        refused = await world.refusal(Upload.whole(self.BODY))
+        assert refused.kind is ProblemType.DEPENDENCY_UNAVAILABLE
+        assert element.requests == []
+
+    async def test_what_is_no_version_needs_no_token(self, world: World) -> None:
+        element = await self.element_with(world, stores, has_account=False)
+        assert (await world.take(Upload.whole(SMALL))).status_code == 201
+        assert "X-Document-Id" not in element.requests[0].headers
+
+    async def element_with(self, world: World, behaviour: Behaviour, *, has_account: bool = True) -> Element:
+        """An element that has the document, and a service with a token or without."""
+        element = await world.add(behaviour)
+        element.documents.add(self.REPLACED)
+        locating = Locating(world.uploads.session, lambda: world.announced)
+        versions = Versions(locating, Tokens(world.uploads.session) if has_account else None)
+        world.uploads = replace(world.uploads, versions=versions)
+        return element
+
+
+class Tokens(ServiceToken):
+    """Of a service: each has its number."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        super().__init__(session, "http://127.0.0.1:1", "services", "secret")
+        self.number = 1
+
+    async def get(self) -> str:
+        return f"token {self.number}"
+
+    def forget(self) -> None:
+        self.number += 1
 
 
 class TestAnotherElement:
@@ -583,7 +654,7 @@ class TestElementFails:
         answer = await world.take(Upload.whole(BIG, pieces=50))
         assert answer.status_code == 201
         (file_id,) = first_one.documents
-        assert answer.body == b'{"file_id": "%s"}' % file_id.encode()
+        assert json.loads(bytes(answer.body))["file_id"] == file_id
         assert answer.headers["location"] == f"/api/v1/files/{file_id}"
         assert answer.headers["etag"] == '"r1"'
         assert not second.requests

@@ -61,12 +61,18 @@ async def test_every_field() -> None:
         content_type="text/plain",
         custom_attributes={"номер": [1, None, {"a": True}]},
         retention_policy=RetentionPolicy.TEMPORARY,
+        version="2",
+        replaces="the one before",
+        document_id="the first one",
     )
     fields, files, _ = read(form, await whole(form, b"x"))
     assert files[0].filename == 'quote " percent %22 \\ отчёт.txt'
     assert files[0].content_type == "text/plain"
     assert json.loads(fields["custom_attributes"][0]) == {"номер": [1, None, {"a": True}]}
     assert fields["retention_policy"] == ["temporary"]
+    assert fields["version"] == ["2"]
+    assert fields["replaces"] == ["the one before"]
+    assert fields["document_id"] == ["the first one"]
     assert "description" not in fields
 
 

@@ -1,6 +1,7 @@
 """The fields of an upload, each accepted or refused on its own."""
 
 import json
+from uuid import UUID
 
 import pytest
 
@@ -9,8 +10,10 @@ from artstore.kernel.access import Principal
 from artstore.kernel.multipart import Field, FileStart
 from artstore.kernel.problems import Problem
 from artstore.storage.files.form import UploadForm
+from artstore.storage.files.version_of import VersionOf
 from artstore.wire.problems import ProblemType
 
+DOCUMENT = UUID("0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e")
 PRINCIPAL = Principal("account", "client", "billing", "USER", frozenset(), "token")
 
 
@@ -142,25 +145,55 @@ class TestRetention:
         assert refused.value.kind is ProblemType.FIELD_ORDER
 
     def test_in_the_query_and_behind_the_file(self) -> None:
-        form = UploadForm("temporary")
+        form = UploadForm({"retention_policy": "temporary"})
         form.take_file(FileStart("file", "a.txt", None))
         form.take_field(field("retention_policy", "temporary"))
         assert form.draft(PRINCIPAL).retention_policy is RetentionPolicy.TEMPORARY
 
     def test_two_that_differ(self) -> None:
         with pytest.raises(Problem) as refused:
-            UploadForm("temporary").take_field(field("retention_policy", "permanent"))
+            UploadForm({"retention_policy": "temporary"}).take_field(field("retention_policy", "permanent"))
         assert refused.value.kind is ProblemType.INVALID_PARAMETER
 
     def test_one_that_is_not_known(self) -> None:
         with pytest.raises(Problem) as refused:
-            UploadForm("eternal")
+            UploadForm({"retention_policy": "eternal"})
         assert refused.value.field == "retention_policy"
+
+
+class TestVersions:
+    @pytest.mark.parametrize("name", ["replaces", "document_id"])
+    def test_nobody_told_of_which_document(self, name: str) -> None:
+        for attempt in (
+            lambda: UploadForm().take_field(field(name, str(DOCUMENT))),
+            lambda: UploadForm({name: str(DOCUMENT)}),
+        ):
+            with pytest.raises(Problem) as refused:
+                attempt()
+            assert refused.value.kind is ProblemType.INVALID_PARAMETER
+            assert refused.value.field == name
+
+    def test_what_was_told_counts_whatever_the_fields_say(self) -> None:
+        form = UploadForm({"document_id": "x"}, version_of=VersionOf(DOCUMENT, None))
+        form.take_field(field("replaces", "y"))
+        form.take_field(field("version", "second"))
+        form.take_file(FileStart("file", "a.txt", None))
+        draft = form.draft(PRINCIPAL)
+        assert (draft.document_id, draft.previous_version_id) == (DOCUMENT, None)
+        assert draft.version == "second"
+
+    def test_a_document_that_is_no_version(self) -> None:
+        form = form_with_file()
+        form.take_field(field("replaces", ""))
+        assert form.draft(PRINCIPAL).document_id is None
 
 
 class TestTime:
     def test_is_said_before_or_behind_the_file(self) -> None:
-        before, behind = UploadForm("temporary"), UploadForm("temporary")
+        before, behind = (
+            UploadForm({"retention_policy": "temporary"}),
+            UploadForm({"retention_policy": "temporary"}),
+        )
         before.take_field(field("ttl_days", "7"))
         for form in (before, behind):
             form.take_file(FileStart("file", "a.txt", None))
@@ -168,7 +201,7 @@ class TestTime:
         assert before.draft(PRINCIPAL).ttl_days == behind.draft(PRINCIPAL).ttl_days == 7
 
     def test_not_said(self) -> None:
-        form = UploadForm("temporary", default_ttl_days=12)
+        form = UploadForm({"retention_policy": "temporary"}, default_ttl_days=12)
         form.take_file(FileStart("file", "a.txt", None))
         assert form.draft(PRINCIPAL).ttl_days == 12
         assert form_with_file().draft(PRINCIPAL).ttl_days is None
@@ -188,14 +221,14 @@ class TestTime:
         assert refused.value.field == "ttl_days"
 
     def test_differs_between_the_form_and_the_query(self) -> None:
-        form = UploadForm("temporary", "7")
+        form = UploadForm({"retention_policy": "temporary", "ttl_days": "7"})
         form.take_field(field("ttl_days", "7"))
         with pytest.raises(Problem) as refused:
-            UploadForm("temporary", "7").take_field(field("ttl_days", "8"))
+            UploadForm({"retention_policy": "temporary", "ttl_days": "7"}).take_field(field("ttl_days", "8"))
         assert refused.value.field == "ttl_days"
 
     @pytest.mark.parametrize("days", ["0", "366", "-1", "+1", "1.5", "x", "٣", "1 0", "9" * 5000])
     def test_is_a_number_of_days(self, days: str) -> None:
         with pytest.raises(Problem) as refused:
-            UploadForm("temporary", days)
+            UploadForm({"retention_policy": "temporary", "ttl_days": days})
         assert refused.value.kind is ProblemType.INVALID_PARAMETER

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from artstore.admin.transactions.progress import StepRefused, TryAgain
 from artstore.kernel.bodies import BodyTooLong, whole_body
-from artstore.wire.elements import RegisteredElement
+from artstore.wire.elements import ElementState, Mode, RegisteredElement
 from artstore.wire.problems import ProblemBody, ProblemType
 from artstore.wire.transfers import Copied, Copy, Held, Hold, Withdrawn
 
@@ -48,10 +48,12 @@ class TransferElements:
         self,
         session: Callable[[], aiohttp.ClientSession],
         find: Callable[[str], Awaitable[RegisteredElement | None]],
+        every: Callable[[], Awaitable[list[RegisteredElement]]],
         token: Callable[[], Awaitable[str]],
     ) -> None:
         self._session = session
         self._find = find
+        self._every = every
         self._token = token
 
     async def get(self, element_id: str) -> RegisteredElement:
@@ -59,6 +61,14 @@ class TransferElements:
         if element is None:
             raise TryAgain(f"The element {element_id} is not known.")
         return element
+
+    async def keepers(self) -> list[str]:
+        """The ids of all elements that may have taken documents over."""
+        return [
+            element.element_id
+            for element in await self._every()
+            if element.mode is not Mode.EDIT and element.registration.state is not ElementState.RETIRED
+        ]
 
     async def hold(self, element_id: str, file_id: UUID, wanted: Hold) -> None:
         """Raises HeldByAnother too."""

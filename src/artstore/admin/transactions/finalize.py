@@ -8,10 +8,15 @@ source let the document go.
 Backward: ``refuse`` puts another mark on the document, with which no target begins to take it over.
 ``withdraw`` ends at the target what began before; finding the document there, the transaction goes forward
 after all. ``release`` takes the mark away.
+
+A mark of which no row tells is that of a transaction that was lost with a database which was restored. All
+elements are asked how far it had come: the fence is closed for it first, and the one that has the document
+becomes the target.
 """
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
@@ -28,24 +33,39 @@ _PERMANENT: Final = {"retention_policy": RetentionPolicy.PERMANENT.value, "expir
 _PAUSE_SECONDS: Final = 0.5
 _MOST_IDLE_CALLS: Final = 12
 """Calls in a row, of some seconds each, in which nothing arrived."""
+_BYTES_FOR_A_CALL: Final = 16 * 1024 * 1024
+"""Of a document that is all there: for so many one more, since it is flushed and read back then."""
 
 
 class Finalizing:
-    def __init__(self, database: Database, elements: TransferElements, margin: timedelta) -> None:
+    def __init__(
+        self,
+        database: Database,
+        elements: TransferElements,
+        margin: timedelta,
+        *,
+        pause_seconds: float = _PAUSE_SECONDS,
+    ) -> None:
         self._database = database
         self._elements = elements
         self._margin = margin
+        self._pause_seconds = pause_seconds
         self.saga = Saga(
             forward={"hold": self._hold, "copy": self._copy, "remove": self._remove},
             backward={"refuse": self._refuse, "withdraw": self._withdraw, "release": self._release},
+            tidy=self._tidy,
         )
 
     async def _hold(self, row: TransactionRow) -> StepResult:
+        # The mark of the undoing goes only where undoing found the commit: a worker that stood still must not
+        # open the fence again.
+        undone = None if row.committed_at is None else _undo_id(row.id)
         try:
-            await self._mark(row, Hold(transfer_id=row.id, replaces=_undo_id(row.id)))
+            return await self._mark(row, Hold(transfer_id=row.id, replaces=undone))
         except NotThere as error:
-            raise StepRefused("The document is not there any more.") from error
-        return StepResult()
+            if row.committed_at is None:
+                raise StepRefused("The document is not there any more.") from error
+            return StepResult()  # the source let it go, which a restored database does not know
 
     async def _copy(self, row: TransactionRow) -> StepResult:
         await self._have_copied(row)
@@ -58,8 +78,16 @@ class Finalizing:
         return StepResult()
 
     async def _refuse(self, row: TransactionRow) -> StepResult:
+        undone = Hold(transfer_id=_undo_id(row.id), replaces=row.id)
         with suppress(NotThere):  # deleted before it was held: no target can begin either
-            await self._mark(row, Hold(transfer_id=_undo_id(row.id), replaces=row.id))
+            try:
+                await self._elements.hold(row.source_element_id, row.file_id, undone)
+            except HeldByAnother as error:
+                if error.transfer_id == _between_id(row.id):
+                    found = await self._taken_over(row, undone)
+                    if found.target is not None:
+                        return replace(found, forward_to="hold")
+                # Else it was never held for this one, and no target begins for it.
         return StepResult()
 
     async def _withdraw(self, row: TransactionRow) -> StepResult:
@@ -84,34 +112,76 @@ class Finalizing:
                 break
             idle = idle + 1 if copied.received_bytes == known else 0
             known = copied.received_bytes
-            if idle >= _MOST_IDLE_CALLS:
+            patience = _MOST_IDLE_CALLS
+            if known >= row.total_bytes:
+                patience += row.total_bytes // _BYTES_FOR_A_CALL
+            if idle >= patience:
                 raise TryAgain("Nothing of the document arrives at the target.")
             await self._tell(row, known)
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(self._pause_seconds)
         await self._tell(row, row.total_bytes)
 
     async def _tell(self, row: TransactionRow, copied_bytes: int) -> None:
         async with self._database.write() as connection:
-            await repository.progressed(connection, row, copied_bytes)
+            if not await repository.progressed(connection, row, copied_bytes):
+                # To be undone, say, which must not wait for the end of the copying.
+                raise TryAgain("The transaction was changed meanwhile.")
 
-    async def _mark(self, row: TransactionRow, wanted: Hold) -> None:
+    async def _mark(self, row: TransactionRow, wanted: Hold) -> StepResult:
         try:
             await self._elements.hold(row.source_element_id, row.file_id, wanted)
+            return StepResult()
         except HeldByAnother as error:
-            if not await self._is_left_behind(error.transfer_id, row.file_id):
-                raise StepRefused("Another transaction holds the document.") from error
-            again = wanted.model_copy(update={"replaces": error.transfer_id})
-            try:
-                await self._elements.hold(row.source_element_id, row.file_id, again)
-            except HeldByAnother as another:
-                raise TryAgain("Another transaction holds the document.") from another
+            holder = error.transfer_id
+        if holder != _between_id(row.id):
+            state = await self._state_of(holder, row.file_id)
+            if state is TransactionState.UNDONE:  # a worker that stood still set it too late
+                await self._replace(row, wanted, holder)
+                return StepResult()
+            if state is not None:
+                raise StepRefused("Another transaction holds the document.")
+            await self._replace(row, Hold(transfer_id=_between_id(row.id)), holder)
+        return await self._taken_over(row, wanted)
 
-    async def _is_left_behind(self, transfer_id: UUID, file_id: UUID) -> bool:
-        """Whether a mark is of a transaction that was undone: a worker that stood still set it too late."""
+    async def _taken_over(self, row: TransactionRow, wanted: Hold) -> StepResult:
+        """From a transaction that was lost, and for which no target begins any more. Sets the mark unless the
+        document lies elsewhere, which the row has to say first.
+        """
+        present = [
+            element_id
+            for element_id in await self._elements.keepers()
+            if (await self._elements.withdraw(element_id, row.file_id)).is_present
+        ]
+        if present and row.target_element_id not in present:
+            return StepResult(target=present[0])
+        await self._replace(row, wanted, _between_id(row.id))
+        return StepResult()
+
+    async def _replace(self, row: TransactionRow, wanted: Hold, holder: UUID) -> None:
+        try:
+            again = wanted.model_copy(update={"replaces": holder})
+            await self._elements.hold(row.source_element_id, row.file_id, again)
+        except HeldByAnother as another:
+            raise TryAgain("Another transaction holds the document.") from another
+
+    async def _state_of(self, holder: UUID, file_id: UUID) -> TransactionState | None:
+        """Of the transaction that a mark is of; None where there is none."""
         async with self._database.read() as connection:
-            wanted = repository.Wanted(state=TransactionState.UNDONE, file_id=file_id)
-            undone = await repository.newest_before(connection, wanted, None, 100)
-        return any(transfer_id in (each.id, _undo_id(each.id)) for each in undone)
+            rows = await repository.newest_before(connection, repository.Wanted(file_id=file_id), None, 100)
+        for row in rows:
+            # A fence that was closed for a lost one keeps its meaning, whoever closed it.
+            between = () if row.is_over else (_between_id(row.id),)
+            if holder in (row.id, _undo_id(row.id), *between):
+                return row.state
+        return None
+
+    async def _tidy(self, row: TransactionRow) -> None:
+        await self._elements.release(row.source_element_id, row.file_id, row.id)
+
+
+def _between_id(transaction_id: UUID) -> UUID:
+    """The mark by which a transaction takes a document from one that was lost."""
+    return uuid5(transaction_id, "between")
 
 
 def _undo_id(transaction_id: UUID) -> UUID:

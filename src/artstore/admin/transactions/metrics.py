@@ -4,7 +4,7 @@ from prometheus_client import Counter, Gauge
 
 OPEN = Gauge(
     "artstore_admin_transactions_open",
-    "Transactions that are not over, by kind and state; those that failed wait for an operator",
+    "Transactions that are not over, by kind and state; those that failed are an alarm",
     ("kind", "state"),
 )
 ENDS = Counter(

@@ -12,6 +12,7 @@ from artstore.wire.transactions import OVER, StepAttempt, TransactionKind, Trans
 MOST_HISTORY: Final = 100
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _MOST_ERROR: Final = 500
+_FAILED_PAUSE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,8 @@ class TransactionRow:
     @property
     def is_at_work(self) -> bool:
         """Whether a worker has to go on with it, now or later."""
-        return not self.is_over and self.state is not TransactionState.FAILED
+        waits_for_operator = self.state is TransactionState.FAILED and self.next_at is None
+        return not self.is_over and not waits_for_operator
 
 
 class TryAgain(Exception):
@@ -63,12 +65,14 @@ class StepResult:
     """``commits``: the transaction is not undone any more. ``wait_until``: the next step begins no earlier.
 
     ``forward_to``: of a step that undoes, where it finds that the commit has happened after all: the step to
-    go on with.
+    go on with. ``target``: the element that has the document already. The step runs again with that one as
+    the target, for which nothing is done before the row says so.
     """
 
     commits: bool = False
     wait_until: datetime | None = None
     forward_to: str | None = None
+    target: str | None = None
 
 
 RunStep = Callable[[TransactionRow], Awaitable[StepResult]]
@@ -76,10 +80,14 @@ RunStep = Callable[[TransactionRow], Awaitable[StepResult]]
 
 @dataclass(frozen=True)
 class Saga:
-    """The steps of a kind of transaction, by name, in their order."""
+    """The steps of a kind of transaction, by name, in their order.
+
+    ``tidy`` takes away what a step did that came too late: the transaction had been undone meanwhile.
+    """
 
     forward: dict[str, RunStep]
     backward: dict[str, RunStep]
+    tidy: Callable[[TransactionRow], Awaitable[None]]
 
     def names(self, *, undoing: bool) -> Sequence[str]:
         return list(self.backward if undoing else self.forward)
@@ -90,7 +98,7 @@ class Saga:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """After ``attempts`` failures of a step it is not tried again; pauses double up to ``longest_pause``."""
+    """After ``attempts`` failures of a step it is given up; pauses double up to ``longest_pause``."""
 
     attempts: int
     longest_pause_seconds: float
@@ -107,6 +115,8 @@ def succeeded(
     row = replace(_told(row, began, now, None), attempts=0, error=None, next_at=result.wait_until)
     if result.commits and row.committed_at is None:
         row = replace(row, committed_at=now)
+    if result.target is not None:
+        row = replace(row, target_element_id=result.target)
     if result.forward_to is not None:
         # Committed although it was to be undone: from here it only goes on.
         return replace(
@@ -116,10 +126,12 @@ def succeeded(
             is_undoing=False,
             committed_at=row.committed_at or now,
         )
+    going = TransactionState.COMPENSATING if row.is_undoing else TransactionState.RUNNING
+    if result.target is not None:
+        return replace(row, state=going)
     names = saga.names(undoing=row.is_undoing)
     following = names[names.index(row.step) + 1 :]
     if following:
-        going = TransactionState.COMPENSATING if row.is_undoing else TransactionState.RUNNING
         return replace(row, state=going, step=following[0])
     return replace(
         row, state=TransactionState.UNDONE if row.is_undoing else TransactionState.DONE, next_at=None
@@ -134,7 +146,8 @@ def failed(
     if row.attempts < policy.attempts:
         going = TransactionState.COMPENSATING if row.is_undoing else TransactionState.RUNNING
         return replace(row, state=going, next_at=now + policy.pause(row.attempts))
-    return _given_up(row, saga)
+    # What could not be reached may come back long after an operator has gone home.
+    return _given_up(row, saga, again_at=now + _FAILED_PAUSE)
 
 
 def refused(row: TransactionRow, saga: Saga, error: str, *, began: datetime, now: datetime) -> TransactionRow:
@@ -161,9 +174,9 @@ def resumed(row: TransactionRow) -> TransactionRow:
     return replace(row, state=going, attempts=0, next_at=None)
 
 
-def _given_up(row: TransactionRow, saga: Saga) -> TransactionRow:
+def _given_up(row: TransactionRow, saga: Saga, *, again_at: datetime | None = None) -> TransactionRow:
     if row.is_undoing or row.committed_at is not None:
-        return replace(row, state=TransactionState.FAILED, next_at=None)
+        return replace(row, state=TransactionState.FAILED, next_at=again_at)
     return undoing(row, saga)
 
 

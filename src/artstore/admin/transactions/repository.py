@@ -18,6 +18,7 @@ _WRITTEN: Final = (
     "state",
     "step",
     "is_undoing",
+    "target_element_id",
     "attempts",
     "error",
     "next_at",
@@ -104,12 +105,15 @@ async def change(connection: WriteConnection, row: TransactionRow) -> bool:
     return changed.one_or_none() is not None
 
 
-async def progressed(connection: WriteConnection, row: TransactionRow, copied_bytes: int) -> None:
-    await connection.execute(
+async def progressed(connection: WriteConnection, row: TransactionRow, copied_bytes: int) -> bool:
+    """Whether it was written; not where somebody else changed the transaction since ``row`` was read."""
+    changed = await connection.execute(
         update(TRANSACTIONS)
         .where(_transactions.id == row.id, _transactions.revision == row.revision)
         .values(copied_bytes=copied_bytes, updated_at=func.now())
+        .returning(_transactions.id)
     )
+    return changed.one_or_none() is not None
 
 
 async def orphans(connection: ReadConnection, limit: int) -> list[UUID]:
@@ -117,7 +121,8 @@ async def orphans(connection: ReadConnection, limit: int) -> list[UUID]:
     rows = await connection.execute(
         text(
             f"SELECT id FROM {SCHEMA}.transactions t"  # noqa: S608 - a name of ours
-            " WHERE state IN ('pending', 'running', 'compensating') AND NOT EXISTS ("
+            " WHERE state NOT IN ('done', 'undone') AND (state <> 'failed' OR next_at IS NOT NULL)"
+            " AND NOT EXISTS ("
             f"SELECT 1 FROM {SCHEMA}.procrastinate_jobs WHERE lock = t.id::text"
             " AND status IN ('todo', 'doing')) LIMIT :limit"
         ),

@@ -49,14 +49,17 @@ class Running:
         return self._sagas[kind]
 
     async def go_on(self, transaction_id: UUID) -> None:
-        """Until the transaction is over, has failed, or waits. Raises DatabaseDown: the job runs again then.
+        """Until the transaction is over, or waits. Raises DatabaseDown: the job runs again then.
 
         A worker that was overtaken sees in the row what happened meanwhile, and goes on from there.
         """
+        was_written = True
         while True:
             async with self._database.read() as connection:
                 row = await repository.by_id(connection, transaction_id)
             if row is None or not row.is_at_work:
+                if row is not None and row.state is TransactionState.UNDONE and not was_written:
+                    await self._tidy(row)
                 return
             if row.next_at is not None and row.next_at > datetime.now(UTC):
                 return  # its job waits for that moment
@@ -67,6 +70,12 @@ class Running:
             self._failpoints.hit(f"written.{row.step}")
             if was_written and (not after.is_at_work or after.next_at is not None):
                 return
+
+    async def _tidy(self, row: TransactionRow) -> None:
+        try:
+            await self._sagas[row.kind].tidy(row)
+        except (TryAgain, StepRefused) as error:
+            _log.warning("what a late step did is not undone", **_named(row), reason=str(error))
 
     async def _after_next_step(self, row: TransactionRow) -> TransactionRow:
         saga, began = self._sagas[row.kind], datetime.now(UTC)
@@ -96,9 +105,10 @@ class Running:
                 return False
             if after.is_at_work and after.next_at is not None:
                 await self.jobs.enqueue(connection, after.id, after.next_at)
-            if not after.is_at_work:
+            has_ended = after.state in _ACTIONS and after.state is not before.state
+            if has_ended:
                 await audit.append(connection, entry(_ACTIONS[after.state], audit.SYSTEM, after))
-        if not after.is_at_work:
+        if has_ended:
             metrics.ENDS.labels(after.kind, after.state).inc()
             log = _log.error if after.state is TransactionState.FAILED else _log.info
             log("a transaction ended", **_named(after), state=after.state, error=after.error)

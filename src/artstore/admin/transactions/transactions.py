@@ -8,7 +8,7 @@ from functools import partial
 import aiohttp
 
 from artstore.admin.settings import AdminSettings
-from artstore.admin.storage_elements.repository import element_by_id
+from artstore.admin.storage_elements.repository import all_elements, element_by_id
 from artstore.admin.transactions.deciding import Decisions
 from artstore.admin.transactions.elements import TransferElements
 from artstore.admin.transactions.failpoints import ENVIRONMENT, Failpoints
@@ -32,7 +32,8 @@ class Transactions:
         token: Callable[[], Awaitable[str]],
     ) -> None:
         self._session: aiohttp.ClientSession | None = None
-        elements = TransferElements(self._open_session, partial(_find, database, directory), token)
+        find, every = partial(_find, database, directory), partial(_every, database)
+        elements = TransferElements(self._open_session, find, every, token)
         margin = timedelta(seconds=settings.finalize_margin_seconds)
         sagas = {TransactionKind.FINALIZE: Finalizing(database, elements, margin).saga}
         failpoints = Failpoints(os.environ.get(ENVIRONMENT, ""))
@@ -57,3 +58,8 @@ async def _find(database: Database, directory: ElementDirectory, element_id: str
         return announced
     async with database.read() as connection:
         return await element_by_id(connection, element_id)
+
+
+async def _every(database: Database) -> list[RegisteredElement]:
+    async with database.read() as connection:
+        return await all_elements(connection)

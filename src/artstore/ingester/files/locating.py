@@ -9,10 +9,12 @@ from uuid import UUID
 import aiohttp
 
 from artstore.attributes import RetentionPolicy
+from artstore.kernel.access import Principal, insufficient
 from artstore.kernel.peers import ElementSilent, document_at
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import ElementHealth, RegisteredElement
 from artstore.wire.problems import ProblemType
+from artstore.wire.scopes import Scope
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,14 @@ class Locating:
     session: aiohttp.ClientSession
     elements: Callable[[], list[RegisteredElement]]
 
-    async def copies(self, file_id: UUID, headers: Mapping[str, str]) -> list[Copy]:
+    async def copies(self, file_id: UUID, principal: Principal, headers: Mapping[str, str]) -> list[Copy]:
         """At least one; several while the document moves, the one first that stays.
 
-        Raises Problem NOT_FOUND, and ELEMENT_UNAVAILABLE where an element that may have it does not answer.
+        Raises Problem NOT_FOUND, ELEMENT_UNAVAILABLE where an element that may have it does not answer, and
+        INSUFFICIENT_SCOPE for a token with which nothing can be read.
         """
+        if not principal.has(Scope.FILES_READ):
+            raise insufficient(Scope.FILES_READ)
         known = self.elements()
         answers = await asyncio.gather(*(self._ask(element, file_id, headers) for element in known))
         found = [

@@ -40,7 +40,7 @@ async def relayed(locating: Locating, request: Request, principal: Principal, wh
     file_id = file_id_in(request.path_params["file_id"])
     headers = forwarded_headers(request, principal)
     body = await request.body()
-    [copy, *_] = await locating.copies(file_id, headers)
+    [copy, *_] = await locating.copies(file_id, principal, headers)
     if conditions := request.headers.getlist("if-match"):
         headers["If-Match"] = ", ".join(conditions)
     if (content_type := request.headers.get("content-type")) is not None:

@@ -56,7 +56,7 @@ class Finalizing:
 
     async def _begun(self, request: Request, principal: Principal) -> Transaction:
         file_id = file_id_in(request.path_params["file_id"])
-        copies = await self._locating.copies(file_id, forwarded_headers(request, principal))
+        copies = await self._locating.copies(file_id, principal, forwarded_headers(request, principal))
         [copy, *_] = copies
         if not principal.may_change(copy.owner_id):
             raise Problem(

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from artstore.ingester.admission import Admission
 from artstore.ingester.batches.addresses import BatchAddress
 from artstore.ingester.choice import fitting
+from artstore.ingester.files.versions import FIELDS, Follows, Versions
 from artstore.ingester.metrics import RESUMABLE
 from artstore.ingester.placement import Wanted, is_active, largest_file, mode_for
 from artstore.ingester.resumable.addresses import PATH, Address
@@ -81,6 +82,7 @@ class ResumableUploads:
     breakers: Breakers
     settings: IngesterSettings
     admission: Admission
+    versions: Versions
 
     async def options(self) -> Response:
         """What is spoken here, for whoever asks."""
@@ -109,6 +111,9 @@ class ResumableUploads:
                 candidates = self._candidates(creation)
                 if creation.partial:
                     headers[UPLOAD_CONCAT] = "partial"
+            if not creation.partial:
+                follows = Follows.of({name: (creation.metadata.get(name, ""),) for name in FIELDS})
+                headers |= await self.versions.headers(follows, request, principal)
             with self._place(principal, with_body=with_body):
                 return await self._begin(request, candidates, headers, with_body=with_body)
 
@@ -162,6 +167,7 @@ class ResumableUploads:
                 if call.begun:
                     raise _away() from error
                 continue
+            self.versions.check(answer.status, answer.content)
             response = _response(answer, element.element_id, "POST")
             if call.begun or not _may_fit_elsewhere(answer):
                 _log.info(

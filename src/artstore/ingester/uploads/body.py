@@ -9,6 +9,7 @@ from typing import ClassVar
 from starlette.requests import Request
 
 from artstore.ingester.batches.addresses import batch_in
+from artstore.ingester.files.versions import Follows
 from artstore.ingester.placement import Wanted
 from artstore.ingester.uploads.pace import Pace, PaceLimits
 from artstore.kernel.problems import Problem
@@ -21,6 +22,7 @@ class Head:
 
     pieces: list[bytes]
     wanted: Wanted
+    follows: Follows | None
 
 
 class UploadBody(ABC):
@@ -61,8 +63,8 @@ class UploadBody(ABC):
 
     @abstractmethod
     async def head(self, *, seconds: float) -> Head:
-        """What decides where the document goes. Raises what ``read`` does, INVALID_PARAMETER for a bad
-        retention policy, REQUEST_TIMEOUT after ``seconds``.
+        """What decides where the document goes, and what it is a version of. Raises what ``read`` does,
+        INVALID_PARAMETER for what it says of these, REQUEST_TIMEOUT after ``seconds``.
         """
 
     @abstractmethod

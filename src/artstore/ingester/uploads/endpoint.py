@@ -15,6 +15,11 @@ _POLICY = {"type": "string", "enum": ["temporary", "permanent"], "default": "per
 _TTL = {"type": "integer", "minimum": MIN_TTL_DAYS, "maximum": MAX_TTL_DAYS}
 _TTL_MEANING = "Of a temporary document: how many days it is kept; by default as the storage element is set."
 _TAGS = {"type": "array", "items": {"type": "string"}}
+_ID = {"type": "string", "format": "uuid"}
+_OF_VERSIONS = {
+    "replaces": "The `file_id` of the version that this one follows.",
+    "document_id": "The `file_id` of the first version of the document that this one belongs to.",
+}
 _FORM = {
     "type": "object",
     "required": ["file"],
@@ -24,7 +29,12 @@ _FORM = {
             "description": "Decides where the document is kept, so it must come before the file.",
         },
         "ttl_days": {**_TTL, "description": _TTL_MEANING},
+        **{
+            name: {**_ID, "description": f"{text} It must come before the file."}
+            for name, text in _OF_VERSIONS.items()
+        },
         "description": {"type": "string"},
+        "version": {"type": "string"},
         "custom_attributes": {"type": "string", "description": "A JSON object."},
         "tags": {
             **_TAGS,
@@ -67,6 +77,8 @@ def _responses(malformed: str, media_type: str) -> dict[str, Any]:
             "content": {"application/json": {"schema": Document.model_json_schema(mode="serialization")}},
         },
         "400": _refusal(malformed),
+        "403": _refusal("There may be no versions of that document"),
+        "404": _refusal("There is no document of which this could be a version"),
         "408": _refusal("The document did not arrive in time"),
         "413": _refusal("The file is larger than is taken"),
         "415": _refusal(media_type),
@@ -84,6 +96,7 @@ FORM: dict[str, Any] = {
     "parameters": [
         _query("retention_policy", "Instead of the field of that name.", _POLICY),
         _query("ttl_days", "Instead of the field of that name.", _TTL),
+        *(_query(name, "Instead of the field of that name.", _ID) for name in _OF_VERSIONS),
         REPR_DIGEST_PARAMETER,
         _KEY,
     ],
@@ -100,7 +113,9 @@ RAW: dict[str, Any] = {
         _query("filename", "The file name; or send it as `Content-Disposition`, as a mail does."),
         _query("retention_policy", "Decides where the document is kept.", _POLICY),
         _query("ttl_days", _TTL_MEANING, _TTL),
+        *(_query(name, text, _ID) for name, text in _OF_VERSIONS.items()),
         _query("description", "Text."),
+        _query("version", "A name of your own for this version."),
         _query("custom_attributes", "A JSON object."),
         _query("tags", "Repeated, or one JSON array, or separated by commas.", _TAGS),
         REPR_DIGEST_PARAMETER,

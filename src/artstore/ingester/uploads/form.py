@@ -4,6 +4,8 @@ import asyncio
 
 from starlette.requests import Request
 
+from artstore.ingester.files.versions import FIELDS as OF_VERSION
+from artstore.ingester.files.versions import Follows
 from artstore.ingester.placement import Wanted, mode_for
 from artstore.ingester.uploads.body import Head, UploadBody, file_empty, head_too_slow, too_large
 from artstore.ingester.uploads.pace import PaceLimits
@@ -39,11 +41,14 @@ class FormBody(UploadBody):
         self.element_query = request.url.query
         self._parser = _parser(self.content_type)
         self._policies = set(request.query_params.getlist("retention_policy"))
+        self._of_version = {name: set(request.query_params.getlist(name)) for name in OF_VERSION}
         self._file_bytes = 0
         self._file_ended = False
         self._files = 0
         super().__init__(request, max_file_bytes=max_file_bytes, pace=pace)
         self._tell(*sorted(self._policies), *sorted(request.query_params.getlist("ttl_days")))
+        for name, values in self._of_version.items():
+            self._tell(*(part for value in sorted(values) for part in (name, value)))
 
     @property
     def form_bytes(self) -> int | None:
@@ -73,7 +78,8 @@ class FormBody(UploadBody):
                     policies.add(event.value.decode("utf-8", "replace").strip())
                 if isinstance(event, FileStart):
                     least, most = self._bounds()
-                    return Head(pieces, Wanted(mode_for(retention_policy(policies)), least, most))
+                    wanted = Wanted(mode_for(retention_policy(policies)), least, most)
+                    return Head(pieces, wanted, Follows.of(self._of_version))
             if self.ended:
                 raise _file_missing("The form has no part named 'file' with a file name.")
 
@@ -128,6 +134,15 @@ class FormBody(UploadBody):
                 )
             case Field():
                 self._tell("field", event.name, event.value)
+                if event.name in OF_VERSION:
+                    self._take_of_version(event)
+
+    def _take_of_version(self, field: Field) -> None:
+        value = field.value.decode("utf-8", "replace").strip()
+        if self._files and value and value not in self._of_version[field.name]:
+            detail = f"The field {field.name!r} must come before the file, or stand in the query."
+            raise Problem(ProblemType.FIELD_ORDER, detail, field=field.name)
+        self._of_version[field.name].add(value)
 
 
 def _file_missing(detail: str) -> Problem:

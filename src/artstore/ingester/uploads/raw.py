@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl, quote
 from starlette.requests import Request
 
 from artstore.attributes import FilenameInvalid, check_filename
+from artstore.ingester.files.versions import FIELDS as OF_VERSION
+from artstore.ingester.files.versions import Follows
 from artstore.ingester.placement import Wanted, mode_for
 from artstore.ingester.uploads.body import Head, UploadBody, file_empty, head_too_slow, too_large
 from artstore.ingester.uploads.pace import PaceLimits
@@ -19,10 +21,12 @@ from artstore.wire.problems import ProblemType
 _PARAMETERS = (
     "filename",
     "description",
+    "version",
     "custom_attributes",
     "tags",
     "retention_policy",
     "ttl_days",
+    *OF_VERSION,
     BATCH_PARAMETER,
 )
 _MOST_PARAMETERS = 64
@@ -43,6 +47,7 @@ class RawBody(UploadBody):
         boundary = secrets.token_hex(16)  # so long and random that no document holds it
         self.content_type = f"multipart/form-data; boundary={boundary}"
         self._policies = {value for name, value in parameters if name == "retention_policy"}
+        self._of_version = {of: {value for name, value in parameters if name == of} for of in OF_VERSION}
         filename, content_type = _filename(request, parameters), _content_type(request)
         self._opening = _opening(boundary, parameters, filename, content_type)
         self._closing = f"\r\n--{boundary}--\r\n".encode()
@@ -61,14 +66,14 @@ class RawBody(UploadBody):
         return len(self._opening) + self.announced + len(self._closing)
 
     async def head(self, *, seconds: float) -> Head:
-        mode = mode_for(retention_policy(self._policies))
+        mode, follows = mode_for(retention_policy(self._policies)), Follows.of(self._of_version)
         try:
             async with asyncio.timeout(seconds):
                 first = await self.read()
         except TimeoutError as error:
             raise head_too_slow(seconds) from error
         size = self.received if self.ended else self.announced
-        return Head([self._opening + first], Wanted(mode, size or self.received, size))
+        return Head([self._opening + first], Wanted(mode, size or self.received, size), follows)
 
     async def read(self) -> bytes:
         """Raises Problem: FILE_EMPTY, FILE_TOO_LARGE, REQUEST_TIMEOUT."""

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from artstore.attributes import new_file_id
 from artstore.ingester.admission import Admission
+from artstore.ingester.files.versions import Versions
 from artstore.ingester.idempotency.header import idempotency_key
 from artstore.ingester.idempotency.once import Answer, Keys, reused
 from artstore.ingester.metrics import UPLOADS
@@ -44,6 +45,7 @@ class Uploads:
     breakers: Breakers
     keys: Keys
     admission: Admission
+    versions: Versions
     pauses: Sequence[float] = PAUSES
     """Before each time that an element is asked what became of a document."""
     _holding: Holding = field(init=False)
@@ -98,27 +100,19 @@ class Uploads:
     ) -> ElementAnswer:
         announced_sha256(request.headers)  # refused before the body is read; the element compares
         head = await body.head(seconds=self.settings.head_seconds)
+        told = await self.versions.headers(head.follows, request, principal)
         with self._holding.room(body) as room:
             if room.may_be_held:
                 await self._holding.read(body, head.pieces)
             relay = Relay(self.session, body, head.pieces, room.give_back)
-            return await self._deliver(request, principal, relay, head.wanted, body, identity)
-
-    async def _deliver(
-        self,
-        request: Request,
-        principal: Principal,
-        relay: Relay,
-        wanted: Wanted,
-        body: UploadBody,
-        identity: Identity,
-    ) -> ElementAnswer:
-        headers = forwarded_headers(request, principal) | _headers(request, relay, wanted)
-        headers["Content-Type"] = body.content_type
-        if body.batch is not None:
-            headers[BATCH_ID] = body.batch.id_at_element
-            identity = InBatch(identity, body.batch.element_id)
-        return await self._delivery.deliver(relay, wanted, headers, identity)
+            headers = forwarded_headers(request, principal) | _headers(request, relay, head.wanted) | told
+            headers["Content-Type"] = body.content_type
+            if body.batch is not None:
+                headers[BATCH_ID] = body.batch.id_at_element
+                identity = InBatch(identity, body.batch.element_id)
+            answer = await self._delivery.deliver(relay, head.wanted, headers, identity)
+            self.versions.check(answer.status, answer.content)
+            return answer
 
 
 def _new_document() -> Identity:

@@ -15,9 +15,11 @@ from artstore.kernel.access.principal import Principal
 from artstore.kernel.access.requirements import (
     Requires,
     authenticate,
+    insufficient,
     public,
     reauthenticate,
     undeclared_routes,
+    vouching,
 )
 from artstore.kernel.access.revocation_follower import RevocationFollower
 from artstore.kernel.access.revocations import RevocationList
@@ -33,7 +35,9 @@ __all__ = [
     "RevocationList",
     "TokenVerifier",
     "authenticate",
+    "insufficient",
     "public",
     "reauthenticate",
     "undeclared_routes",
+    "vouching",
 ]

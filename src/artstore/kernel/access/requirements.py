@@ -46,7 +46,7 @@ async def authenticate(
         await limits.asked(asgi_scope, principal)
     for scope in needed:
         if scope not in principal.scopes:
-            raise _insufficient(scope)
+            raise insufficient(scope)
     return principal
 
 
@@ -56,6 +56,20 @@ async def reauthenticate(request: Request, *needed: Scope) -> None:
     For the end of a request that may last longer than its token.
     """
     await authenticate(request.scope, verifier_of(request.app), None, *needed)
+
+
+async def vouching(request: Request, token: str, needed: Scope) -> bool:
+    """Whether ``token``, which came beside that of the caller, is of a service with the scope ``needed``.
+
+    Raises Problem DEPENDENCY_UNAVAILABLE where tokens cannot be verified now.
+    """
+    try:
+        service = await verifier_of(request.app).verify(token)
+    except Problem as problem:
+        if problem.kind is ProblemType.UNAUTHENTICATED:
+            return False
+        raise
+    return service.has(needed)
 
 
 def _token(asgi_scope: AsgiScope) -> str:
@@ -73,7 +87,8 @@ def _token(asgi_scope: AsgiScope) -> str:
     return match[1].decode("ascii")
 
 
-def _insufficient(scope: Scope) -> Problem:
+def insufficient(scope: Scope) -> Problem:
+    """What a token without this scope is told."""
     challenge = f'{CHALLENGE}, error="insufficient_scope", scope="{scope.value}"'
     return Problem(
         ProblemType.INSUFFICIENT_SCOPE,

@@ -12,8 +12,11 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    exists,
     false,
     func,
+    literal_column,
+    select,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -58,6 +61,23 @@ Index(
     postgresql_using="gin",
 )
 
+
+def document_id(columns: ReadOnlyColumnCollection[str, ColumnElement[Any]]) -> ColumnElement[str]:
+    """Of which document a row is a version; NULL for the first one, whose own id is that of the document."""
+    # Literally: an index is not found by a parameter.
+    found: ColumnElement[str] = columns["document"].op("->>")(literal_column("'document_id'"))
+    return found
+
+
+Index(
+    "catalog_files_by_document",
+    document_id(catalog_files.c),
+    catalog_files.c.created_at,
+    catalog_files.c.file_id,
+    catalog_files.c.element_id,
+    postgresql_where=document_id(catalog_files.c).is_not(None),
+)
+
 catalog_positions = Table(
     "catalog_positions",
     metadata,
@@ -70,3 +90,15 @@ def stays(columns: ReadOnlyColumnCollection[str, ColumnElement[Any]]) -> ColumnE
     """Whether a row is of a permanent document: of two copies, the one to which the document has moved."""
     policy = columns["document"].op("->>")("retention_policy")
     return func.coalesce(policy == RetentionPolicy.PERMANENT.value, false())
+
+
+def has_moved() -> ColumnElement[bool]:
+    """Whether another row is of the same document, and stays: while a document moves to another element, both
+    tell of it.
+    """
+    files, other = catalog_files.c, catalog_files.alias("other")
+    return exists(
+        select(1).where(
+            other.c.file_id == files.file_id, other.c.element_id != files.element_id, stays(other.c)
+        )
+    ).correlate(catalog_files)

@@ -19,9 +19,9 @@ _SEAL_BYTES = 8
 _MAX_CHARACTERS = 512
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Mark:
-    """The last document of a page, in the order of the results: newest first."""
+    """The last document of a page, in the order of the results: newest first. The newest is the greatest."""
 
     created_at: datetime
     file_id: UUID

@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Select, Text, bindparam, exists, func, or_, select, tuple_
+from sqlalchemy import ARRAY, Integer, Select, Text, bindparam, func, or_, select, tuple_
 
 from artstore.kernel.database import ReadConnection
-from artstore.query.catalog.tables import catalog_files, stays
+from artstore.query.catalog.tables import catalog_files, has_moved, stays
 from artstore.query.search.cursor import Mark
 from artstore.query.search.text import Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A row of the catalog that a search found."""
+    """A row of the catalog."""
 
     mark: Mark
     document: dict[str, Any]
@@ -43,24 +43,13 @@ class SearchRepository:
             query = query.where(files.created_by_id.in_(sorted(owners)))
         if terms is not None:
             query = query.where(files.search.bool_op("@@")(_tsquery(terms)))
-        # While a document moves to another element, both tell of it: the copy that goes is not shown twice.
-        query = query.where(or_(stays(files), ~_has_moved()))
+        query = query.where(or_(stays(files), ~has_moved()))
         if after is not None:
             query = query.where(tuple_(*order) < (after.created_at, after.file_id, after.element_id))
         return [
             Found(Mark(created_at, file_id, element_id), document)
             for created_at, file_id, element_id, document in await db.execute(query)
         ]
-
-
-def _has_moved() -> Any:
-    """Whether another row is of the same document, and stays."""
-    files, other = catalog_files.c, catalog_files.alias("other")
-    return exists(
-        select(1).where(
-            other.c.file_id == files.file_id, other.c.element_id != files.element_id, stays(other.c)
-        )
-    ).correlate(catalog_files)
 
 
 def _tsquery(terms: Terms) -> Any:

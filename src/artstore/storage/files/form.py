@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from artstore.attributes import (
@@ -20,10 +22,22 @@ from artstore.kernel.access import Principal
 from artstore.kernel.multipart import Field, FileStart
 from artstore.kernel.problems import Problem
 from artstore.storage.files.strict_json import parse_json
+from artstore.storage.files.version_of import VersionOf
 from artstore.wire.problems import ProblemType
 
 FILE_PART = "file"
-_FIELDS = ("description", "custom_attributes", "tags", "retention_policy", "ttl_days")
+NOTHING: Mapping[str, str] = MappingProxyType({})
+_OF_VERSIONS = ("replaces", "document_id")
+"""What they come to was found out by the Ingester."""
+_FIELDS = (
+    "description",
+    "version",
+    "custom_attributes",
+    "tags",
+    "retention_policy",
+    "ttl_days",
+    *_OF_VERSIONS,
+)
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # a token of RFC 9110, 5.6.2
 _MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}[ \t]*(;[ -~]*)?")
 _SAYS_NOTHING = "application/octet-stream"
@@ -39,21 +53,28 @@ class UploadForm:
 
     def __init__(
         self,
-        retention_policy: str | None = None,
-        ttl_days: str | None = None,
+        query: Mapping[str, str] = NOTHING,
         *,
         of_batch: RetentionPolicy | None = None,
+        version_of: VersionOf | None = None,
         default_ttl_days: int = DEFAULT_TTL_DAYS,
     ) -> None:
-        """``retention_policy`` and ``ttl_days``: the query parameters; ``of_batch``: the retention policy of
-        the batch that it is for.
+        """``query``: its parameters, of which some stand for fields; ``of_batch``: the retention policy of
+        the batch that it is for; ``version_of``: the document of which it was told to be a version.
         """
         self._of_batch = of_batch
-        self._requested = None if retention_policy is None else _retention(retention_policy)
+        self._version_of = version_of
+        for name in _OF_VERSIONS:
+            if query.get(name):
+                self._demand_version_of(name)
+        policy = query.get("retention_policy")
+        self._requested = None if policy is None else _retention(policy)
         self._retention = self._requested
+        ttl_days = query.get("ttl_days")
         self._ttl_days = None if ttl_days is None else _days(ttl_days)
         self._default_ttl_days = default_ttl_days
         self._description: str | None = None
+        self._version: str | None = None
         self._custom_attributes: dict[str, Any] | None = None
         self._tags: list[str] = []
         self._seen: set[str] = set()
@@ -99,6 +120,9 @@ class UploadForm:
             case "description":
                 self._count(text)
                 self._description = text
+            case "version":
+                self._count(text)
+                self._version = text
             case "tags":
                 self._take_tags(text)
             case "custom_attributes":
@@ -107,6 +131,8 @@ class UploadForm:
                 self._take_retention(text)
             case "ttl_days":
                 self._take_ttl(text)
+            case name if name in _OF_VERSIONS:
+                self._demand_version_of(name)
 
     def draft(self, principal: Principal, file_id: FileId | None = None) -> Draft:
         """The document that the form describes, as the account of ``principal`` stores it."""
@@ -121,12 +147,19 @@ class UploadForm:
             created_by_id=principal.account_id,
             created_by_username=principal.username,
             description=self._description,
+            version=self._version,
             custom_attributes=self._custom_attributes or {},
             tags=self._tags or None,
             retention_policy=self._policy,
             ttl_days=self._ttl_days or (self._default_ttl_days if self._is_temporary else None),
+            document_id=None if self._version_of is None else self._version_of.document_id,
+            previous_version_id=None if self._version_of is None else self._version_of.previous_version_id,
             file_id=file_id,
         )
+
+    def _demand_version_of(self, name: str) -> None:
+        if self._version_of is None:
+            _refuse(name, "is for uploads by way of the Ingester, which knows the documents of all elements")
 
     def _text(self, field: Field) -> str:
         if field.name == FILE_PART:

@@ -43,6 +43,8 @@ def _fixed_same(stored: FileAttributes, draft: Draft) -> bool:
         stored.created_by_id == draft.created_by_id
         and stored.original_filename == draft.original_filename
         and stored.retention_policy == draft.retention_policy
+        and stored.document_id == draft.document_id
+        and stored.previous_version_id == draft.previous_version_id
         and draft.content_type in (None, stored.content_type)
     )
 
@@ -50,6 +52,7 @@ def _fixed_same(stored: FileAttributes, draft: Draft) -> bool:
 def _changeable_same(stored: FileAttributes, draft: Draft) -> bool:
     return (
         stored.description == draft.description
+        and stored.version == draft.version
         and stored.tags == draft.tags
         and stored.custom_attributes == draft.custom_attributes
         and stored.expires_at == _expiry(stored, draft)

@@ -32,6 +32,20 @@ _IF_MATCH = {
     "description": "The revisions that the caller knows: the ETag of the attributes",
     "schema": {"type": "string", "examples": ['"0123456789abcdef0123456789abcdef"']},
 }
+VERSION_HEADERS: list[dict[str, Any]] = [
+    {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": {"type": "string"},
+    }
+    for name, description in (
+        ("X-Document-Id", "Of the services: the document of which this becomes a version"),
+        ("X-Previous-Version-Id", "Of the services: the version that this one follows"),
+        ("X-Service-Token", "The token of the service that says so"),
+    )
+]
 _RETENTION = {"type": "string", "enum": ["temporary", "permanent"]}
 _TTL = {"type": "integer", "minimum": MIN_TTL_DAYS, "maximum": MAX_TTL_DAYS}
 
@@ -58,6 +72,7 @@ UPLOAD: dict[str, Any] = {
             " stored once",
             "schema": {"type": "string", "format": "uuid"},
         },
+        *VERSION_HEADERS,
         REPR_DIGEST_PARAMETER,
     ],
     "requestBody": {
@@ -72,6 +87,7 @@ UPLOAD: dict[str, Any] = {
                         "ttl_days": _TTL | {"description": "Of a temporary document: days that it is kept"},
                         "file": {"type": "string", "format": "binary"},
                         "description": {"type": "string"},
+                        "version": {"type": "string"},
                         "custom_attributes": {"type": "string", "description": "A JSON object"},
                         "tags": {
                             "type": "string",
@@ -95,6 +111,7 @@ UPLOAD: dict[str, Any] = {
             ProblemType.BROKEN_MULTIPART,
             ProblemType.FILE_MISSING,
             ProblemType.FILE_EMPTY,
+            ProblemType.NOT_PERMITTED,
             ProblemType.REQUEST_TIMEOUT,
             ProblemType.MODE_FORBIDS,
             ProblemType.FILE_ID_TAKEN,

@@ -18,6 +18,7 @@ from artstore.storage.documents import document_json
 from artstore.storage.files.form import FILE_PART, UploadForm
 from artstore.storage.files.given_id import given_file_id, same_document
 from artstore.storage.files.headers import revision_tag
+from artstore.storage.files.version_of import version_of
 from artstore.storage.outcomes import counted
 from artstore.storage.running import RunningElement
 from artstore.wire.headers import EXPECTED_SIZE
@@ -62,11 +63,10 @@ class Uploads:
         announced = announced_sha256(request.headers)
         file_id = given_file_id(request.headers)
         batch = batch_of_upload(self._element.engine, request.headers, principal)
-        query = request.query_params
         form = UploadForm(
-            query.get("retention_policy"),
-            query.get("ttl_days"),
+            request.query_params,
             of_batch=None if batch is None else policy_of(batch),
+            version_of=await version_of(request),
             default_ttl_days=self._ttl_days,
         )
         parser = FormParser(request.headers.get("content-type", ""))

@@ -8,11 +8,21 @@ from artstore.kernel.access import Principal
 from artstore.kernel.multipart import Field, FileStart
 from artstore.kernel.problems import Problem
 from artstore.storage.files.form import FILE_PART, UploadForm
+from artstore.storage.files.version_of import VersionOf
 from artstore.wire.batches import BATCH_PARAMETER
 from artstore.wire.problems import ProblemType
 from artstore.wire.resumable import UPLOAD_METADATA
 
-_FIELDS = ("retention_policy", "ttl_days", "description", "tags", "custom_attributes")
+_FIELDS = (
+    "retention_policy",
+    "ttl_days",
+    "description",
+    "version",
+    "tags",
+    "custom_attributes",
+    "replaces",
+    "document_id",
+)
 _NAMES = ("filename", "name")
 _TYPES = ("content_type", "filetype", "type")
 _IGNORED = ("relativePath",)
@@ -24,9 +34,10 @@ def draft_of(
     principal: Principal,
     default_ttl_days: int,
     of_batch: RetentionPolicy | None = None,
+    version_of: VersionOf | None = None,
 ) -> Draft:
     """Of two names for one thing the first counts. ``of_batch``: the retention policy of the batch that the
-    document is for. Raises Problem, AttributesError.
+    document is for; ``version_of``: the document of which it is a version. Raises Problem, AttributesError.
     """
     for name in metadata.keys() - {*_FIELDS, *_NAMES, *_TYPES, *_IGNORED, BATCH_PARAMETER}:
         # Not dropped in silence: it may be metadata that the client believes stored.
@@ -37,7 +48,7 @@ def draft_of(
     if not filename:
         detail = f"The document needs a file name: send 'filename' in {UPLOAD_METADATA}."
         raise Problem(ProblemType.FILE_MISSING, detail, field="filename")
-    form = UploadForm(of_batch=of_batch, default_ttl_days=default_ttl_days)
+    form = UploadForm(of_batch=of_batch, version_of=version_of, default_ttl_days=default_ttl_days)
     for name in _FIELDS:
         if name in metadata:
             form.take_field(Field(name, metadata[name].encode("utf-8", "surrogatepass")))

@@ -18,6 +18,7 @@ from artstore.kernel.problems import Problem
 from artstore.storage import metrics
 from artstore.storage.batches.endpoints import find_batch, policy_of
 from artstore.storage.documents import document_json
+from artstore.storage.files.version_of import VersionOf, version_of
 from artstore.storage.outcomes import counted
 from artstore.storage.refusals import upload_not_found
 from artstore.storage.resumable.drafts import draft_of
@@ -71,12 +72,13 @@ class ResumableEndpoints:
         tus.demand_version(request.headers)
         creation = tus.creation_of(request.headers)
         batch = None if creation.partial else self._batch(creation, principal)
+        following = await version_of(request)
         if creation.parts:
-            upload = await self._put_together(creation, principal, batch)
+            upload = await self._put_together(creation, principal, batch, following)
         else:
             upload = await self._engine.resumable.create(
                 owner_id=principal.account_id,
-                draft=None if creation.partial else self._draft(creation, principal, batch),
+                draft=None if creation.partial else self._draft(creation, principal, batch, following),
                 length=creation.length,
                 told=creation.told,
                 batch_id="" if batch is None else batch.id,
@@ -180,7 +182,11 @@ class ResumableEndpoints:
         return None if not name else find_batch(self._engine, name.rpartition(".")[2], principal)
 
     async def _put_together(
-        self, creation: tus.Creation, principal: Principal, batch: Batch | None
+        self,
+        creation: tus.Creation,
+        principal: Principal,
+        batch: Batch | None,
+        following: VersionOf | None,
     ) -> ResumableUpload:
         """The whole of partial uploads; the same one when it is asked for again."""
         resumable, owner_id = self._engine.resumable, principal.account_id
@@ -188,7 +194,7 @@ class ResumableEndpoints:
         whole = resumable.whole_of(ids, owner_id=owner_id, told=creation.told)
         if whole is not None:
             return whole
-        draft = self._draft(creation, principal, batch)
+        draft = self._draft(creation, principal, batch, following)
         try:
             parts = [self._find(part_id, principal) for part_id in ids]
         except UploadUnknown:
@@ -200,9 +206,15 @@ class ResumableEndpoints:
             parts, owner_id=owner_id, draft=draft, told=creation.told, batch_id=batch_id
         )
 
-    def _draft(self, creation: tus.Creation, principal: Principal, batch: Batch | None) -> Draft:
+    def _draft(
+        self,
+        creation: tus.Creation,
+        principal: Principal,
+        batch: Batch | None,
+        following: VersionOf | None,
+    ) -> Draft:
         policy = None if batch is None else policy_of(batch)
-        return draft_of(creation.metadata, principal, self._ttl_days, policy)
+        return draft_of(creation.metadata, principal, self._ttl_days, policy, following)
 
     async def _take_at_once(self, request: Request, upload: ResumableUpload) -> None:
         """The first bytes come with the creation. Where they do not, nobody will know of the upload."""

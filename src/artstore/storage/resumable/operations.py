@@ -3,6 +3,7 @@
 from typing import Any
 
 from artstore.kernel.openapi import problem_answers
+from artstore.storage.files.operations import VERSION_HEADERS
 from artstore.wire.problems import ProblemType
 from artstore.wire.resumable import UploadStatus
 
@@ -46,6 +47,7 @@ CREATE: dict[str, Any] = {
         _header("Upload-Metadata", "Names, each with the Base64 of its value: `filename` and others"),
         _header("Upload-Concat", "`partial`, or `final;` and the addresses of the parts"),
         _header("Upload-Checksum", "Of the bytes in the body, if there are any"),
+        *VERSION_HEADERS,
     ],
     "requestBody": {"required": False, "content": _PIECE},
     "responses": {

@@ -114,11 +114,13 @@ class Arrivals:
     ) -> FileAttributes:
         """The steps in order; what ends one of them leaves nothing behind before the commit."""
         engine = self._element.engine
-        if engine.element.mode is not Mode.RW:
+        if engine.element.mode is Mode.EDIT:
             raise ModeForbids(engine.element.mode, "take over documents")
         try:
             await engine.attributes(file_id)
         except NotFound:
+            if engine.element.mode is not Mode.RW:
+                raise ModeForbids(engine.element.mode, "take over documents") from None
             await self._pull(engine, file_id, wanted, arrival, session, headers)
         arrival.committing = False
         async with await engine.open_document(file_id) as document:

@@ -1,0 +1,354 @@
+"""The steps of a finalization on a real database, with elements that do and say what a test needs."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from artstore.admin.preparing import prepare_tables
+from artstore.admin.transactions import repository
+from artstore.admin.transactions.elements import HeldByAnother, NotThere, TransferElements
+from artstore.admin.transactions.failpoints import Failpoints
+from artstore.admin.transactions.finalize import Finalizing
+from artstore.admin.transactions.jobs import Jobs
+from artstore.admin.transactions.progress import (
+    RetryPolicy,
+    StepRefused,
+    TransactionRow,
+    TryAgain,
+    resumed,
+    undoing,
+)
+from artstore.admin.transactions.running import Running
+from artstore.attributes import new_file_id
+from artstore.kernel.database import Database
+from artstore.launcher.postgres import EmbeddedPostgres
+from artstore.wire.elements import ElementHealth, Mode, RegisteredElement
+from artstore.wire.transactions import NewFinalization, TransactionKind, TransactionState
+from artstore.wire.transfers import Copied, Copy, Hold, Withdrawn
+
+SIZE = 100
+
+
+class Elements(TransferElements):
+    """A source, ``edit-01``, with one document, and targets."""
+
+    def __init__(self, *targets: str) -> None:
+        self.targets = targets
+        self.at_source = True
+        self.mark: UUID | None = None
+        self.having: set[str] = set()
+        """The targets that have the document."""
+        self.away: set[str] = set()
+        self.answers: list[int] = []
+        """The bytes that the next calls of the target tell of, before it has all."""
+        self.before_copy: Callable[[], Any] | None = None
+        self.before_hold: Callable[[], Any] | None = None
+
+    async def get(self, element_id: str) -> RegisteredElement:
+        self._reach(element_id)
+        return RegisteredElement(
+            element_id=element_id,
+            url="http://x",
+            mode=Mode.RW,
+            capacity_bytes=1,
+            used_bytes=0,
+            free_bytes=1,
+            documents=0,
+            last_lsn=0,
+            health=ElementHealth.OK,
+            max_file_bytes=1,
+            started_at=datetime.now(UTC),
+            announced_at=datetime.now(UTC),
+        )
+
+    async def keepers(self) -> list[str]:
+        return list(self.targets)
+
+    async def hold(self, element_id: str, file_id: UUID, wanted: Hold) -> None:
+        self._reach(element_id)
+        if self.before_hold is not None:
+            act, self.before_hold = self.before_hold, None
+            await act()
+        if not self.at_source:
+            raise NotThere("no such document")
+        if self.mark not in (None, wanted.transfer_id, wanted.replaces):
+            raise HeldByAnother(self.mark)
+        self.mark = wanted.transfer_id
+
+    async def release(self, element_id: str, file_id: UUID, transfer_id: UUID) -> None:
+        self._reach(element_id)
+        if self.mark == transfer_id:
+            self.mark = None
+
+    async def let_go(self, element_id: str, file_id: UUID, transfer_id: UUID) -> None:
+        self._reach(element_id)
+        if self.at_source and self.mark != transfer_id:
+            raise StepRefused("not held by this one")
+        self.at_source = False
+
+    async def copy(self, element_id: str, file_id: UUID, wanted: Copy) -> Copied:
+        self._reach(element_id)
+        if self.before_copy is not None:
+            await self.before_copy()
+        if element_id not in self.having:
+            if not self.at_source or self.mark != wanted.transfer_id:
+                raise StepRefused("not held for this one")
+            if not self.answers:
+                self.having.add(element_id)
+        if self.answers:
+            return Copied(received_bytes=self.answers.pop(0))
+        return Copied(received_bytes=SIZE, document={})
+
+    async def withdraw(self, element_id: str, file_id: UUID) -> Withdrawn:
+        self._reach(element_id)
+        return Withdrawn(is_present=element_id in self.having)
+
+    def _reach(self, element_id: str) -> None:
+        if element_id in self.away:
+            raise TryAgain(f"{element_id} is away")
+
+
+class World:
+    """Admin's part: a database, and whoever goes on with transactions."""
+
+    def __init__(self, url: str, elements: Elements) -> None:
+        self.elements = elements
+        self.database = Database(url, application_name="test")
+        finalizing = Finalizing(self.database, elements, timedelta(0), pause_seconds=0)
+        self.running = Running(
+            self.database,
+            {TransactionKind.FINALIZE: finalizing.saga},
+            RetryPolicy(attempts=3, longest_pause_seconds=0.001),
+            Failpoints(),
+        )
+        self.running.jobs = Jobs(self.database, SecretStr(url), self.running.go_on, at_once=1)
+
+    async def begin(self, *, total_bytes: int = SIZE, **changes: Any) -> UUID:
+        wanted = NewFinalization(
+            file_id=uuid4(),
+            owner_id="owner",
+            requested_by_id="owner",
+            requested_by_name="owner",
+            source_element_id="edit-01",
+            target_element_id="rw-01",
+            total_bytes=total_bytes,
+        )
+        transaction_id = new_file_id(datetime.now(UTC))
+        values = {"id": transaction_id, "state": TransactionState.PENDING, "step": "hold"}
+        async with self.database.write() as connection:
+            assert await repository.add(connection, wanted.model_dump() | values | changes)
+        return transaction_id
+
+    async def read(self, transaction_id: UUID) -> TransactionRow:
+        async with self.database.read() as connection:
+            row = await repository.by_id(connection, transaction_id)
+        assert row is not None
+        return row
+
+    async def end(self, transaction_id: UUID) -> TransactionRow:
+        """Until nobody has to go on with it."""
+        for _ in range(100):
+            await self.running.go_on(transaction_id)
+            row = await self.read(transaction_id)
+            if row.is_over or row.state is TransactionState.FAILED:
+                return row
+        raise AssertionError(f"it does not end: {row}")
+
+    async def compensate(self, transaction_id: UUID) -> None:
+        row = await self.read(transaction_id)
+        async with self.database.write() as connection:
+            changed = undoing(row, self.running.saga(row.kind))
+            assert await repository.change(connection, changed)
+
+
+@pytest.fixture(scope="module")
+def template(postgres: EmbeddedPostgres) -> str:
+    url = postgres.create_database("finalizing_template")
+    asyncio.run(prepare_tables(SecretStr(url), None))
+    return "finalizing_template"
+
+
+@pytest.fixture
+async def world(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[World]:
+    name = f"finalizing_{secrets.token_hex(6)}"
+    world = World(postgres.create_database(name, template=template), Elements("rw-01", "rw-02"))
+    yield world
+    await world.database.close()
+    postgres.drop_database(name)
+
+
+async def is_done_once(world: World, transaction_id: UUID, target: str) -> None:
+    row = await world.end(transaction_id)
+    assert row.state is TransactionState.DONE, row
+    assert row.target_element_id == target
+    assert world.elements.having == {target}
+    assert not world.elements.at_source
+
+
+async def test_the_way_of_a_document(world: World) -> None:
+    await is_done_once(world, await world.begin(), "rw-01")
+
+
+class TestRestoredDatabase:
+    """Admin's is older than what the elements have done since."""
+
+    async def test_that_begins_again_with_what_is_over(self, world: World) -> None:
+        world.elements.at_source, world.elements.having = False, {"rw-01"}
+        await is_done_once(world, await world.begin(), "rw-01")
+
+    async def test_that_does_not_know_who_holds_the_document(self, world: World) -> None:
+        world.elements.mark = uuid4()
+        await is_done_once(world, await world.begin(), "rw-01")
+
+    async def test_that_does_not_know_where_it_was_taken_over(self, world: World) -> None:
+        world.elements.mark, world.elements.having = uuid4(), {"rw-02"}
+        await is_done_once(world, await world.begin(), "rw-02")
+
+    async def test_that_does_not_know_while_an_element_is_away(self, world: World) -> None:
+        """It may have the document: nothing is copied before that is known."""
+        world.elements.mark, world.elements.having, world.elements.away = uuid4(), {"rw-02"}, {"rw-02"}
+        transaction_id = await world.begin()
+        row = await world.end(transaction_id)
+        assert row.state is TransactionState.FAILED
+        assert world.elements.having == {"rw-02"}
+        world.elements.away = set()
+        await self.retry(world, transaction_id)
+        await is_done_once(world, transaction_id, "rw-02")
+
+    async def test_nor_who_holds_it_and_is_told_to_stop(self, world: World) -> None:
+        lost = world.elements.mark = uuid4()
+        transaction_id = await world.begin()
+        await world.compensate(transaction_id)
+        row = await world.end(transaction_id)
+        assert row.state is TransactionState.UNDONE
+        assert world.elements.mark == lost
+        assert world.elements.having == set()
+
+    async def retry(self, world: World, transaction_id: UUID) -> None:
+        row = await world.read(transaction_id)
+        async with world.database.write() as connection:
+            assert await repository.change(connection, resumed(row))
+
+
+class TestMeanwhile:
+    async def test_undoing_does_not_wait_for_the_end_of_the_copying(self, world: World) -> None:
+        transaction_id = await world.begin()
+        world.elements.answers = list(range(SIZE))
+
+        async def compensate() -> None:
+            if len(world.elements.answers) == SIZE - 3:
+                await world.compensate(transaction_id)
+
+        world.elements.before_copy = compensate
+        row = await world.end(transaction_id)
+        assert row.state is TransactionState.UNDONE
+        assert len(world.elements.answers) > SIZE - 10
+        assert world.elements.having == set()
+        assert world.elements.mark is None
+
+    async def test_a_large_document_has_time_to_be_read_back(self, world: World) -> None:
+        """While it is, no more bytes arrive: of a gigabyte longer than of a page."""
+        gigabyte = 1 << 30
+        transaction_id = await world.begin(total_bytes=gigabyte)
+        world.elements.answers = [gigabyte] * 60
+        row = await world.end(transaction_id)
+        assert row.state is TransactionState.DONE
+        assert [attempt.error for attempt in row.history if attempt.error] == []
+
+    async def test_what_does_not_arrive_is_given_up(self, world: World) -> None:
+        transaction_id = await world.begin(total_bytes=1 << 30)
+        world.elements.answers = [5] * 1000
+        row = await world.end(transaction_id)
+        assert row.state is TransactionState.UNDONE
+
+
+class TestFailed:
+    """An element was away for longer than all attempts took, for its maintenance, say."""
+
+    async def test_goes_on_by_itself_later(self, world: World) -> None:
+        transaction_id = await world.begin()
+        world.elements.before_copy = self.source_goes_away(world)
+        row = await world.end(transaction_id)
+        assert row.state is TransactionState.FAILED
+        assert row.committed_at is not None
+        assert row.next_at is not None
+        assert row.next_at > datetime.now(UTC) + timedelta(minutes=30)
+        await world.running.go_on(transaction_id)
+        assert await world.read(transaction_id) == row
+        await self.the_moment_comes(world, transaction_id)
+        await world.running.go_on(transaction_id)
+        again = await world.read(transaction_id)
+        assert (again.state, len(again.history)) == (TransactionState.FAILED, len(row.history) + 1)
+        assert again.next_at is not None
+        assert again.next_at > row.next_at
+        world.elements.before_copy, world.elements.away = None, set()
+        await self.the_moment_comes(world, transaction_id)
+        await world.running.go_on(transaction_id)
+        assert (await world.read(transaction_id)).state is TransactionState.DONE
+
+    async def test_what_was_refused_waits_for_an_operator(self, world: World) -> None:
+        transaction_id = await world.begin()
+
+        async def is_lost() -> None:
+            if world.elements.having:
+                world.elements.having, world.elements.mark = set(), None
+
+        world.elements.before_copy = is_lost
+        row = await world.end(transaction_id)
+        assert (row.state, row.next_at) == (TransactionState.FAILED, None)
+
+    @staticmethod
+    def source_goes_away(world: World) -> Callable[[], Any]:
+        async def when_it_was_copied() -> None:
+            if world.elements.having:
+                world.elements.away = {"edit-01"}
+
+        return when_it_was_copied
+
+    @staticmethod
+    async def the_moment_comes(world: World, transaction_id: UUID) -> None:
+        async with world.database.write() as connection:
+            moment = "UPDATE admin.transactions SET next_at = now() - interval '1 second' WHERE id = :id"
+            await connection.execute(text(moment), {"id": transaction_id})
+
+
+class TestLate:
+    """A worker that stood still goes on when another one has undone the transaction."""
+
+    async def test_its_mark_does_not_stay(self, world: World) -> None:
+        transaction_id = await world.begin()
+
+        async def undone_by_another() -> None:
+            await world.compensate(transaction_id)
+            row = await world.end(transaction_id)
+            assert row.state is TransactionState.UNDONE
+
+        world.elements.before_hold = undone_by_another
+        await world.running.go_on(transaction_id)
+        assert world.elements.mark is None
+
+    async def test_it_does_not_open_the_fence(self, world: World) -> None:
+        transaction_id = await world.begin()
+
+        async def undone_half_way() -> None:
+            await world.compensate(transaction_id)
+            world.elements.away = {"rw-01"}
+            await world.running.go_on(transaction_id)  # the fence is closed, and the target is asked in vain
+            assert (await world.read(transaction_id)).step == "withdraw"
+            marks.append(world.elements.mark)
+            world.elements.away = set()
+
+        marks: list[UUID | None] = []
+        world.elements.before_hold = undone_half_way
+        await world.running.go_on(transaction_id)
+        assert marks[0] is not None
+        assert world.elements.mark in (marks[0], None), "the late mark replaced that of the undoing"
+        assert (await world.end(transaction_id)).state is TransactionState.UNDONE
+        assert world.elements.mark is None
