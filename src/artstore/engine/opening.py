@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from artstore.attributes import ATTRIBUTE_SUFFIX
+from artstore.attributes import ATTRIBUTE_SUFFIX, MAX_BYTES, attribute_name, parse
 from artstore.engine import batches as batching
 from artstore.engine import store
 from artstore.engine.adopted import AdoptedList
-from artstore.engine.blobs import Blobs
+from artstore.engine.blobs import BlobMissing, Blobs
 from artstore.engine.counting import Counting
 from artstore.engine.description import FILES, ROOT, is_sealed_description
 from artstore.engine.durable import is_temporary, make_folders, move_durably, remove_behind
@@ -273,7 +273,9 @@ class _Opening:
             kept.add(state_path(staging, found.state.upload_id).name)
             if not found.state.complete:
                 kept.add(bytes_path(staging, found.state.upload_id).name)
-        self._batches = list(batching.survivors(staging, self._staged, self._options.batch_seconds))
+        self._batches = list(
+            batching.survivors(staging, self._staged, self._options.batch_seconds, self._is_filed)
+        )
         for batch in self._batches:
             kept.add(batching.journal_path(staging, batch.contents.head.batch_id).name)
             if not batch.committed:
@@ -286,6 +288,14 @@ class _Opening:
             else:
                 remove_behind(path)
         return 0 if loss else len(strangers)
+
+    def _is_filed(self, member: batching.Member) -> bool:
+        path = parse(member.attributes.encode()).storage_path
+        try:
+            self._blobs.read(attribute_name(path), MAX_BYTES)
+        except BlobMissing:
+            return False
+        return True
 
     def _clean_left_overs(self) -> None:
         for folder in {FILES, *(path.rpartition("/")[0] for path in self._sizes)}:

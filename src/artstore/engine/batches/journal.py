@@ -6,7 +6,7 @@ durable, and a last one may say that all of them were stored. The lines are thos
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -128,6 +128,7 @@ class Contents:
     """The bytes of each document."""
     staged: frozenset[str]
     """Names of their files."""
+    first: Member | None
     size: int
     """Bytes of whole lines."""
     committed: bool
@@ -161,23 +162,27 @@ def parse_journal(data: bytes, batch_id: str) -> Contents:
             raise ValueError("its first line is not that of this batch")
     members: dict[FileId, int] = {}
     staged: list[str] = []
+    beginning: Member | None = None
     size, committed = len(first) + 1, False
     for line in lines:
         member = Member.of(line)
         if member is None:
             committed = line + b"\n" == _COMMITTED
             break
+        beginning = beginning or member
         members[member.file_id] = member.size
         staged.append(member.staged)
         size += len(line) + 1
-    return Contents(head, members, frozenset(staged), size, committed)
+    return Contents(head, members, frozenset(staged), beginning, size, committed)
 
 
-def survivors(staging: Path, named: set[str], lifetime_seconds: float) -> Iterator[Survivor]:
+def survivors(
+    staging: Path, named: set[str], lifetime_seconds: float, is_stored: Callable[[Member], bool]
+) -> Iterator[Survivor]:
     """The batches in staging that have not expired. Blocks.
 
-    ``named`` are the staging files that records of the log name and that are not followed. Whoever is not
-    given is to be removed.
+    ``named`` are the staging files that records of the log name and that are not followed; ``is_stored``
+    looks for a document among those that are. Whoever is not given is to be removed.
     """
     for path in sorted(staging.iterdir()):
         if path.suffix != JOURNAL_SUFFIX or is_temporary(path.name):
@@ -188,10 +193,10 @@ def survivors(staging: Path, named: set[str], lifetime_seconds: float) -> Iterat
             continue
         if time.time() - written_at >= lifetime_seconds:
             continue
-        # The group is durable where the log still names one of them, or where it was followed and took all.
-        there = sum((staging / name).exists() for name in contents.staged)
-        is_gone = there == 0 and bool(contents.staged)
-        if contents.committed or is_gone or not named.isdisjoint(contents.staged):
+        # The group is durable where the log still names one of them, or where it was followed, all of it then.
+        # A loss of power may bring files back that were removed from staging.
+        is_followed = contents.first is not None and is_stored(contents.first)
+        if contents.committed or is_followed or not named.isdisjoint(contents.staged):
             yield Survivor(contents, True, written_at)
-        elif there == len(contents.staged):
+        elif all((staging / name).exists() for name in contents.staged):
             yield Survivor(contents, False, written_at)

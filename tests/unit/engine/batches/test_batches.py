@@ -331,6 +331,30 @@ class TestRestart:
         assert engine.last_lsn == 3
         assert await names(engine) == ["0.txt", "1.txt", "2.txt"]
 
+    @pytest.mark.parametrize("left", [0, 2, 3])
+    async def test_a_loss_of_power_brings_its_files_back(
+        self, open_element: OpenElement, root: Path, left: int
+    ) -> None:
+        """They were removed from staging, not durably, and the journal was not to tell any more."""
+        engine = await open_element()
+        batch, documents = await filled(engine)
+        files = {path: path.read_bytes() for path in (root / "staging").glob("*.part")}
+        journal = root / "staging" / f"{batch.id}.batch"
+        begun = journal.read_bytes()
+        await batch.commit(3)
+        await engine.filed(engine.last_lsn)
+        await engine.close()
+        journal.write_bytes(begun)
+        for path, content in list(files.items())[:left]:
+            path.write_bytes(content)
+        engine = await open_element()
+        again = engine.batches.get(batch.id)
+        assert again.committed
+        await again.commit(3)
+        assert (engine.last_lsn, engine.capacity().documents) == (3, 3)
+        assert staged(root) == [journal.name]
+        assert await fetch(engine, documents[0].file_id) == b"0"
+
     async def test_a_part_of_which_somebody_removed(self, open_element: OpenElement, root: Path) -> None:
         engine = await open_element()
         batch, _ = await filled(engine)
