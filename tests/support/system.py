@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import psycopg
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from artstore.engine.batches import JOURNAL_SUFFIX, parse_journal
 from artstore.engine.verify import Report, verify
 from artstore.launcher.postgres import EmbeddedPostgres
 from artstore.launcher.private import secret
@@ -129,11 +130,15 @@ class RunningSystem:
             assert report.clean or keeper is not None, f"{element_id}: {report.findings}"
 
     async def staging_is_empty(self) -> None:
-        """But for resumable uploads, which stay there until they are whole or have expired."""
+        """But for resumable uploads and batches, which stay there until they are whole or have expired."""
 
         def left() -> list[Path]:
-            found = [path for name in self.element_urls for path in (self.root(name) / "staging").iterdir()]
-            return [path for path in found if not path.with_suffix(".json").exists()]
+            folders = [self.root(name) / "staging" for name in self.element_urls]
+            found = [path for folder in folders for path in folder.iterdir()]
+            in_batches = {path for folder in folders for path in _in_batches(folder)}
+            return [
+                path for path in found if path not in in_batches and not path.with_suffix(".json").exists()
+            ]
 
         await eventually(lambda: not left(), f"staging still has {left()}")
 
@@ -367,6 +372,14 @@ def token_parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
         json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))) for text in (header, claims)
     ]
     return decoded[0], decoded[1]
+
+
+def _in_batches(staging: Path) -> Iterator[Path]:
+    """Their journals, and the files that these name."""
+    for journal in staging.glob(f"*{JOURNAL_SUFFIX}"):
+        yield journal
+        for name in parse_journal(journal.read_bytes(), journal.stem).staged:
+            yield staging / name
 
 
 def verify_copy(root: Path) -> Report:

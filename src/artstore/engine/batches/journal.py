@@ -193,8 +193,8 @@ def survivors(
             continue
         if time.time() - written_at >= lifetime_seconds:
             continue
-        # The group is durable where the log still names one of them, or where it was followed, which is all of
-        # it then. A loss of power may bring files back that were removed from staging.
+        # The group is durable where the log still names one of them, or where it was followed.
+        # A loss of power may bring files back that were removed from staging.
         is_followed = contents.first is not None and is_stored(contents.first)
         if contents.committed or is_followed or not named.isdisjoint(contents.staged):
             yield Survivor(contents, True, written_at)
