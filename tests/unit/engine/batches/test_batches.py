@@ -6,6 +6,7 @@ import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ from artstore.engine import (
 from artstore.engine.batches import BatchFigures
 from artstore.engine.failpoints import FailpointHit, arm
 from artstore.engine.verify import verify
-from tests.support.engines import draft_of, fetch, store
+from tests.support.engines import IN_MEMORY, draft_of, fetch, options_of, store
 from tests.unit.engine.conftest import OpenElement
 
 
@@ -184,6 +185,25 @@ async def test_many_at_once_with_few_flushes(open_element: OpenElement) -> None:
     flushes = engine.status().flushes
     await batch.commit(100)
     assert engine.status().flushes == flushes + 1
+
+
+async def test_ten_thousand() -> None:
+    """They become durable by one flush, and are there after a restart."""
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
+        engine = await Engine.open(Path(folder), options_of(segment_bytes=64 << 20))
+        batch = await engine.batches.create(owner_id="1")
+        for first in range(0, 10_000, 50):
+            await asyncio.gather(*(put(engine, batch, name=f"{first + n}.txt") for n in range(50)))
+        with pytest.raises(BatchFull):
+            engine.begin(batch=batch)
+        flushes = engine.status().flushes
+        await batch.commit(10_000)
+        assert engine.status().flushes == flushes + 1
+        await engine.close()
+        engine = await Engine.open(Path(folder), options_of())
+        assert engine.capacity().documents == 10_000
+        assert engine.batches.get(batch.id).committed
+        await engine.close()
 
 
 async def test_is_read_in_pages(open_element: OpenElement) -> None:
