@@ -89,12 +89,13 @@ async def check(root: Path, told: dict[str, Told]) -> None:
                 assert promised.removed or not promised.committed
                 assert ids == set()
                 continue
-            assert promised.documents.keys() <= batch.members.keys()
-            assert ids == (batch.members.keys() if batch.committed else set())
+            members = {member.file_id for member in (await batch.read(0, 1000))[0]}
+            assert promised.documents.keys() <= members
+            assert ids == (members if batch.committed else set())
             assert batch.committed or not promised.committed
             assert not promised.removed
             await batch.commit(None)
-            for file_id in batch.members:
+            for file_id in members:
                 await fetch(engine, file_id)
         assert stored.keys() <= told.keys() | _without_a_word(engine, stored)
     finally:

@@ -378,8 +378,8 @@ def _in_batches(staging: Path) -> Iterator[Path]:
     """Their journals, and the files that these name."""
     for journal in staging.glob(f"*{JOURNAL_SUFFIX}"):
         yield journal
-        for name in parse_journal(journal.read_bytes(), journal.stem).staged:
-            yield staging / name
+        for member in parse_journal(journal.read_bytes(), journal.stem).members:
+            yield staging / member.staged
 
 
 def verify_copy(root: Path) -> Report:

@@ -18,8 +18,8 @@ from artstore.engine.upload import Upload
 
 Submit = Callable[[Put, FileAttributes, Callable[[], None], Callable[[], None]], Awaitable[Lsn]]
 """Makes a record with these attributes durable; calls the first function then, the second when it cannot."""
-SubmitAll = Callable[[Sequence[tuple[Put, FileAttributes]], Callable[[], None]], Awaitable[None]]
-"""All records in one step, or none; calls the function in that step."""
+SubmitAll = Callable[[Sequence[tuple[Put, FileAttributes]], Callable[[Lsn], None]], Awaitable[None]]
+"""All records in one step, or none; calls the function in that step, with the last LSN."""
 
 
 class Committing:
@@ -54,7 +54,7 @@ class Committing:
         async with self._locks.of(FileId(attributes.file_id)) if given else nullcontext():
             try:
                 if given:
-                    await self._demand_new(attributes)
+                    await self._demand_new(attributes, None)
                 self._modes.demand("store documents", Mode.EDIT, Mode.RW)
             except BaseException:
                 upload.refused()
@@ -68,23 +68,27 @@ class Committing:
         async with self._locks.of(FileId(attributes.file_id)) if given else nullcontext():
             try:
                 if given:
-                    await self._demand_new(attributes)
+                    await self._demand_new(attributes, batch)
                 self._modes.demand("store documents", Mode.EDIT, Mode.RW)
             except BaseException:
                 upload.refused()
                 raise
             await batch.add(put, attributes, upload)
 
-    async def all(self, entries: Sequence[tuple[Put, FileAttributes]], stored: Callable[[], None]) -> None:
+    async def all(self, entries: Sequence[tuple[Put, FileAttributes]], stored: Callable[[Lsn], None]) -> None:
         """Documents of a batch: since their ids wait there, no other document gets one of them meanwhile."""
         self._modes.demand("store documents", Mode.EDIT, Mode.RW)
         await self._submit_all(entries, stored)
 
-    async def _demand_new(self, attributes: FileAttributes) -> None:
-        """Raises AlreadyStored; Damaged where there is a document that cannot be read."""
+    async def _demand_new(self, attributes: FileAttributes, batch: Batch | None) -> None:
+        """Raises AlreadyStored, with what was stored where that is what the caller wants: by itself, or in
+        this batch. Raises Damaged where there is a document that cannot be read.
+        """
         file_id = FileId(attributes.file_id)
-        if (waiting := await self._batches().attributes(file_id)) is not None:
+        if batch is not None and (waiting := await batch.attributes(file_id)) is not None:
             raise AlreadyStored(file_id, waiting, attributes.checksum)
+        if self._batches().hold(file_id):
+            raise AlreadyStored(file_id, None, attributes.checksum)
         known = self._given_ids.may_be_stored(file_id)
         if known is False and (self._adopted is None or not self._adopted.find(file_id)):
             return
@@ -94,4 +98,4 @@ class Committing:
             if known is None:
                 return
             raise AlreadyStored(file_id, None, attributes.checksum) from None
-        raise AlreadyStored(file_id, stored, attributes.checksum)
+        raise AlreadyStored(file_id, stored if batch is None else None, attributes.checksum)

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from artstore.attributes import FileAttributes, FileId
-from artstore.engine.batches import Batch, Batches
+from artstore.engine.batches import Batch, Batches, entry_of
 from artstore.engine.blobs import Blobs, LocalBlobs
 from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Capacity, Reservation, Room
@@ -214,7 +214,7 @@ class Engine:
             commit,
             self.coding,
         )
-        if (expected_bytes or 0) <= options.inline_limit:
+        if batch is None and (expected_bytes or 0) <= options.inline_limit:
             self._submitting.gathering.expect(upload)
         return upload
 
@@ -421,6 +421,7 @@ class Engine:
 
     async def _start(self) -> None:
         self._files.start()
+        await self._store_again()
         releasable = await asyncio.to_thread(self._checkpoint.write, self._files.position)
         await asyncio.to_thread(self._log.release, releasable)
         await self._learn_ids()
@@ -440,14 +441,22 @@ class Engine:
     async def _attributes_or_waiting(self, file_id: FileId) -> FileAttributes:
         return await self.batches.attributes(file_id) or await self.attributes(file_id)
 
+    async def _store_again(self) -> None:
+        """What was stored with a batch and the log has lost: before anything else gets its LSNs."""
+        again = [member for found in self._opened.batches for member in found.again]
+        self._opened.batches.clear()
+        if again:
+            entries = await asyncio.to_thread(lambda: list(map(entry_of, again)))
+            await self._submit_all(entries, lambda _: None)
+
     async def _submit_all(
-        self, entries: Sequence[tuple[Put, FileAttributes]], stored: Callable[[], None]
+        self, entries: Sequence[tuple[Put, FileAttributes]], stored: Callable[[Lsn], None]
     ) -> None:
         applied = [partial(self._apply, put, attributes, _nothing) for put, attributes in entries]
 
         def apply_last(lsn: Lsn, call: Callable[[Lsn], None] = applied[-1]) -> None:
             call(lsn)
-            stored()
+            stored(lsn)
 
         await self._submitting.submit_group([put for put, _ in entries], [*applied[:-1], apply_last])
 

@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from artstore.attributes import ATTRIBUTE_SUFFIX, MAX_BYTES, attribute_name, parse
-from artstore.engine import batches as batching
 from artstore.engine import store
 from artstore.engine.adopted import AdoptedList
+from artstore.engine.batches import Member, Surviving, journal_path
+from artstore.engine.batches import Survivor as FoundBatch
 from artstore.engine.blobs import BlobMissing, Blobs
 from artstore.engine.counting import Counting
 from artstore.engine.description import FILES, ROOT, is_sealed_description
@@ -96,7 +97,7 @@ class OpenedElement:
     adopted: AdoptedList | None = None
     """Where adopted documents lie; None where there are none, or where the list is lost."""
     resumable: list[Survivor] = field(default_factory=list)
-    batches: list[batching.Survivor] = field(default_factory=list)
+    batches: list[FoundBatch] = field(default_factory=list)
 
 
 def open_element(root: Path, options: EngineOptions, blobs: Blobs) -> OpenedElement:
@@ -152,7 +153,7 @@ class _Opening:
         """What each document takes after its last unfollowed record, by storage path; 0 when it is gone."""
         self._staged: set[str] = set()
         self._resumable: list[Survivor] = []
-        self._batches: list[batching.Survivor] = []
+        self._batches: list[FoundBatch] = []
         self._unfollowed = 0
         self._grown_bytes = 0
         self._grown_documents = 0
@@ -273,13 +274,7 @@ class _Opening:
             kept.add(state_path(staging, found.state.upload_id).name)
             if not found.state.complete:
                 kept.add(bytes_path(staging, found.state.upload_id).name)
-        self._batches = list(
-            batching.survivors(staging, self._staged, self._options.batch_seconds, self._is_filed)
-        )
-        for batch in self._batches:
-            kept.add(batching.journal_path(staging, batch.contents.head.batch_id).name)
-            if not batch.committed:
-                kept |= batch.contents.staged
+        kept |= self._find_batches()
         strangers = [path for path in staging.iterdir() if path.name not in kept]
         loss = any(finding.kind.is_loss for finding in self._findings)
         for path in strangers:
@@ -289,7 +284,25 @@ class _Opening:
                 remove_behind(path)
         return 0 if loss else len(strangers)
 
-    def _is_filed(self, member: batching.Member) -> bool:
+    def _find_batches(self) -> set[str]:
+        """Gives the names in staging that they need."""
+        staging, kept = self._layout.staging, set[str]()
+        surviving = Surviving(staging, self._staged, self._files_lsn, self._is_filed)
+        for found in surviving.batches(self._options.batch_seconds):
+            path = journal_path(staging, found.contents.head.batch_id)
+            if found.missing:
+                # Not removed but put aside, with all that staging has of it.
+                detail = f"{len(found.missing)} of its documents are missing; it is in the quarantine"
+                self._findings.append(Finding(FindingKind.BROKEN_BATCH, f"staging/{path.name}", detail))
+                continue
+            if found.again:
+                detail = f"{len(found.again)} of its documents were lost with the log, and are stored again"
+                self._findings.append(Finding(FindingKind.LOST_BATCH, f"staging/{path.name}", detail))
+            kept |= {path.name, *found.kept}
+            self._batches.append(found)
+        return kept
+
+    def _is_filed(self, member: Member) -> bool:
         path = parse(member.attributes.encode()).storage_path
         try:
             self._blobs.read(attribute_name(path), MAX_BYTES)

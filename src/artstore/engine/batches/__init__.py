@@ -4,16 +4,10 @@ Until then they lie in staging with a journal, and are nowhere else: no reader, 
 The step is one group of put records in the log.
 """
 
-from artstore.engine.batches.batch import Batch
+from artstore.engine.batches.batch import Batch, entry_of
 from artstore.engine.batches.batches import Batches, BatchFigures
-from artstore.engine.batches.journal import (
-    JOURNAL_SUFFIX,
-    Member,
-    Survivor,
-    journal_path,
-    parse_journal,
-    survivors,
-)
+from artstore.engine.batches.journal import JOURNAL_SUFFIX, Member, journal_path, parse_journal
+from artstore.engine.batches.surviving import Surviving, Survivor
 
 __all__ = [
     "JOURNAL_SUFFIX",
@@ -21,8 +15,9 @@ __all__ = [
     "BatchFigures",
     "Batches",
     "Member",
+    "Surviving",
     "Survivor",
+    "entry_of",
     "journal_path",
     "parse_journal",
-    "survivors",
 ]

@@ -9,18 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from artstore.attributes import FileAttributes, FileId, parse
-from artstore.engine.batches.journal import Head, Journal, Member, Survivor, journal_path
+from artstore.engine.batches.journal import Committed, Head, Journal, Member, journal_path
+from artstore.engine.batches.surviving import Survivor
 from artstore.engine.capacity import Reservation
 from artstore.engine.durable import remove_behind, remove_durably
-from artstore.engine.errors import BatchClosed, BatchFull, BatchIncomplete, BatchUnknown, DiskFull
+from artstore.engine.errors import (
+    AlreadyStored,
+    BatchClosed,
+    BatchFull,
+    BatchIncomplete,
+    BatchUnknown,
+    Damaged,
+    DiskFull,
+    LogFailed,
+)
 from artstore.engine.failpoints import hit
-from artstore.engine.log.record import Put
+from artstore.engine.log.record import Lsn, Put
 from artstore.engine.options import EngineOptions
 from artstore.engine.threads import in_thread
 from artstore.engine.upload import Upload
 
-CommitAll = Callable[[Sequence[tuple[Put, FileAttributes]], Callable[[], None]], Awaitable[None]]
-"""Makes all of them durable in one step, and calls the function in that step."""
+CommitAll = Callable[[Sequence[tuple[Put, FileAttributes]], Callable[[Lsn], None]], Awaitable[None]]
+"""Makes all of them durable in one step, and calls the function in that step, with the last LSN."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +64,16 @@ class Batch:
     ) -> None:
         """``found``: it is one of before a restart."""
         contents = None if found is None else found.contents
+        told = None if contents is None else contents.committed
+        members = [] if contents is None else contents.members
         self.head = head
         self.committed = found is not None and found.committed
-        self.members: dict[FileId, int] = {} if contents is None else contents.members
-        """The bytes of each document that is in it."""
-        self.bytes = sum(self.members.values())
+        self.members: dict[FileId, str] = {}
+        """Names of the staging files; of a committed one there are none any more."""
+        if not self.committed:
+            self.members = {each.file_id: each.staged for each in members}
+        self.documents = len(members) if told is None else told.documents
+        self.bytes = sum(each.size for each in members) if told is None else told.size
         """Of all of them, as they lie on the disk."""
         self.written_at = time.time() if found is None else found.written_at
         """When something was added last, in seconds since 1970."""
@@ -68,11 +83,14 @@ class Batch:
         self._turn = asyncio.Lock()
         """Whoever has it is at the journal."""
         self._waiting: list[_Coming] = []
-        self._coming = 0
-        """How many wait or are being noted."""
+        self._coming: set[FileId] = set()
+        """Those that wait or are being noted."""
         self._noting: asyncio.Task[None] | None = None
         self._committing: asyncio.Task[None] | None = None
+        self._is_in_doubt = False
+        """Whether a failed commit may be in the log: the next start finds out."""
         self._is_removed = False
+        self._last_lsn = Lsn(0)
 
     @property
     def id(self) -> str:
@@ -86,7 +104,16 @@ class Batch:
     @property
     def is_open(self) -> bool:
         """Whether it takes documents."""
-        return not (self.committed or self._is_removed or self._committing is not None)
+        is_over = self.committed or self._is_removed or self._is_in_doubt or self._committing is not None
+        return self._journal.is_whole and not is_over
+
+    @property
+    def journal_bytes(self) -> int:
+        return self._journal.size
+
+    def holds(self, file_id: FileId) -> bool:
+        """Whether a document waits in it, or is on its way into it."""
+        return file_id in self.members or file_id in self._coming
 
     async def create(self) -> None:
         """Durable on return."""
@@ -97,42 +124,47 @@ class Batch:
         if not self.is_open:
             raise BatchClosed("it was committed or given up")
         limit = self._around.options.batch_documents
-        if len(self.members) + self._coming >= limit:
+        if self.documents + len(self._coming) >= limit:
             raise BatchFull(limit)
 
     async def add(self, put: Put, attributes: FileAttributes, upload: Upload) -> None:
         """Takes a document whose bytes are durable in staging; it is in the batch, durably, on return.
 
         The staging file and the room of the upload are the batch's then. Raises BatchClosed, BatchFull,
-        DiskFull, OSError, after ``upload.refused``.
+        AlreadyStored, DiskFull, OSError, after ``upload.refused``.
         """
         assert put.staged is not None, "documents of a batch are staged"
+        file_id = FileId(attributes.file_id)
         try:
             self.demand_open()
+            if self.holds(file_id):
+                raise AlreadyStored(file_id, None, attributes.checksum)
         except BaseException:
             upload.refused()
             raise
         written = bytes(put.attributes).decode()
-        member = Member(FileId(attributes.file_id), attributes.size_on_disk, put.staged, written)
+        member = Member(file_id, attributes.size_on_disk, put.staged, written)
         coming = _Coming(member, upload, asyncio.get_running_loop().create_future())
         self._waiting.append(coming)
-        self._coming += 1
+        self._coming.add(file_id)
         if self._noting is None:
             self._noting = asyncio.create_task(self._note(), name="note the documents of a batch")
         await coming.told
 
     async def attributes(self, file_id: FileId) -> FileAttributes | None:
         """Of a document that is in it and not yet stored."""
-        if file_id not in self.members or self.committed:
+        if file_id not in self.members:
             return None
-        for member in await self._all():
-            if member.file_id == file_id:
-                return parse(member.attributes.encode())
-        return None
+        async with self._turn:
+            if self.committed or self._is_removed:
+                return None
+            members, _ = await in_thread(self._around.threads, self._journal.read)
+        found = next((each for each in members if each.file_id == file_id), None)
+        return None if found is None else parse(found.attributes.encode())
 
     async def read(self, offset: int, limit: int) -> tuple[list[Member], int | None]:
         """See ``Journal.read``. Raises ValueError for a place that is none, BatchUnknown, OSError."""
-        if len(self.members) == 0:
+        if self.documents == 0:
             return [], None
         async with self._turn:
             if self._is_removed:
@@ -143,33 +175,35 @@ class Batch:
         """Stores all its documents in one step; of one that was committed nothing is done again.
 
         It is done also when the caller is cancelled. ``documents``: how many there must be. Raises
-        BatchIncomplete, BatchClosed for one that is given up, ModeForbids, LogFull, DiskFull, LogFailed;
-        then it is open as before.
+        BatchIncomplete, ModeForbids, LogFull, DiskFull; then it is open as before. Raises LogFailed, and
+        BatchClosed for one that is given up or was committed with another number.
         """
-        if self.committed:
-            self._demand_count(documents)
-            return
-        if self._committing is None:
+        while not self.committed:
             if self._is_removed:
                 raise BatchClosed("it was given up")
-            self._committing = asyncio.create_task(self._commit(documents), name="commit a batch")
-            self._committing.add_done_callback(self._committed)
-        await asyncio.shield(self._committing)
-        self._demand_count(documents)
+            mine = self._committing is None
+            if self._committing is None:
+                self._committing = asyncio.create_task(self._commit(documents), name="commit a batch")
+                self._committing.add_done_callback(_retrieve)
+            try:
+                await asyncio.shield(self._committing)
+            except BatchIncomplete:
+                if mine:
+                    raise
+        if documents not in (None, self.documents):
+            raise BatchClosed(f"it was committed with {self.documents} documents")
 
     async def remove(self) -> None:
-        """Gives it up, with its documents unless they are stored. Durable on return. Raises BatchClosed where
-        it is being committed.
+        """Gives it up, with its documents unless they are stored. Durable on return; may be called again when
+        it failed. Raises BatchClosed where it is being committed, or may have been.
         """
         if self._committing is not None:
             raise BatchClosed("it is being committed")
-        was_committed, self._is_removed = self.committed, True
+        if self._is_in_doubt:
+            raise BatchClosed("whether it was committed is found out when the element is started again")
+        self._is_removed = True
         async with self._turn:
-            try:
-                members = [] if was_committed else await self._all()
-            except FileNotFoundError:  # an earlier try removed it
-                members = []
-            await in_thread(self._around.threads, self._remove, members)
+            await in_thread(self._around.threads, self._remove, list(self.members.values()))
         self._reservation.end()
         self._around.forget(self)
 
@@ -185,21 +219,14 @@ class Batch:
             while self._waiting:
                 taken, self._waiting = self._waiting, []
                 error = await self._noted([each.member for each in taken])
-                self._coming -= len(taken)
                 for each in taken:
-                    if error is None:
-                        self.members[each.member.file_id] = each.member.size
-                        self.bytes += each.member.size
-                        each.upload.handed_over(self._reservation)
-                    else:
-                        each.upload.refused()
-                    if not each.told.done():  # whoever waits may be gone
-                        each.told.set_result(None) if error is None else each.told.set_exception(error)
+                    self._coming.discard(each.member.file_id)
+                    self._settle(each, error)
             self._noting = None
 
     async def _noted(self, members: Sequence[Member]) -> Exception | None:
         """Why they are not noted; None where they are."""
-        if self._is_removed:
+        if self._is_removed or not self._journal.is_whole:
             return BatchClosed("it was given up")
         try:
             await in_thread(self._around.threads, self._journal.add, members)
@@ -208,47 +235,73 @@ class Batch:
         self.written_at = time.time()
         return None
 
-    def _demand_count(self, documents: int | None) -> None:
-        if documents is not None and documents != len(self.members):
-            raise BatchIncomplete(documents, len(self.members))
+    def _settle(self, coming: _Coming, error: Exception | None) -> None:
+        member = coming.member
+        if error is None:
+            self.members[member.file_id] = member.staged
+            self.documents += 1
+            self.bytes += member.size
+            coming.upload.handed_over(self._reservation)
+        elif self._journal.is_whole:
+            coming.upload.refused()
+        # Otherwise the journal may name the file to the next start, and it stays.
+        if coming.told.done():  # whoever waits may be gone
+            return
+        if error is None:
+            coming.told.set_result(None)
+        else:
+            coming.told.set_exception(error)
 
     async def _commit(self, documents: int | None) -> None:
-        async with self._turn:  # nobody is at it any more who came before
-            self._demand_count(documents)
-            if not self.members:
-                raise BatchIncomplete(1, 0)
-            self._around.demand_open()
-            entries = await in_thread(self._around.threads, self._entries)
-            hit("batch.before_commit")
-            await self._around.commit(entries, self._stored)
-            hit("batch.committed")
-            with suppress(OSError, DiskFull):  # a look at staging finds it out
-                await in_thread(self._around.threads, self._journal.tell_committed)
+        try:
+            async with self._turn:  # nobody is at it any more who came before
+                if documents not in (None, self.documents) or self.documents == 0:
+                    raise BatchIncomplete(documents or 1, self.documents)
+                self._around.demand_open()
+                entries = await in_thread(self._around.threads, self._entries)
+                hit("batch.before_commit")
+                await self._around.commit(entries, self._stored)
+                hit("batch.committed")
+                with suppress(OSError, DiskFull):  # a look at staging finds it out
+                    await in_thread(self._around.threads, self._journal.tell_committed, self._told())
+        except LogFailed as error:
+            self._is_in_doubt = error.maybe_written
+            raise
+        finally:
+            self._committing = None
+
+    def _stored(self, last_lsn: Lsn) -> None:
+        self.committed, self._last_lsn = True, last_lsn
+        self.members = {}
+        self._reservation.end()
         self.written_at = time.time()
 
-    def _stored(self) -> None:
-        self.committed = True
-        self._reservation.end()
-
-    def _committed(self, task: "asyncio.Task[None]") -> None:
-        self._committing = None
-        if not task.cancelled():
-            task.exception()  # whoever waits for it has it, and may be gone
+    def _told(self) -> Committed:
+        return Committed(self.documents, self.bytes, self._last_lsn)
 
     def _entries(self) -> list[tuple[Put, FileAttributes]]:
-        members, _ = self._journal.read(0, len(self.members))
-        return [
-            (Put(written := member.attributes.encode(), staged=member.staged), parse(written))
-            for member in members
-        ]
+        members, _ = self._journal.read()
+        if len(members) != len(self.members) or {each.file_id for each in members} != self.members.keys():
+            raise Damaged(
+                f"the journal of batch {self.id}", "it does not name the documents that were put in"
+            )
+        return [entry_of(member) for member in members]
 
-    async def _all(self) -> list[Member]:
-        members, _ = await in_thread(self._around.threads, self._journal.read, 0, len(self.members))
-        return members
-
-    def _remove(self, members: Sequence[Member]) -> None:
+    def _remove(self, staged: Sequence[str]) -> None:
         """The journal first: what is left then is removed at the next start."""
         staging = self._around.staging
         remove_durably(journal_path(staging, self.id))
-        for member in members:
-            remove_behind(staging / member.staged)
+        for name in staged:
+            remove_behind(staging / name)
+
+
+def entry_of(member: Member) -> tuple[Put, FileAttributes]:
+    """What stores it."""
+    written = member.attributes.encode()
+    return Put(written, staged=member.staged), parse(written)
+
+
+def _retrieve(task: "asyncio.Task[None]") -> None:
+    """Whoever waits for it has the error, and may be gone."""
+    if not task.cancelled():
+        task.exception()

@@ -4,17 +4,22 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from artstore.attributes import MAX_BYTES, FileAttributes, FileId
 from artstore.engine.batches.batch import Batch, CommitAll, Surroundings
-from artstore.engine.batches.journal import Head, Survivor
+from artstore.engine.batches.journal import Head, journal_path
+from artstore.engine.batches.surviving import Survivor
 from artstore.engine.capacity import Reservation, Room
+from artstore.engine.durable import remove_durably
 from artstore.engine.errors import BatchClosed, BatchUnknown, EngineError, TooManyBatches
 from artstore.engine.options import EngineOptions
+from artstore.engine.threads import in_thread
 
 _MOST_COMMITTED = 1000
+_MOST_JOURNAL_BYTES = 256 << 20
 """Committed batches that are remembered, for clients that lost the answer; the oldest go first."""
 
 
@@ -43,6 +48,7 @@ class Batches:
     ) -> None:
         self._options = options
         self._room = room
+        self._staging = staging
         self._around = Surroundings(options, staging, threads, commit, demand_open, self._forget)
         self._batches: dict[str, Batch] = {}
         for found in survivors:
@@ -65,14 +71,22 @@ class Batches:
         ):
             raise TooManyBatches(limit)
         head = Head(secrets.token_hex(16), owner_id, told)
-        batch = Batch(self._around, head, Reservation(self._room, 0))
+        reservation = Reservation(self._room, 0)
+        batch = Batch(self._around, head, reservation)
         self._batches[batch.id] = batch
         try:
             await batch.create()
         except BaseException:
-            await batch.remove()
+            self._forget(batch)
+            reservation.end()
+            with suppress(OSError, EngineError):  # an empty one that is left expires
+                await in_thread(self._around.threads, remove_durably, journal_path(self._staging, batch.id))
             raise
         return batch
+
+    def hold(self, file_id: FileId) -> bool:
+        """Whether a document with this id waits in a batch, or is on its way into one."""
+        return any(batch.holds(file_id) for batch in self._batches.values())
 
     async def attributes(self, file_id: FileId) -> FileAttributes | None:
         """Of a document that waits in a batch. Raises OSError."""
@@ -86,10 +100,7 @@ class Batches:
         open. What fails is left for the next time, and raised when the others are done.
         """
         now = time.time()
-        committed = sorted(
-            (each for each in self._batches.values() if each.committed), key=lambda batch: batch.written_at
-        )
-        too_many = {each.id for each in committed[: max(0, len(committed) - _MOST_COMMITTED)]}
+        too_many = self._too_many()
         removed, failures = 0, list[Exception]()
         for batch in list(self._batches.values()):
             if batch.expires_at > now and batch.id not in too_many:
@@ -100,7 +111,7 @@ class Batches:
                 removed += was_open
             except BatchClosed:
                 continue
-            except (EngineError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - the others must not wait for it
                 failures.append(error)
         if failures:
             raise failures[0]
@@ -109,12 +120,23 @@ class Batches:
     def figures(self) -> BatchFigures:
         waiting = [batch for batch in self._batches.values() if not batch.committed]
         return BatchFigures(
-            len(waiting), sum(len(each.members) for each in waiting), sum(each.bytes for each in waiting)
+            len(waiting), sum(each.documents for each in waiting), sum(each.bytes for each in waiting)
         )
 
     async def close(self) -> None:
         for batch in list(self._batches.values()):
             await batch.close()
+
+    def _too_many(self) -> set[str]:
+        """Of the committed ones, the oldest that are more than is remembered."""
+        committed = [each for each in self._batches.values() if each.committed]
+        committed.sort(key=lambda batch: batch.written_at, reverse=True)
+        kept, size, too_many = 0, 0, set[str]()
+        for batch in committed:
+            kept, size = kept + 1, size + batch.journal_bytes
+            if kept > _MOST_COMMITTED or size > _MOST_JOURNAL_BYTES:
+                too_many.add(batch.id)
+        return too_many
 
     def _take_up(self, found: Survivor) -> None:
         """One of before a restart. Its room was promised then, and is needed unless it was committed."""
@@ -123,8 +145,9 @@ class Batches:
             reservation.end()
         else:
             members = found.contents.members
-            size, attributes = sum(members.values()), len(members) * MAX_BYTES
-            reservation = Reservation(self._room, size + attributes, staged_bytes=size)
+            size = sum(member.size for member in members)
+            reserved = size + len(members) * MAX_BYTES
+            reservation = Reservation(self._room, reserved, staged_bytes=size)
         head = found.contents.head
         self._batches[head.batch_id] = Batch(self._around, head, reservation, found)
 

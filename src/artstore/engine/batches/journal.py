@@ -5,19 +5,19 @@ durable, and a last one may say that all of them were stored. The lines are thos
 """
 
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from artstore.attributes import FileId
 from artstore.engine.checked_lines import decode_line, encode_line
-from artstore.engine.durable import disk_errors, is_temporary, write_all, write_durably
+from artstore.engine.durable import disk_errors, write_all, write_durably
 from artstore.engine.failpoints import hit
+from artstore.engine.log.record import Lsn
 
 JOURNAL_SUFFIX = ".batch"
-_COMMITTED = encode_line({"committed": True})
+_LAST_LINE_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,91 +62,120 @@ class Member:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """That the documents of a batch were stored, up to which record."""
+
+    documents: int
+    size: int
+    """Bytes of all of them."""
+    last_lsn: Lsn
+
+    def to_line(self) -> bytes:
+        return encode_line({"committed": self.last_lsn, "documents": self.documents, "bytes": self.size})
+
+    @classmethod
+    def of(cls, line: bytes) -> "Committed | None":
+        match decode_line(line):
+            case {"committed": int(lsn), "documents": int(documents), "bytes": int(size)}:
+                return cls(documents, size, Lsn(lsn))
+        return None
+
+
 class Journal:
     """Of one batch. All of it blocks, and raises DiskFull, OSError; for one thread at a time."""
 
     def __init__(self, staging: Path, batch_id: str, size: int = 0) -> None:
         """``size``: so many bytes of it are whole lines."""
+        self.size = size
+        self.is_whole = True
+        """Whether it holds nothing but what was told. Otherwise nothing is added before a restart."""
         self._path = journal_path(staging, batch_id)
-        self._size = size
 
     def create(self, head: Head) -> None:
         """Durable on return."""
         line = encode_line({"batch_id": head.batch_id, "owner_id": head.owner_id, "told": head.told})
-        self._size = write_durably(self._path, line)
+        self.size = write_durably(self._path, line)
 
     def add(self, members: Sequence[Member]) -> None:
-        """Durable on return, all of them; none when it fails."""
+        """Durable on return, all of them. When it fails, none is, unless ``is_whole`` says otherwise."""
         self._write(b"".join(member.to_line() for member in members))
         hit("batch.noted")
 
-    def tell_committed(self) -> None:
-        """What would be found out after a restart without it, as long as nothing else touches staging."""
-        self._write(_COMMITTED)
+    def tell_committed(self, committed: Committed) -> None:
+        self._write(committed.to_line())
 
-    def read(self, offset: int, limit: int) -> tuple[list[Member], int | None]:
+    def read(self, offset: int = 0, limit: int | None = None) -> tuple[list[Member], int | None]:
         """Documents in the order in which they came, from a place that an earlier call gave (0: from the
         first), and the place behind them, None behind the last. Raises ValueError for another place.
         """
         members: list[Member] = []
         with self._path.open("rb") as file:
-            if not 0 <= offset < self._size:
+            if not 0 <= offset < self.size:
                 raise ValueError("this is not a place in the journal")
             head = file.readline()
             if offset:
                 file.seek(offset - 1)
                 if offset < len(head) or file.read(1) != b"\n":
                     raise ValueError("this is not a place in the journal")
-            while len(members) < limit and file.tell() < self._size:
+            while file.tell() < self.size:
+                if limit is not None and len(members) >= limit:
+                    return members, file.tell()
                 member = Member.of(file.readline().rstrip(b"\n"))
                 if member is None:
-                    return members, None  # that all were stored
+                    break  # that all were stored
                 members.append(member)
-            return members, file.tell() if file.tell() < self._size else None
+            return members, None
 
     def _write(self, data: bytes) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
         try:
             with disk_errors("note the documents of a batch"):
-                # What a failed write left behind the last whole line is not counted, and goes here.
-                os.ftruncate(descriptor, self._size)
-                os.lseek(descriptor, self._size, os.SEEK_SET)
-                write_all(descriptor, data)
-                hit("batch.before_flush")
-                os.fdatasync(descriptor)
+                try:
+                    os.lseek(descriptor, self.size, os.SEEK_SET)
+                    write_all(descriptor, data)
+                    hit("batch.before_flush")
+                    os.fdatasync(descriptor)
+                except BaseException:
+                    self._cut(descriptor)
+                    raise
         finally:
             os.close(descriptor)
-        self._size += len(data)
+        self.size += len(data)
+
+    def _cut(self, descriptor: int) -> None:
+        """Takes back what nobody is told of: a restart would take whole lines for documents."""
+        self.is_whole = False
+        os.ftruncate(descriptor, self.size)
+        os.fdatasync(descriptor)
+        self.is_whole = True
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a journal says."""
+    """What a journal says. ``members`` are left out where it was read in parts."""
 
     head: Head
-    members: dict[FileId, int]
-    """The bytes of each document."""
-    staged: frozenset[str]
-    """Names of their files."""
-    first: Member | None
+    members: list[Member]
     size: int
     """Bytes of whole lines."""
-    committed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Survivor:
-    """A batch that a restart found in staging."""
-
-    contents: Contents
-    committed: bool
-    """Whether its documents are stored, told in the journal or not. Otherwise their files are to be kept."""
-    written_at: float
-    """When something was added last, in seconds since 1970."""
+    committed: Committed | None
 
 
 def journal_path(staging: Path, batch_id: str) -> Path:
     return staging / f"{batch_id}{JOURNAL_SUFFIX}"
+
+
+def read_journal(path: Path) -> Contents:
+    """A journal, in parts where it is long and says that all were stored. Raises ValueError, OSError."""
+    with path.open("rb") as file:
+        first = file.readline()
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _LAST_LINE_BYTES))
+        last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
+    if (committed := Committed.of(last)) is not None:
+        return Contents(_head(first.rstrip(b"\n"), path.stem), [], size, committed)
+    return parse_journal(path.read_bytes(), path.stem)
 
 
 def parse_journal(data: bytes, batch_id: str) -> Contents:
@@ -155,48 +184,22 @@ def parse_journal(data: bytes, batch_id: str) -> Contents:
     Raises ValueError where the first line is not that of this batch. Takes any bytes.
     """
     first, *lines = data.split(b"\n")
-    match decode_line(first):
-        case {"batch_id": str(told_id), "owner_id": str(owner_id), "told": str(told)} if told_id == batch_id:
-            head = Head(batch_id, owner_id, told)
-        case _:
-            raise ValueError("its first line is not that of this batch")
-    members: dict[FileId, int] = {}
-    staged: list[str] = []
-    beginning: Member | None = None
-    size, committed = len(first) + 1, False
-    for line in lines:
+    head = _head(first, batch_id)
+    members: list[Member] = []
+    size = len(first) + 1
+    for line in lines[:-1]:  # what is behind the last line feed is torn
         member = Member.of(line)
         if member is None:
-            committed = line + b"\n" == _COMMITTED
-            break
-        beginning = beginning or member
-        members[member.file_id] = member.size
-        staged.append(member.staged)
+            committed = Committed.of(line)
+            size += 0 if committed is None else len(line) + 1
+            return Contents(head, members, size, committed)
+        members.append(member)
         size += len(line) + 1
-    return Contents(head, members, frozenset(staged), beginning, size, committed)
+    return Contents(head, members, size, None)
 
 
-def survivors(
-    staging: Path, named: set[str], lifetime_seconds: float, is_stored: Callable[[Member], bool]
-) -> Iterator[Survivor]:
-    """The batches in staging that have not expired. Blocks.
-
-    ``named`` are the staging files that records of the log name and that are not followed; ``is_stored``
-    looks for a document among those that are. Whoever is not given is to be removed.
-    """
-    for path in sorted(staging.iterdir()):
-        if path.suffix != JOURNAL_SUFFIX or is_temporary(path.name):
-            continue
-        try:
-            contents, written_at = parse_journal(path.read_bytes(), path.stem), path.stat().st_mtime
-        except (ValueError, OSError):
-            continue
-        if time.time() - written_at >= lifetime_seconds:
-            continue
-        # The group is durable where the log still names one of them, or where it was followed.
-        # A loss of power may bring files back that were removed from staging.
-        is_followed = contents.first is not None and is_stored(contents.first)
-        if contents.committed or is_followed or not named.isdisjoint(contents.staged):
-            yield Survivor(contents, True, written_at)
-        elif all((staging / name).exists() for name in contents.staged):
-            yield Survivor(contents, False, written_at)
+def _head(line: bytes, batch_id: str) -> Head:
+    match decode_line(line):
+        case {"batch_id": str(told_id), "owner_id": str(owner_id), "told": str(told)} if told_id == batch_id:
+            return Head(batch_id, owner_id, told)
+    raise ValueError("its first line is not that of this batch")

@@ -25,6 +25,10 @@ class FindingKind(StrEnum):
     """A segment under a wrong name, twice, or of another element."""
     INVALID_RECORD = "invalid-record"
     """A record whose checksum is right and whose content makes no sense."""
+    BROKEN_BATCH = "broken-batch"
+    """An open batch of which staging has not all documents that were put into it."""
+    LOST_BATCH = "lost-batch"
+    """The log has lost documents of a committed batch; staging has them, and they are stored anew."""
     CHECKPOINT_MISSING = "checkpoint-missing"
     CHECKPOINT_DAMAGED = "checkpoint-damaged"
     """Either way everything in the log is followed again and the files are counted."""
@@ -37,6 +41,7 @@ class FindingKind(StrEnum):
 _HARMLESS = {
     FindingKind.TORN_TAIL,
     FindingKind.STRAY_SEGMENT,
+    FindingKind.LOST_BATCH,
     FindingKind.CHECKPOINT_MISSING,
     FindingKind.CHECKPOINT_DAMAGED,
 }

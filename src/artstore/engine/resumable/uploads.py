@@ -214,13 +214,14 @@ class ResumableUploads:
 
     def _begin_copy(self, batch_id: str, size: int) -> Upload:
         around = self._around
+        commit = around.commit(batch_id)  # first: where it raises, no room is promised
         return Upload(
             replace(around.options, inline_limit=0),
             around.staging,
             around.threads,
             Reservation(self._room, size),
             around.memory,
-            around.commit(batch_id),
+            commit,
             around.figures,
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from artstore.attributes import FileAttributes
+from artstore.attributes import FileAttributes, parse
 from artstore.engine.batches import JOURNAL_SUFFIX, parse_journal
 from artstore.engine.durable import is_temporary
 from artstore.engine.layout import Layout
@@ -74,16 +74,26 @@ class PendingCheck:
         except OSError as error:
             self._report.add(*fault_of(error, f"staging/{name}"))
 
-    def _in_batch(self, name: str) -> frozenset[str]:
-        """The staging files of a batch."""
+    def _in_batch(self, name: str) -> set[str]:
+        """The staging files of a batch, those of an open one compared. A committed one has some where the log has
+        lost what the next start stores again.
+        """
         try:
             data = read_at_most(self._layout.staging / name, _MAX_JOURNAL_BYTES)
-            return parse_journal(data, name.removesuffix(JOURNAL_SUFFIX)).staged
+            contents = parse_journal(data, name.removesuffix(JOURNAL_SUFFIX))
         except ValueError as error:
             self._report.add(Rule.O007, f"staging/{name}", error)
+            return set()
         except OSError as error:
             self._report.add(*fault_of(error, f"staging/{name}"))
-        return frozenset()
+            return set()
+        for member in contents.members if contents.committed is None else ():
+            attributes = parse(member.attributes.encode())
+            # One that was committed without telling may be in its place by now.
+            places = (f"staging/{member.staged}", attributes.storage_path)
+            if not self._found(places, attributes) and not self._apart:
+                self._report.add(Rule.W010, places[0], f"of the batch staging/{name}")
+        return {member.staged for member in contents.members}
 
     def _found(self, places: tuple[str, ...], attributes: FileAttributes) -> bool:
         for place in places:

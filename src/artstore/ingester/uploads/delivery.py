@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from artstore.attributes import FileId
 from artstore.ingester.choice import fitting
+from artstore.ingester.idempotency.once import reused
 from artstore.ingester.metrics import PLACEMENTS
 from artstore.ingester.placement import Wanted
 from artstore.ingester.settings import IngesterSettings
@@ -71,7 +72,11 @@ class InBatch:
         return self.upload.is_new
 
     async def begin(self, element_id: str) -> tuple[str, FileId]:
-        return await self.upload.begin(element_id)
+        """Raises Problem IDEMPOTENCY_KEY_REUSED where an earlier try went to another element."""
+        where, file_id = await self.upload.begin(element_id)
+        if where != self.element_id:
+            raise reused()
+        return where, file_id
 
     async def nothing_stored(self) -> None:
         await self.upload.nothing_stored()

@@ -95,7 +95,7 @@ def batch_router(element: RunningElement) -> APIRouter:
             was_committed = batch.committed
             await batch.commit(None if wanted is None else wanted.documents)
         if not was_committed:
-            metrics.BATCH_DOCUMENTS.inc(len(batch.members))
+            metrics.BATCH_DOCUMENTS.inc(batch.documents)
         return _told(batch)
 
     @router.delete(
@@ -149,7 +149,7 @@ def _told(batch: Batch) -> wire.Batch:
         batch_id=batch.id,
         state=wire.BatchState.COMMITTED if batch.committed else wire.BatchState.OPEN,
         retention_policy=policy_of(batch),
-        documents=len(batch.members),
+        documents=batch.documents,
         bytes=batch.bytes,
         expires_at=datetime.fromtimestamp(batch.expires_at, UTC).replace(microsecond=0),
     )

@@ -3,11 +3,13 @@
 import asyncio
 import errno
 import os
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -19,7 +21,10 @@ from artstore.engine import (
     BatchFull,
     BatchIncomplete,
     BatchUnknown,
+    DiskFull,
     Engine,
+    FindingKind,
+    LogFailed,
     Mode,
     ModeForbids,
     NotFound,
@@ -27,6 +32,7 @@ from artstore.engine import (
     TooManyBatches,
 )
 from artstore.engine.batches import BatchFigures
+from artstore.engine.batches.journal import Journal
 from artstore.engine.failpoints import FailpointHit, arm
 from artstore.engine.verify import verify
 from tests.support.engines import IN_MEMORY, draft_of, fetch, options_of, store
@@ -134,8 +140,18 @@ async def test_of_another_number_than_expected(open_element: OpenElement) -> Non
     assert batch.is_open
     await put(engine, batch, name="the fourth.txt")
     await batch.commit(4)
-    with pytest.raises(BatchIncomplete):
+    with pytest.raises(BatchClosed, match="committed with 4"):
         await batch.commit(3)
+
+
+async def test_of_two_numbers_at_once(open_element: OpenElement) -> None:
+    """The wrong one is refused, and the right one is not refused with it."""
+    engine = await open_element()
+    batch, _ = await filled(engine)
+    wrong, right = await asyncio.gather(batch.commit(2), batch.commit(3), return_exceptions=True)
+    assert isinstance(wrong, BatchIncomplete)
+    assert right is None
+    assert batch.committed
 
 
 async def test_of_nothing(open_element: OpenElement) -> None:
@@ -275,12 +291,25 @@ class TestGivenIds:
         with pytest.raises(AlreadyStored):
             await store(engine, b"0", file_id=FileId(first.file_id))
 
+    async def test_in_another_batch(self, open_element: OpenElement) -> None:
+        """It is not answered as if it were in this one."""
+        engine = await open_element()
+        _, (first, *_) = await filled(engine)
+        other = await engine.batches.create(owner_id="1")
+        with pytest.raises(AlreadyStored) as refused:
+            await put(engine, other, b"0", name="0.txt", file_id=FileId(first.file_id))
+        assert refused.value.stored is None
+        with pytest.raises(AlreadyStored) as beside:
+            await store(engine, b"0", "0.txt", file_id=FileId(first.file_id))
+        assert beside.value.stored is None
+
     async def test_of_a_document_that_is_stored(self, open_element: OpenElement) -> None:
         engine = await open_element()
         stored = await store(engine)
         batch = await engine.batches.create(owner_id="1")
-        with pytest.raises(AlreadyStored):
+        with pytest.raises(AlreadyStored) as refused:
             await put(engine, batch, file_id=FileId(stored.file_id))
+        assert refused.value.stored is None
 
     async def test_at_the_same_time(self, open_element: OpenElement) -> None:
         engine = await open_element()
@@ -376,14 +405,43 @@ class TestRestart:
         assert await fetch(engine, documents[0].file_id) == b"0"
 
     async def test_a_part_of_which_somebody_removed(self, open_element: OpenElement, root: Path) -> None:
+        """What is left is not removed: somebody was told that it is safe."""
         engine = await open_element()
         batch, _ = await filled(engine)
         await engine.close()
         next((root / "staging").glob("*.part")).unlink()
+        assert "W010" in {finding.rule.name for finding in verify(root).findings}
         engine = await open_element()
+        assert [finding.kind for finding in engine.recovery.findings] == [FindingKind.BROKEN_BATCH]
+        assert engine.recovery.loss
         with pytest.raises(BatchUnknown):
             engine.batches.get(batch.id)
         assert staged(root) == []
+        kept = {path.name for path in (root / "quarantine").iterdir()}
+        assert len([name for name in kept if name.endswith(".part")]) == 2
+        assert f"staging-{batch.id}.batch" in kept
+
+    @pytest.mark.parametrize("damage", ["one place", "all"])
+    async def test_the_log_has_lost_it(self, open_element: OpenElement, root: Path, damage: str) -> None:
+        """One that was acknowledged is not taken for one that a crash interrupted: staging has it still."""
+        engine = await open_element(follow_seconds=60.0, close_seconds=0.0)
+        batch, documents = await filled(engine)
+        await batch.commit(3)
+        for segment in (root / "wal").glob("*.log"):
+            data = bytearray(segment.read_bytes())
+            for document in documents[: 1 if damage == "one place" else 3]:
+                at = data.find(str(document.file_id).encode())
+                data[at] ^= 1
+            lost = bytes(data)
+        copy = root.with_name("copy")
+        shutil.copytree(root, copy)
+        max((copy / "wal").glob("*.log")).write_bytes(lost)
+        again = await open_element(root=copy)
+        assert FindingKind.LOST_BATCH in [finding.kind for finding in again.recovery.findings]
+        assert again.batches.get(batch.id).committed
+        for number, document in enumerate(documents):
+            assert await fetch(again, document.file_id) == b"%d" % number
+        assert again.capacity().documents == 3
 
     async def test_torn_line(self, open_element: OpenElement, root: Path) -> None:
         engine = await open_element()
@@ -445,6 +503,87 @@ class TestExpiry:
 
 
 class TestFailures:
+    async def test_a_refused_document_is_none_after_a_restart(self, open_element: OpenElement) -> None:
+        """Its line got into the journal before the flush failed, its bytes are gone."""
+        engine = await open_element()
+        batch, _ = await filled(engine)
+        arm("batch.before_flush=raise:ENOSPC")
+        try:
+            with pytest.raises(DiskFull):
+                await put(engine, batch, name="not.txt")
+        finally:
+            arm("")
+        await engine.close()
+        engine = await open_element()
+        again = engine.batches.get(batch.id)
+        assert again.documents == 3
+        await again.commit(3)
+
+    async def test_in_doubt(self, open_element: OpenElement, damages: None) -> None:
+        """A commit that may be in the log is left to the next start, with its bytes."""
+        engine = await open_element()
+        batch, documents = await filled(engine)
+        arm("log.before_flush=raise:EIO")
+        try:
+            with pytest.raises(LogFailed):
+                await batch.commit(3)
+        finally:
+            arm("")
+        if not batch.is_open:
+            with pytest.raises(BatchClosed, match="started again"):
+                await batch.remove()
+            assert await engine.batches.expire() == 0
+        await engine.close()
+        engine = await open_element()
+        again = engine.batches.get(batch.id)
+        await again.commit(3)
+        assert await fetch(engine, documents[0].file_id) == b"0"
+
+    async def test_the_creation_fails(self, open_element: OpenElement) -> None:
+        engine = await open_element(batches=1)
+        before = engine.capacity().reserved_bytes
+        with (
+            patch.object(Journal, "create", side_effect=OSError(errno.EIO, "no")),
+            pytest.raises(OSError, match="no"),
+        ):
+            await engine.batches.create(owner_id="1")
+        assert engine.capacity().reserved_bytes == before
+        assert await engine.batches.expire() == 0
+        await engine.batches.create(owner_id="1")
+
+    async def test_the_removal_fails_and_is_tried_again(self, open_element: OpenElement, root: Path) -> None:
+        engine = await open_element()
+        before = engine.capacity().reserved_bytes
+        batch, documents = await filled(engine)
+        failing = patch("artstore.engine.batches.batch.remove_behind", side_effect=OSError(errno.EIO, "no"))
+        with failing, pytest.raises(OSError, match="no"):
+            await batch.remove()
+        assert engine.capacity().reserved_bytes > before
+        assert await engine.batches.attributes(FileId(documents[0].file_id)) is None
+        await batch.remove()
+        assert engine.capacity().reserved_bytes == before
+        assert staged(root) == []
+
+    async def test_whoever_waits_goes_away_and_comes_again(self, open_element: OpenElement) -> None:
+        engine = await open_element()
+        batch = await engine.batches.create(owner_id="1")
+        given = new_file_id(datetime.now(UTC))
+        arm("batch.before_flush=sleep:0.2")
+        try:
+            first = asyncio.create_task(put(engine, batch, b"x", file_id=given))
+            for _ in range(1000):
+                if batch.holds(given):
+                    break
+                await asyncio.sleep(0.01)
+            first.cancel()
+            with pytest.raises(AlreadyStored):
+                await put(engine, batch, b"x", file_id=given)
+            await put(engine, batch, b"y", name="y.txt")
+        finally:
+            arm("")
+        await batch.commit(2)
+        assert await names(engine) == ["a note.txt", "y.txt"]
+
     async def test_of_the_journal(self, open_element: OpenElement) -> None:
         """Nobody is told of what was not noted, and the batch goes on."""
         engine = await open_element()
