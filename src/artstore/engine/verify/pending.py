@@ -75,8 +75,8 @@ class PendingCheck:
             self._report.add(*fault_of(error, f"staging/{name}"))
 
     def _in_batch(self, name: str) -> set[str]:
-        """The staging files of a batch, those of an open one compared. A committed one has some where the log has
-        lost what the next start stores again.
+        """The staging files of a batch, those of an open one compared. A committed one has some where the log
+        has lost what the next start stores again.
         """
         try:
             data = read_at_most(self._layout.staging / name, _MAX_JOURNAL_BYTES)
