@@ -33,8 +33,10 @@ FEW_PASSES = {name: 3 for name in failpoints.NAMES if name.startswith("files.")}
 AT_START = sorted(name for name in failpoints.NAMES if name.startswith(("recovery.", "segment.")))
 AT_A_FULL_SEGMENT = ("segment.before_header", "segment.created", "log.released")
 WHILE_STOPPING = sorted(name for name in failpoints.NAMES if name.startswith("close."))
-ELSEWHERE = {name for name in failpoints.NAMES if name.startswith(("resumable.", "batch."))}
-"""See test_resumable_killed."""
+ELSEWHERE = {
+    name for name in failpoints.NAMES if name.startswith(("resumable.", "batch.")) or name == "upload.undone"
+}
+"""See test_resumable_killed, test_batches_killed, and test_engine_killed for an element that compresses."""
 WHILE_WORKING = sorted(
     failpoints.NAMES - set(AT_START) - set(AT_A_FULL_SEGMENT) - set(WHILE_STOPPING) - ELSEWHERE
 )

@@ -24,6 +24,7 @@ from artstore.launcher.start_request import REQUEST_BYTES, StartRequest
 
 _FORK_SECONDS: Final = 60.0
 """Includes the loading of all modules on a slow machine."""
+_DYING_SECONDS: Final = 1.0
 
 
 class ForkServer:
@@ -67,6 +68,14 @@ class ForkServer:
         packet = request.packet()
         if len(packet) > REQUEST_BYTES:
             raise CannotStart(name, f"its environment is larger than {REQUEST_BYTES} bytes", log, since=0)
+        try:
+            return self._fork(name, packet, log)
+        except CannotStart:
+            if not self._is_dying():
+                raise
+            return self._fork(name, packet, log)
+
+    def _fork(self, name: str, packet: bytes, log: Path) -> Process:
         with opened_log(log) as output:
             begins = output.tell()
             report, told = os.pipe2(os.O_CLOEXEC)
@@ -81,6 +90,12 @@ class ForkServer:
             finally:
                 os.close(told)
         return Forked(name, report, log, begins)
+
+    def _is_dying(self) -> bool:
+        """Whether it was killed: what it was asked for may still have got to it."""
+        with self._guard, suppress(subprocess.TimeoutExpired):
+            return self._process is None or self._process.wait(_DYING_SECONDS) is not None
+        return False
 
     def close(self) -> None:
         """Ends it, and with it all of its children that are left. May be used again afterwards."""

@@ -40,7 +40,7 @@ def test_every_endpoint_is_described(admin: Admin) -> None:
             for rest in ("", "/{index}", "/export", "/checkpoint", "/checkpoints", "/key")
         ),
         *(("get", f"{AUDIT_PATH}/proof/{kind}") for kind in ("inclusion", "consistency")),
-        ("post", f"{AUDIT_PATH}/refusals"),
+        *(("post", f"{AUDIT_PATH}/{what}") for what in ("refusals", "expiries", "holds")),
         *(
             ("post", f"{AUTH}/{what}")
             for what in ("login", "refresh", "logout", "password/reset", "password")
