@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -132,6 +133,16 @@ def test_a_killed_server_is_replaced(serving: Start) -> None:
     os.kill(parent, signal.SIGKILL)
     assert child.wait(60) == -signal.SIGTERM
     assert end(serving(), [(signal.SIGTERM, 30)]) == 0
+
+
+def test_a_server_that_dies_with_a_request_is_replaced(serving: Start, start: Start) -> None:
+    child = serving()
+    parent = int((Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2]).split()[1])
+    os.kill(parent, signal.SIGSTOP)  # what it is asked for waits in its socket
+    dying = threading.Timer(0.5, os.kill, (parent, signal.SIGKILL))
+    dying.start()
+    assert start("--help").wait(60) == 0
+    dying.join()
 
 
 def test_a_child_that_cannot_be_made_is_an_error_and_the_others_live(
