@@ -145,10 +145,12 @@ class Journal:
 
     def _cut(self, descriptor: int) -> None:
         """Takes back what nobody is told of: a restart would take whole lines for documents."""
-        self.is_whole = False
-        os.ftruncate(descriptor, self.size)
-        os.fdatasync(descriptor)
-        self.is_whole = True
+        try:
+            os.ftruncate(descriptor, self.size)
+            os.fdatasync(descriptor)
+        except BaseException:
+            self.is_whole = False
+            raise
 
 
 @dataclass(frozen=True, slots=True)

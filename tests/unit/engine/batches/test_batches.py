@@ -601,6 +601,28 @@ class TestFailures:
         await batch.commit(4)
         assert await names(engine) == ["0.txt", "1.txt", "2.txt", "3.txt"]
 
+    async def test_of_the_journal_that_cannot_be_cut(self, open_element: OpenElement, root: Path) -> None:
+        """It names what nobody was told of: the bytes of that stay, and nothing is added before a restart."""
+        engine = await open_element()
+        batch, _ = await filled(engine)
+        arm("batch.before_flush=raise:EIO")
+        try:
+            with (
+                patch("artstore.engine.batches.journal.os.ftruncate", side_effect=OSError(errno.EIO, "no")),
+                pytest.raises(OSError, match="no"),
+            ):
+                await put(engine, batch, name="3.txt")
+        finally:
+            arm("")
+        with pytest.raises(BatchClosed):
+            engine.begin(batch=batch)
+        assert len(list((root / "staging").glob("*.part"))) == 4
+        await engine.close()
+        engine = await open_element()
+        again = engine.batches.get(batch.id)
+        await again.commit(again.documents)
+        assert {"0.txt", "1.txt", "2.txt"} <= set(await names(engine))
+
     async def test_of_the_log(self, open_element: OpenElement) -> None:
         engine = await open_element()
         batch, _ = await filled(engine)
