@@ -17,7 +17,7 @@ from pathlib import Path
 from artstore.attributes import ATTRIBUTE_SUFFIX, MAX_BYTES, attribute_name, parse
 from artstore.engine import store
 from artstore.engine.adopted import AdoptedList
-from artstore.engine.batches import Member, Surviving, journal_path
+from artstore.engine.batches import Member, Surviving
 from artstore.engine.batches import Survivor as FoundBatch
 from artstore.engine.blobs import BlobMissing, Blobs
 from artstore.engine.counting import Counting
@@ -287,12 +287,12 @@ class _Opening:
     def _find_batches(self) -> set[str]:
         """Gives the names in staging that they need."""
         staging, kept = self._layout.staging, set[str]()
-        surviving = Surviving(staging, self._staged, self._files_lsn, self._is_filed)
-        for found in surviving.batches(self._options.batch_seconds):
-            path = journal_path(staging, found.contents.head.batch_id)
-            if found.missing:
+        surviving = Surviving(staging, self._staged, self._files_lsn, self._is_known)
+        for path, found in surviving.batches(self._options.batch_seconds):
+            if isinstance(found, str) or found.missing:
                 # Not removed but put aside, with all that staging has of it.
-                detail = f"{len(found.missing)} of its documents are missing; it is in the quarantine"
+                reason = found if isinstance(found, str) else f"{len(found.missing)} documents are missing"
+                detail = f"{reason}; it is in the quarantine with its files"
                 self._findings.append(Finding(FindingKind.BROKEN_BATCH, f"staging/{path.name}", detail))
                 continue
             if found.again:
@@ -302,7 +302,9 @@ class _Opening:
             self._batches.append(found)
         return kept
 
-    def _is_filed(self, member: Member) -> bool:
+    def _is_known(self, member: Member) -> bool:
+        if self._overlay.get(member.file_id) is not None:
+            return True  # also where the log tells that it was deleted since
         path = parse(member.attributes.encode()).storage_path
         try:
             self._blobs.read(attribute_name(path), MAX_BYTES)

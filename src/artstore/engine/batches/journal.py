@@ -132,6 +132,9 @@ class Journal:
         try:
             with disk_errors("note the documents of a batch"):
                 try:
+                    os.ftruncate(
+                        descriptor, self.size
+                    )  # what a loss of power left behind the last whole line
                     os.lseek(descriptor, self.size, os.SEEK_SET)
                     write_all(descriptor, data)
                     hit("batch.before_flush")
@@ -181,18 +184,22 @@ def read_journal(path: Path) -> Contents:
 
 
 def parse_journal(data: bytes, batch_id: str) -> Contents:
-    """What a file named after ``batch_id`` says. Of a last line that is torn nobody was told.
+    """What a file named after ``batch_id`` says. Of a last line that is torn nobody was told, nor of what is
+    behind a hole: where a loss of power took a part of the last write, there are zeros.
 
-    Raises ValueError where the first line is not that of this batch. Takes any bytes.
+    Raises ValueError where the first line is not that of this batch, or another one is damaged. Takes any
+    bytes.
     """
     first, *lines = data.split(b"\n")
     head = _head(first, batch_id)
     members: list[Member] = []
     size = len(first) + 1
-    for line in lines[:-1]:  # what is behind the last line feed is torn
+    for number, line in enumerate(lines[:-1], start=2):  # what is behind the last line feed is torn
         member = Member.of(line)
         if member is None:
             committed = Committed.of(line)
+            if committed is None and b"\0" not in line and number < len(lines):
+                raise ValueError(f"its line {number} is damaged")
             size += 0 if committed is None else len(line) + 1
             return Contents(head, members, size, committed)
         members.append(member)

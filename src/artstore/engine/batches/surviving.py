@@ -34,25 +34,31 @@ class Survivor:
 @dataclass(frozen=True)
 class Surviving:
     """``named`` are the staging files that records of the log name and that are not followed; everything up
-    to ``files_lsn`` is followed; ``is_filed`` looks for a document among what is.
+    to ``files_lsn`` is followed; ``is_known`` looks for a document in the log and among the files.
     """
 
     staging: Path
     named: set[str]
     files_lsn: Lsn
-    is_filed: Callable[[Member], bool]
+    is_known: Callable[[Member], bool]
 
-    def batches(self, lifetime_seconds: float) -> Iterator[Survivor]:
-        """Those that have not expired. Whoever is not given is to be removed."""
+    def batches(self, lifetime_seconds: float) -> Iterator[tuple[Path, Survivor | str]]:
+        """The journals of those that have not expired, with what they come to, or why one cannot be read.
+
+        Whoever is not given is to be removed. Raises OSError where a document cannot be looked for.
+        """
         for path in sorted(self.staging.iterdir()):
             if path.suffix != JOURNAL_SUFFIX or is_temporary(path.name):
                 continue
-            try:
-                contents, written_at = read_journal(path), path.stat().st_mtime
-                if time.time() - written_at < lifetime_seconds:
-                    yield self._judged(path, contents, written_at)
-            except (ValueError, OSError):
+            written_at = path.stat().st_mtime
+            if time.time() - written_at >= lifetime_seconds:
                 continue
+            try:
+                contents = read_journal(path)
+            except (ValueError, OSError) as error:
+                yield path, str(error)
+            else:
+                yield path, self._judged(path, contents, written_at)
 
     def _judged(self, path: Path, contents: Contents, written_at: float) -> Survivor:
         committed = contents.committed
@@ -64,7 +70,7 @@ class Surviving:
         # It may have been committed without its journal telling. A group that the log names at all is whole,
         # and one of which the first document was followed was followed.
         members = contents.members
-        if any(member.staged in self.named for member in members) or any(map(self.is_filed, members[:1])):
+        if any(member.staged in self.named for member in members) or any(map(self.is_known, members[:1])):
             return self._stored(contents, members, written_at)
         missing = [member for member in members if not self._is_there(member)]
         return Survivor(contents, False, written_at, missing=missing)
@@ -74,7 +80,7 @@ class Surviving:
         lost = [
             member
             for member in members
-            if member.staged not in self.named and self._is_there(member) and not self.is_filed(member)
+            if member.staged not in self.named and self._is_there(member) and not self.is_known(member)
         ]
         return Survivor(contents, True, written_at, again=lost)
 

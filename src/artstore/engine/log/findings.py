@@ -26,7 +26,7 @@ class FindingKind(StrEnum):
     INVALID_RECORD = "invalid-record"
     """A record whose checksum is right and whose content makes no sense."""
     BROKEN_BATCH = "broken-batch"
-    """An open batch of which staging has not all documents that were put into it."""
+    """A batch whose journal is damaged, or an open one of which staging has not all documents."""
     LOST_BATCH = "lost-batch"
     """The log has lost documents of a committed batch; staging has them, and they are stored anew."""
     CHECKPOINT_MISSING = "checkpoint-missing"

@@ -123,8 +123,8 @@ class Rule(Enum):
 
     O007 = (
         "the journal of a batch is damaged",
-        "No document is lost: the batch was not committed, or its documents are stored. Its client opens"
-        " another one. Remove it, or start the element, which does.",
+        "Documents that wait in it are not stored. Start the element, which puts it aside with its files (in"
+        " quarantine/); its client opens another batch.",
         Severity.WARNING,
     )
 

@@ -33,6 +33,7 @@ from artstore.engine import (
 )
 from artstore.engine.batches import BatchFigures
 from artstore.engine.batches.journal import Journal
+from artstore.engine.coding import Coding, CodingPolicy
 from artstore.engine.failpoints import FailpointHit, arm
 from artstore.engine.verify import verify
 from tests.support.engines import IN_MEMORY, draft_of, fetch, options_of, store
@@ -463,8 +464,41 @@ class TestRestart:
         (root / "staging" / f"{batch.id}.batch").write_bytes(b"x")
         assert "O007" in {finding.rule.name for finding in verify(root).findings}
         engine = await open_element()
+        assert [finding.kind for finding in engine.recovery.findings] == [FindingKind.BROKEN_BATCH]
         with pytest.raises(BatchUnknown):
             engine.batches.get(batch.id)
+        assert len(list((root / "quarantine").glob("*.part"))) == 3
+
+    async def test_damaged_line(self, open_element: OpenElement, root: Path) -> None:
+        """What stands behind it was acknowledged: neither is it passed over, nor are the files removed."""
+        engine = await open_element()
+        batch, _ = await filled(engine)
+        await engine.close()
+        path = root / "staging" / f"{batch.id}.batch"
+        lines = path.read_bytes().split(b"\n")
+        lines[2] = lines[2].replace(b'"size":1', b'"size":2')
+        path.write_bytes(b"\n".join(lines))
+        engine = await open_element()
+        assert [finding.kind for finding in engine.recovery.findings] == [FindingKind.BROKEN_BATCH]
+        assert len(list((root / "quarantine").glob("*.part"))) == 3
+
+    async def test_a_hole_in_what_was_written_last(self, open_element: OpenElement, root: Path) -> None:
+        """As a loss of power leaves it: nobody was told of anything from there on."""
+        engine = await open_element()
+        batch, _ = await filled(engine)
+        await engine.close()
+        path = root / "staging" / f"{batch.id}.batch"
+        whole = path.read_bytes()
+        path.write_bytes(whole + bytes(100) + b"\n" + whole.split(b"\n")[1] + b"\n")
+        engine = await open_element()
+        again = engine.batches.get(batch.id)
+        assert again.documents == 3
+        await put(engine, again, name="3.txt")
+        await engine.close()
+        assert path.read_bytes().startswith(whole)
+        assert path.read_bytes().count(b"\n") == 5
+        engine = await open_element()
+        await engine.batches.get(batch.id).commit(4)
 
     async def test_nothing_is_wrong_with_an_open_one(self, open_element: OpenElement, root: Path) -> None:
         engine = await open_element()
@@ -657,6 +691,24 @@ async def test_resumable_uploads_go_into_it(open_element: OpenElement) -> None:
     await engine.batches.get(batch.id).commit(4)
     assert len(await names(engine)) == 4
     assert await fetch(engine, _id(upload)) == bytes(100_000)
+
+
+async def test_a_resumable_upload_whose_batch_is_gone_holds_no_more_room(open_element: OpenElement) -> None:
+    async def pieces(data: bytes) -> Any:
+        yield data
+
+    engine = await open_element(coding=CodingPolicy(coding=Coding.GZIP, min_bytes=1))
+    batch = await engine.batches.create(owner_id="1")
+    draft = draft_of("a.txt", content_type="text/plain")
+    upload = await engine.resumable.create(owner_id="1", draft=draft, length=200_000, batch_id=batch.id)
+    async with upload.hold():
+        await upload.append(0, pieces(b"a" * 200_000))
+        await batch.remove()
+        reserved = engine.capacity().reserved_bytes
+        for _ in range(3):
+            with pytest.raises(BatchUnknown):
+                await upload.complete()
+        assert engine.capacity().reserved_bytes == reserved
 
 
 async def test_a_resumable_upload_that_does_not_know_is_no_danger(open_element: OpenElement) -> None:
