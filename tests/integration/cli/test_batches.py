@@ -1,33 +1,16 @@
 """Batches, by the Python library and ``artstore put --all-or-none``, on a real system."""
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from artstore.attributes import RetentionPolicy
-from artstore.launcher.settings import SystemSettings
-from artstore.launcher.system import System
-from artstore.sdk import Client, Profile
+from artstore.sdk import Client
 from artstore.sdk.errors import Conflict, NotFound
 from artstore.wire.batches import BatchState
-from tests.support.forking import fork_server
 
 from .test_commands import Run
-
-
-@pytest.fixture(scope="module")
-def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    settings = SystemSettings(default_ports={}, durable_database=False)
-    with System(tmp_path_factory.mktemp("cli") / "data", settings, fork_server=fork_server()) as system:
-        yield system.folder.profile
-
-
-@pytest.fixture
-def client(profile: Path) -> Iterator[Client]:
-    with Client(Profile.load(profile)) as client:
-        yield client
 
 
 def test_library(client: Client) -> None:

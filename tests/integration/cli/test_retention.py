@@ -1,6 +1,5 @@
 """``artstore extend|hold|release`` and the same in the Python library, on a real system."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,28 +7,12 @@ import pytest
 
 from artstore.attributes import RetentionPolicy
 from artstore.cli import exits
-from artstore.launcher.settings import SystemSettings
-from artstore.launcher.system import System
-from artstore.sdk import Client, Profile
+from artstore.sdk import Client
 from artstore.sdk.errors import Conflict, NotFound, Rejected
 from artstore.wire.documents import Document
 from artstore.wire.problems import ProblemType
-from tests.support.forking import fork_server
 
 from .test_commands import Run
-
-
-@pytest.fixture(scope="module")
-def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    settings = SystemSettings(default_ports={}, durable_database=False)
-    with System(tmp_path_factory.mktemp("cli") / "data", settings, fork_server=fork_server()) as system:
-        yield system.folder.profile
-
-
-@pytest.fixture
-def client(profile: Path) -> Iterator[Client]:
-    with Client(Profile.load(profile)) as client:
-        yield client
 
 
 @pytest.fixture
