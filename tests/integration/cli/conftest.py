@@ -1,6 +1,7 @@
 """A system and its client, for the modules that want one for themselves and no more."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,11 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def client(profile: Path) -> Iterator[Client]:
     with Client(Profile.load(profile)) as client:
         yield client
+
+
+def eventually(holds: Callable[[], bool], otherwise: str) -> None:
+    """Query tells of a change once the catalog has followed its event."""
+    until = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < until, otherwise
+        time.sleep(0.05)

@@ -12,6 +12,7 @@ from artstore.sdk.errors import Conflict, NotFound, Rejected
 from artstore.wire.documents import Document
 from artstore.wire.problems import ProblemType
 
+from .conftest import eventually
 from .test_commands import Run
 
 
@@ -33,7 +34,7 @@ def test_the_library(client: Client, temporary: Document) -> None:
     held = client.hold(temporary.file_id, "case 12/26")
     assert held.legal_hold is not None
     assert held.legal_hold.reason == "case 12/26"
-    assert client.info(temporary.file_id).legal_hold == held.legal_hold
+    eventually(lambda: client.info(temporary.file_id).legal_hold == held.legal_hold, "the hold is not shown")
     with pytest.raises(Conflict) as refused:
         client.delete(temporary.file_id)
     assert refused.value.kind is ProblemType.LEGAL_HOLD

@@ -12,6 +12,7 @@ from artstore.sdk.errors import Conflict, NotFound
 from artstore.wire.documents import Document
 from artstore.wire.transactions import TransactionState
 
+from .conftest import eventually
 from .test_commands import Run
 
 
@@ -25,7 +26,10 @@ def test_a_document_is_made_permanent_and_the_commands_tell_of_it(
 ) -> None:
     finalization = client.finalize(temporary.file_id)
     assert finalization.is_permanent
-    assert client.info(temporary.file_id).retention_policy == RetentionPolicy.PERMANENT
+    eventually(
+        lambda: client.info(temporary.file_id).retention_policy == RetentionPolicy.PERMANENT,
+        "it is not shown as permanent",
+    )
     assert client.finalize(temporary.file_id).transaction_id == finalization.transaction_id
 
     transaction_id = str(finalization.transaction_id)
