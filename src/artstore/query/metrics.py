@@ -32,3 +32,7 @@ LOOKUPS = Counter(
     "Documents looked up by id, by where they were found: catalog, elements or nowhere",
     ("found",),
 )
+TERMS_BACKFILLED = Counter(
+    "artstore_query_terms_backfilled_documents",
+    "Documents that were in the catalog before there were suggestions, and whose terms were made since",
+)

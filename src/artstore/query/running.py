@@ -39,6 +39,7 @@ from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
 from artstore.query.search.repository import SearchRepository
 from artstore.query.search.service import Search
 from artstore.query.settings import QuerySettings
+from artstore.query.suggest.backfill import Backfill
 
 _NAME = "artstore-query"
 _FOLLOWER_CONNECTIONS = 5
@@ -128,6 +129,7 @@ class RunningQuery:
         background.start("revocations", self._revocations_follower.run)
         background.start("catalog", lambda: self._follow(follower))
         background.start("catalog counts", lambda: count_documents(self._reader, CatalogRepository()))
+        background.start("terms of old documents", self._backfill)
         with suppress(TimeoutError):
             async with asyncio.timeout(_ELEMENTS_KNOWN_SECONDS):
                 await directory.ready.wait()
@@ -153,6 +155,10 @@ class RunningQuery:
             self._settings.database_url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE
         )
         self._reader.ready.set()
+
+    async def _backfill(self) -> None:
+        await self._reader.ready.wait()
+        await Backfill(self._writing).run()
 
     async def _follow(self, follower: CatalogFollower) -> None:
         """Each time from the start: the tables may have gone with a database that was replaced."""

@@ -23,9 +23,13 @@ from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.query.catalog.changes import NOTHING_KNOWN, DocumentChange
 from artstore.query.catalog.rows import columns
 from artstore.query.catalog.tables import catalog_files, catalog_positions
+from artstore.query.suggest.writing import TermWriter, Written
 
 
 class CatalogRepository:
+    def __init__(self) -> None:
+        self._terms = TermWriter()
+
     async def positions(self, db: ReadConnection) -> dict[str, int]:
         """The position of each element that was ever followed."""
         rows = await db.execute(select(catalog_positions.c.element_id, catalog_positions.c.lsn))
@@ -58,8 +62,13 @@ class CatalogRepository:
             update(catalog_positions).where(catalog_positions.c.element_id == element_id).values(lsn=position)
         )
 
-    async def apply(self, db: WriteConnection, element_id: str, changes: Sequence[DocumentChange]) -> None:
-        """Take changes, each document at most once. A row that shows the same or a later change stays."""
+    async def apply(self, db: WriteConnection, element_id: str, changes: Sequence[DocumentChange]) -> Written:
+        """Take changes, each document at most once. A row that shows the same or a later change stays.
+
+        `remember` what this answers once the transaction is committed: it is then written faster again.
+        """
+        if changes:
+            await self._terms.doubt_documents(db, element_id, [change.file_id for change in changes])
         existing = columns(changes)
         if existing["file_ids"]:
             await db.execute(_UPSERT, {**existing, "element_id": element_id})
@@ -73,9 +82,17 @@ class CatalogRepository:
                     "lsns": [change.lsn for change in deleted],
                 },
             )
+        # Last, as others wait for whoever has just added a term that they add as well.
+        return await self._terms.write(
+            db, [change.document for change in changes if change.document is not None]
+        )
+
+    def remember(self, written: Written) -> None:
+        self._terms.remember(written)
 
     async def forget(self, db: WriteConnection, element_id: str) -> None:
         """Drop all rows of an element."""
+        await self._terms.doubt_element(db, element_id)
         await db.execute(delete(catalog_files).where(catalog_files.c.element_id == element_id))
 
 

@@ -1,0 +1,71 @@
+"""Making the terms of documents that the catalog had before there were terms, by and by."""
+
+import asyncio
+import time
+from typing import NoReturn
+
+from sqlalchemy import delete, select, tuple_, update
+
+from artstore.kernel.database import Database, DatabaseDown
+from artstore.kernel.logging import get_logger
+from artstore.query import metrics
+from artstore.query.catalog.tables import catalog_files
+from artstore.query.suggest.tables import catalog_term_backfills
+from artstore.query.suggest.writing import TermWriter
+from artstore.wire.documents import Document
+
+BATCH_DOCUMENTS = 200
+LOOK_EVERY_SECONDS = 60.0
+
+_log = get_logger(__name__)
+
+
+class Backfill:
+    """Goes through the catalog in the order of its key, and rests half of the time.
+
+    Where it is stands in the database, with the terms: it may be killed at any time, and of several
+    processes one is at work.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._writer = TermWriter()
+
+    async def run(self) -> NoReturn:
+        """Looks for ever whether there is something to do: another release may be upgraded beside this."""
+        while True:
+            began = time.monotonic()
+            try:
+                done = await self.step()
+            except DatabaseDown:  # told by others
+                done = None
+            await asyncio.sleep(time.monotonic() - began if done else LOOK_EVERY_SECONDS)
+
+    async def step(self) -> int | None:
+        """A batch: the number of its documents. 0: that was the end; None: there is nothing to do."""
+        backfills, files = catalog_term_backfills.c, catalog_files.c
+        async with self._database.write() as db:
+            mine = select(backfills.file_id, backfills.element_id).with_for_update(skip_locked=True)
+            place = (await db.execute(mine)).first()
+            if place is None:
+                return None
+            order = (files.file_id, files.element_id)
+            batch = select(*order, files.document).order_by(*order).limit(BATCH_DOCUMENTS)
+            if place.file_id is not None:
+                batch = batch.where(tuple_(*order) > (place.file_id, place.element_id))
+            rows = (await db.execute(batch)).all()
+            if rows:
+                documents = await asyncio.to_thread(
+                    lambda: [Document.model_validate(row.document) for row in rows]
+                )
+                written = await self._writer.write(db, documents)
+                last = {"file_id": rows[-1].file_id, "element_id": rows[-1].element_id}
+                await db.execute(update(catalog_term_backfills).values(last))
+            else:
+                await db.execute(delete(catalog_term_backfills))
+        if not rows:
+            _log.info("the terms of all documents are there")
+            return 0
+        self._writer.remember(written)
+        metrics.TERMS_BACKFILLED.inc(len(rows))
+        return len(rows)

@@ -1,0 +1,167 @@
+"""Keeping terms, in the transaction that keeps the rows of the documents.
+
+Terms are only added here. What no document has any more is found by the sweep (``sweeping``), which is told
+here of the owners whose documents went or changed, and which leaves alone what was *seen* lately: so that a
+term may be written without looking whether a sweep, that has passed the document already, is about to
+remove it.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    SmallInteger,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.dml import Insert
+
+from artstore.kernel.database import WriteConnection
+from artstore.query.catalog.tables import catalog_files
+from artstore.query.suggest.tables import SLOT_SECONDS, catalog_term_owners, catalog_terms, this_slot
+from artstore.query.suggest.terms import Kind, Term, terms_of
+from artstore.wire.documents import Document
+
+MOST_REMEMBERED = 200_000
+"""Terms, about 60 bytes each."""
+SETTLED_SLOTS = 3
+"""For so many slots before its own a sweep leaves alone what was seen: whoever remembers that a term was
+seen in one has looked at the clock since, and any transaction of then is over."""
+_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a transaction wrote, for `TermWriter.remember` once it is committed."""
+
+    slot: int = -1
+    terms: frozenset[int] = frozenset()
+
+
+class TermWriter:
+    """Writes terms, and remembers which: what was written a moment ago need not be written again.
+
+    It forgets with each slot, when it is full, and whenever a connection is new: behind it may be another
+    database than before.
+    """
+
+    def __init__(self) -> None:
+        self._slot = -1
+        self._remembered: set[int] = set()
+
+    async def write(self, db: WriteConnection, documents: Sequence[Document]) -> Written:
+        """Add the terms of documents. What this answers may be remembered once that is committed."""
+        self._forget_where_due(db)
+        slot = self._slot
+        # Off the event loop: a batch takes a while.
+        terms = await asyncio.to_thread(_sorted_terms, documents, self._remembered)
+        for start in range(0, len(terms), _AT_ONCE):
+            await db.execute(_ADD, _columns(terms[start : start + _AT_ONCE]))
+        # A file name is rarely met again.
+        return Written(slot, frozenset(_hash(term) for term in terms if term.kind is not Kind.NAME))
+
+    def remember(self, written: Written) -> None:
+        if written.slot == self._slot:
+            self._remembered |= written.terms
+
+    async def doubt_documents(self, db: WriteConnection, element_id: str, file_ids: Sequence[UUID]) -> None:
+        """Documents of an element are about to be changed or removed, and perhaps the last of a term."""
+        files = catalog_files.c
+        these = func.any(bindparam(None, list(file_ids), type_=ARRAY(Uuid)))
+        await db.execute(_doubt(files.element_id == element_id, files.file_id == these))
+
+    async def doubt_element(self, db: WriteConnection, element_id: str) -> None:
+        """All documents of an element are about to be removed."""
+        await db.execute(_doubt(catalog_files.c.element_id == element_id))
+
+    def _forget_where_due(self, db: WriteConnection) -> None:
+        slot = int(time.time()) // SLOT_SECONDS
+        met: set[TermWriter] = db.connection.info.setdefault(_MET, set())
+        if slot != self._slot or self not in met or len(self._remembered) >= MOST_REMEMBERED:
+            self._slot = slot
+            self._remembered = set()
+            met.add(self)
+
+
+def _sorted_terms(documents: Sequence[Document], but: Set[int]) -> list[Term]:
+    """Each once, and in the order in which every process writes them, so that none waits for another in
+    turn."""
+    terms = {
+        (term.owner, term.kind, term.key): term
+        for document in documents
+        for term in terms_of(document)
+        if _hash(term) not in but
+    }
+    return [terms[key] for key in sorted(terms)]
+
+
+def _hash(term: Term) -> int:
+    return hash((term.owner, term.kind, term.key))
+
+
+def _columns(terms: Sequence[Term]) -> dict[str, Sequence[object]]:
+    return {
+        "owners": [term.owner for term in terms],
+        "kinds": [int(term.kind) for term in terms],
+        "keys": [term.key for term in terms],
+        "showns": [term.shown for term in terms],
+        "spellings": [term.spelling for term in terms],
+    }
+
+
+def _add() -> Insert:
+    given = (
+        func.unnest(
+            bindparam("owners", type_=ARRAY(Text)),
+            bindparam("kinds", type_=ARRAY(SmallInteger)),
+            bindparam("keys", type_=ARRAY(Text)),
+            bindparam("showns", type_=ARRAY(Text)),
+            bindparam("spellings", type_=ARRAY(Text)),
+        )
+        .table_valued("owner", "kind", "key", "shown", "spelling")
+        .render_derived(name="given")
+    )
+    names = ["owner", "kind", "key", "shown", "spelling", "seen"]
+    statement = insert(catalog_terms).from_select(names, select(*given.c, this_slot))
+    return statement.on_conflict_do_update(
+        index_elements=[catalog_terms.c.owner, catalog_terms.c.kind, catalog_terms.c.key],
+        set_={"seen": statement.excluded.seen},
+        where=catalog_terms.c.seen < statement.excluded.seen,
+    )
+
+
+def _doubt(*where: ColumnElement[bool]) -> Insert:
+    owner = catalog_files.c.created_by_id
+    affected = select(owner, literal(1), literal(0), _settled()).where(*where).distinct().order_by(owner)
+    owners = catalog_term_owners.c
+    statement = insert(catalog_term_owners).from_select(["owner", "doubts", "swept", "due"], affected)
+    return statement.on_conflict_do_update(
+        index_elements=[owners.owner],
+        set_={
+            "doubts": owners.doubts + 1,
+            "due": case(
+                (owners.doubts > owners.swept, owners.due), else_=func.greatest(owners.due, _settled())
+            ),
+        },
+    )
+
+
+def _settled() -> ColumnElement[datetime]:
+    """From when on what is seen now is no longer left alone."""
+    return func.now() + timedelta(seconds=SLOT_SECONDS * (SETTLED_SLOTS + 1))
+
+
+_MET = "artstore.terms"
+_ADD = _add()
