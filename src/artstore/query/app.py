@@ -20,6 +20,7 @@ from artstore.query.files.versions import versions_routes
 from artstore.query.running import RunningQuery
 from artstore.query.search.endpoints import search_routes
 from artstore.query.settings import QuerySettings
+from artstore.query.suggest.endpoints import suggest_routes
 from artstore.version import __version__
 from artstore.wire.scopes import Scope
 
@@ -52,6 +53,7 @@ def compose(settings: QuerySettings) -> FastAPI:
         lifespan=lifespan,
     )
     app.include_router(search_routes(query.search))
+    app.include_router(suggest_routes(query.suggester))
     app.include_router(versions_routes(query.versions))
     for path, endpoint, methods, operation in (
         (DOCUMENT_PATH, query.document, ["GET"], DOCUMENT_OPERATION),

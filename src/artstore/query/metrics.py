@@ -36,3 +36,13 @@ TERMS_BACKFILLED = Counter(
     "artstore_query_terms_backfilled_documents",
     "Documents that were in the catalog before there were suggestions, and whose terms were made since",
 )
+SUGGESTIONS = Counter(
+    "artstore_query_suggestions",
+    "Requests for suggestions, by outcome: found, nothing, refused or unavailable",
+    ("outcome",),
+)
+SUGGEST_SECONDS = Histogram(
+    "artstore_query_suggest_seconds",
+    "Seconds that the database took to suggest",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.05, 0.1, 0.5, 1, 5),
+)

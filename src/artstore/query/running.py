@@ -40,6 +40,8 @@ from artstore.query.search.repository import SearchRepository
 from artstore.query.search.service import Search
 from artstore.query.settings import QuerySettings
 from artstore.query.suggest.backfill import Backfill
+from artstore.query.suggest.repository import TermRepository
+from artstore.query.suggest.service import Suggester
 
 _NAME = "artstore-query"
 _FOLLOWER_CONNECTIONS = 5
@@ -76,6 +78,7 @@ class RunningQuery:
         self._downloads: Downloads | None = None
         self._versions: Versions | None = None
         self.search = Search(self._reader, SearchRepository())
+        self.suggester = Suggester(self._reader, TermRepository())
 
     def dependencies(self) -> list[Dependency]:
         """None is essential: documents are found by id also without the catalog, and without Redis."""

@@ -125,7 +125,7 @@ async def test_two_processes_write_the_same_in_any_order(database: Database) -> 
         write(range(100), "a"), write(range(99, -1, -1), "b"), write([*range(50, 100), *range(50)], "c")
     )
     assert {key for _, _, key in await known(database)} == {
-        key for _, _, key in expected(map(some, range(100)))
+        key for _, _, key in expected([some(n) for n in range(100)])
     }
 
 

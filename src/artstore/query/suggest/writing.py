@@ -98,12 +98,11 @@ class TermWriter:
 def _sorted_terms(documents: Sequence[Document], but: Set[int]) -> list[Term]:
     """Each once, and in the order in which every process writes them, so that none waits for another in
     turn."""
-    terms = {
-        (term.owner, term.kind, term.key): term
-        for document in documents
-        for term in terms_of(document)
-        if _hash(term) not in but
-    }
+    terms: dict[tuple[str, Kind, str], Term] = {}
+    for document in documents:
+        for term in terms_of(document):
+            if _hash(term) not in but:
+                terms.setdefault((term.owner, term.kind, term.key), term)
     return [terms[key] for key in sorted(terms)]
 
 
