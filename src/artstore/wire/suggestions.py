@@ -12,7 +12,7 @@ class SuggestionKind(StrEnum):
     ATTRIBUTE = "attribute"
     """The name of a custom attribute, of a nested one with dots between."""
     VALUE = "value"
-    """The value of a custom attribute: a text or a whole number."""
+    """A text that is the value of a custom attribute."""
 
 
 class Suggestion(BaseModel):

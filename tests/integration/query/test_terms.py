@@ -12,6 +12,8 @@ from artstore.kernel.database import Database
 from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.changes import NOTHING_KNOWN, DocumentChange
 from artstore.query.catalog.repository import CatalogRepository
+from artstore.query.catalog.rows import searchable_texts
+from artstore.query.search.text import document_words
 from artstore.query.suggest.backfill import Backfill
 from artstore.query.suggest.tables import catalog_term_backfills, catalog_terms
 from artstore.query.suggest.terms import terms_of
@@ -52,7 +54,11 @@ async def take(catalog: Catalog, documents: Collection[Document], element_id: st
 
 
 def expected(documents: Collection[Document]) -> Known:
-    return {(term.owner, term.kind, term.key) for one in documents for term in terms_of(one)}
+    return {
+        (term.owner, term.kind, term.key)
+        for one in documents
+        for term in terms_of(one, document_words(searchable_texts(one)).words, lambda _: True)
+    }
 
 
 async def known(database: Database) -> Known:

@@ -83,9 +83,8 @@ class CatalogRepository:
                 },
             )
         # Last, as others wait for whoever has just added a term that they add as well.
-        return await self._terms.write(
-            db, [change.document for change in changes if change.document is not None]
-        )
+        documents = [change.document for change in changes if change.document is not None]
+        return await self._terms.write(db, documents, existing["words"])
 
     def remember(self, written: Written) -> None:
         self._terms.remember(written)

@@ -10,7 +10,7 @@ from artstore.wire.documents import Document
 _MEMBERS = tuple(Document.model_fields)
 
 
-def columns(changes: Iterable[DocumentChange]) -> dict[str, Sequence[object]]:
+def columns(changes: Iterable[DocumentChange]) -> dict[str, Sequence[Any]]:
     """The arrays that the upsert takes, one element for each document that exists.
 
     Words and positions go as one text each, parted by blanks: arrays of arrays must all have one length.

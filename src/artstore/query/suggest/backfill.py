@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sqlalchemy import delete, select, tuple_, update
 
 from artstore.kernel.database import Database, DatabaseDown
 from artstore.kernel.logging import get_logger
 from artstore.query import metrics
+from artstore.query.catalog.rows import searchable_texts
 from artstore.query.catalog.tables import catalog_files
+from artstore.query.search.text import document_words
 from artstore.query.suggest.tables import catalog_term_backfills
 from artstore.query.suggest.writing import TermWriter
 from artstore.wire.documents import Document
@@ -55,10 +57,8 @@ class Backfill:
                 batch = batch.where(tuple_(*order) > (place.file_id, place.element_id))
             rows = (await db.execute(batch)).all()
             if rows:
-                documents = await asyncio.to_thread(
-                    lambda: [Document.model_validate(row.document) for row in rows]
-                )
-                written = await self._writer.write(db, documents)
+                documents, words = await asyncio.to_thread(_read, [row.document for row in rows])
+                written = await self._writer.write(db, documents, words)
                 last = {"file_id": rows[-1].file_id, "element_id": rows[-1].element_id}
                 await db.execute(update(catalog_term_backfills).values(last))
             else:
@@ -69,3 +69,8 @@ class Backfill:
         self._writer.remember(written)
         metrics.TERMS_BACKFILLED.inc(len(rows))
         return len(rows)
+
+
+def _read(rows: list[dict[str, Any]]) -> tuple[list[Document], list[str]]:
+    documents = [Document.model_validate(row) for row in rows]
+    return documents, [" ".join(document_words(searchable_texts(one)).words) for one in documents]

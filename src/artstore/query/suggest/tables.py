@@ -10,7 +10,12 @@ SLOT_SECONDS = 900
 catalog_terms = Table(
     "catalog_terms",
     metadata,
-    Column("owner", Text(collation="C"), primary_key=True, comment="created_by_id of the documents"),
+    Column(
+        "owner",
+        Text(collation="C"),
+        primary_key=True,
+        comment="created_by_id of the documents; of words empty",
+    ),
     Column("kind", SmallInteger, primary_key=True, comment="suggest.terms.Kind"),
     Column("key", Text(collation="C"), primary_key=True, comment="what is compared: suggest.terms.keys()"),
     Column("shown", Text, nullable=False, comment="the text as it stands in one of the documents"),
@@ -21,7 +26,6 @@ Index("catalog_terms_by_key", catalog_terms.c.kind, catalog_terms.c.key)
 Index(
     "catalog_terms_by_spelling",
     catalog_terms.c.spelling,
-    catalog_terms.c.owner,
     postgresql_using="gin",
     postgresql_ops={"spelling": "public.gin_trgm_ops"},
     postgresql_where=catalog_terms.c.spelling.is_not(None),

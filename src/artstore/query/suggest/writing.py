@@ -8,7 +8,7 @@ remove it.
 
 import asyncio
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -31,7 +31,7 @@ from sqlalchemy.sql.dml import Insert
 from artstore.kernel.database import WriteConnection
 from artstore.query.catalog.tables import catalog_files
 from artstore.query.suggest.tables import SLOT_SECONDS, catalog_term_owners, catalog_terms, this_slot
-from artstore.query.suggest.terms import Kind, Term, terms_of
+from artstore.query.suggest.terms import Kind, Source, Term, terms_of
 from artstore.wire.documents import Document
 
 MOST_REMEMBERED = 200_000
@@ -47,34 +47,72 @@ class Written:
     """What a transaction wrote, for `TermWriter.remember` once it is committed."""
 
     slot: int = -1
-    terms: frozenset[int] = frozenset()
+    sources: frozenset[int] = frozenset()
 
 
 class TermWriter:
     """Writes terms, and remembers which: what was written a moment ago need not be written again.
 
-    It forgets with each slot, when it is full, and whenever a connection is new: behind it may be another
-    database than before.
+    It forgets with each slot, and whenever a connection is new: behind it may be another database than
+    before. Where there is too much to remember it forgets what it has not met for longest.
     """
 
     def __init__(self) -> None:
         self._slot = -1
         self._remembered: set[int] = set()
+        self._before: set[int] = set()
 
-    async def write(self, db: WriteConnection, documents: Sequence[Document]) -> Written:
-        """Add the terms of documents. What this answers may be remembered once that is committed."""
+    async def write(
+        self, db: WriteConnection, documents: Sequence[Document], words: Sequence[str]
+    ) -> Written:
+        """Add the terms of documents; ``words`` of each are those that search finds it by, parted by blanks.
+
+        What this answers may be remembered once that is committed.
+        """
         self._forget_where_due(db)
         slot = self._slot
         # Off the event loop: a batch takes a while.
-        terms = await asyncio.to_thread(_sorted_terms, documents, self._remembered)
+        terms, sources = await asyncio.to_thread(self._new_terms, documents, words)
         for start in range(0, len(terms), _AT_ONCE):
             await db.execute(_ADD, _columns(terms[start : start + _AT_ONCE]))
-        # A file name is rarely met again.
-        return Written(slot, frozenset(_hash(term) for term in terms if term.kind is not Kind.NAME))
+        return Written(slot, sources)
 
     def remember(self, written: Written) -> None:
-        if written.slot == self._slot:
-            self._remembered |= written.terms
+        if written.slot != self._slot:
+            return
+        self._remembered |= written.sources
+        if len(self._remembered) > MOST_REMEMBERED // 2:
+            self._before, self._remembered = self._remembered, set()
+
+    def _forget_where_due(self, db: WriteConnection) -> None:
+        slot = int(time.time()) // SLOT_SECONDS
+        met: set[TermWriter] = db.connection.info.setdefault(_MET, set())
+        if slot != self._slot or self not in met:
+            self._slot = slot
+            self._remembered, self._before = set(), set()
+            met.add(self)
+
+    def _new_terms(
+        self, documents: Sequence[Document], words: Sequence[str]
+    ) -> tuple[list[Term], frozenset[int]]:
+        """The terms in the order in which every process writes them, so that none waits for another in turn,
+        and the sources of those that may be met again.
+        """
+        found: dict[Source, Term] = {}
+        met: set[int] = set()
+
+        def is_new(source: Source) -> bool:
+            if source[1] is Kind.NAME:
+                return True  # rarely met again
+            number = hash(source)
+            new = number not in met and number not in self._remembered and number not in self._before
+            met.add(number)
+            return new
+
+        for document, its_words in zip(documents, words, strict=True):
+            for term in terms_of(document, its_words.split(" "), is_new):
+                found.setdefault(term[:3], term)
+        return [found[key] for key in sorted(found)], frozenset(met)
 
     async def doubt_documents(self, db: WriteConnection, element_id: str, file_ids: Sequence[UUID]) -> None:
         """Documents of an element are about to be changed or removed, and perhaps the last of a term."""
@@ -85,29 +123,6 @@ class TermWriter:
     async def doubt_element(self, db: WriteConnection, element_id: str) -> None:
         """All documents of an element are about to be removed."""
         await db.execute(_doubt(catalog_files.c.element_id == element_id))
-
-    def _forget_where_due(self, db: WriteConnection) -> None:
-        slot = int(time.time()) // SLOT_SECONDS
-        met: set[TermWriter] = db.connection.info.setdefault(_MET, set())
-        if slot != self._slot or self not in met or len(self._remembered) >= MOST_REMEMBERED:
-            self._slot = slot
-            self._remembered = set()
-            met.add(self)
-
-
-def _sorted_terms(documents: Sequence[Document], but: Set[int]) -> list[Term]:
-    """Each once, and in the order in which every process writes them, so that none waits for another in
-    turn."""
-    terms: dict[tuple[str, Kind, str], Term] = {}
-    for document in documents:
-        for term in terms_of(document):
-            if _hash(term) not in but:
-                terms.setdefault((term.owner, term.kind, term.key), term)
-    return [terms[key] for key in sorted(terms)]
-
-
-def _hash(term: Term) -> int:
-    return hash((term.owner, term.kind, term.key))
 
 
 def _columns(terms: Sequence[Term]) -> dict[str, Sequence[object]]:

@@ -12,7 +12,12 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "catalog_terms",
-        Column("owner", Text(collation="C"), primary_key=True, comment="created_by_id of the documents"),
+        Column(
+            "owner",
+            Text(collation="C"),
+            primary_key=True,
+            comment="created_by_id of the documents; of words empty",
+        ),
         Column("kind", SmallInteger, primary_key=True, comment="suggest.terms.Kind", autoincrement=False),
         Column(
             "key", Text(collation="C"), primary_key=True, comment="what is compared: suggest.terms.keys()"
@@ -26,7 +31,7 @@ def upgrade() -> None:
     op.create_index(
         "catalog_terms_by_spelling",
         "catalog_terms",
-        ["spelling", "owner"],
+        ["spelling"],
         schema="query",
         postgresql_using="gin",
         postgresql_ops={"spelling": "public.gin_trgm_ops"},
