@@ -63,6 +63,6 @@ class Background:
 
 
 def _is_stopping() -> bool:
-    """Whether this task was cancelled: one that fails while it cleans up hides that from whoever awaits it."""
+    """Whether this task was cancelled: one that fails while it cleans up hides that from who awaits it."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
