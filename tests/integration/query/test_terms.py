@@ -17,6 +17,7 @@ from artstore.query.search.text import document_words
 from artstore.query.suggest.backfill import Backfill
 from artstore.query.suggest.tables import catalog_term_backfills, catalog_terms
 from artstore.query.suggest.terms import terms_of
+from artstore.query.suggest.writing import TermWriter
 from artstore.wire.documents import Document, DocumentState, ElementDocument, ElementDocumentPage
 from tests.support.element_model import document
 
@@ -80,12 +81,12 @@ async def test_change_with_a_document(catalog: Catalog, database: Database) -> N
     after = some(1, name="счёт.pdf", tags=["New"])
     await take(catalog, [before])
     async with database.write() as db:
-        await CatalogRepository().apply(db, "rw-01", changes([after], lsn=2))
+        await CatalogRepository(terms=TermWriter()).apply(db, "rw-01", changes([after], lsn=2))
     assert await known(database) >= expected([after])
 
 
 async def test_what_was_rolled_back_is_written_again(database: Database) -> None:
-    repository = CatalogRepository()
+    repository = CatalogRepository(terms=TermWriter())
     with suppress(ZeroDivisionError):
         async with database.write() as db:
             await repository.apply(db, "rw-01", changes([some(1)]))
@@ -122,7 +123,7 @@ async def test_two_processes_write_the_same_in_any_order(database: Database) -> 
     """Each waits for the other to end its transaction, and neither in turn."""
 
     async def write(numbers: Collection[int], element_id: str) -> None:
-        catalog = Catalog(database, CatalogRepository())
+        catalog = Catalog(database, CatalogRepository(terms=TermWriter()))
         for start in range(0, len(numbers), 20):
             batch = [some(number, file_id=uuid4()) for number in list(numbers)[start : start + 20]]
             await take(catalog, batch, element_id)

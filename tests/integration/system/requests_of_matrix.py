@@ -425,6 +425,10 @@ INGESTER: dict[str, Request] = {
     **{what: lambda ask: with_batch(ask, ask.world.ingester) for what in BATCHES},
 }
 QUERY: dict[str, Request] = {
+    **{
+        what: lambda ask: ask.send(ask.world.query)
+        for what in ("GET /api/v1/catalog", "POST /api/v1/catalog/rebuild")
+    },
     "GET /api/v1/search": lambda ask: ask.send(ask.world.query, params={"q": WORD, "limit": 1000}),
     "GET /api/v1/suggest": lambda ask: ask.send(
         ask.world.query, params={"q": tag_of(ask.world.owner(ask.caller, ask.row.whose)), "kinds": "tag"}

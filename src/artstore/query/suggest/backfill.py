@@ -71,6 +71,6 @@ class Backfill:
         return len(rows)
 
 
-def _read(rows: list[dict[str, Any]]) -> tuple[list[Document], list[str]]:
+def _read(rows: list[dict[str, Any]]) -> tuple[list[Document], list[list[str]]]:
     documents = [Document.model_validate(row) for row in rows]
-    return documents, [" ".join(document_words(searchable_texts(one)).words) for one in documents]
+    return documents, [document_words(searchable_texts(one)).words for one in documents]

@@ -7,6 +7,7 @@ remove it.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    JSON,
     ColumnElement,
     SmallInteger,
     Text,
     Uuid,
     bindparam,
     case,
+    column,
     func,
     literal,
     select,
@@ -63,9 +66,9 @@ class TermWriter:
         self._before: set[int] = set()
 
     async def write(
-        self, db: WriteConnection, documents: Sequence[Document], words: Sequence[str]
+        self, db: WriteConnection, documents: Sequence[Document], words: Sequence[Sequence[str]]
     ) -> Written:
-        """Add the terms of documents; ``words`` of each are those that search finds it by, parted by blanks.
+        """Add the terms of documents; ``words`` of each are those that search finds it by.
 
         What this answers may be remembered once that is committed.
         """
@@ -74,7 +77,7 @@ class TermWriter:
         # Off the event loop: a batch takes a while.
         terms, sources = await asyncio.to_thread(self._new_terms, documents, words)
         for start in range(0, len(terms), _AT_ONCE):
-            await db.execute(_ADD, _columns(terms[start : start + _AT_ONCE]))
+            await db.execute(_ADD, {"batch": _as_json(terms[start : start + _AT_ONCE])})
         return Written(slot, sources)
 
     def remember(self, written: Written) -> None:
@@ -93,7 +96,7 @@ class TermWriter:
             met.add(self)
 
     def _new_terms(
-        self, documents: Sequence[Document], words: Sequence[str]
+        self, documents: Sequence[Document], words: Sequence[Sequence[str]]
     ) -> tuple[list[Term], frozenset[int]]:
         """The terms in the order in which every process writes them, so that none waits for another in turn,
         and the sources of those that may be met again.
@@ -110,7 +113,7 @@ class TermWriter:
             return new
 
         for document, its_words in zip(documents, words, strict=True):
-            for term in terms_of(document, its_words.split(" "), is_new):
+            for term in terms_of(document, its_words, is_new):
                 found.setdefault(term[:3], term)
         return [found[key] for key in sorted(found)], frozenset(met)
 
@@ -125,27 +128,22 @@ class TermWriter:
         await db.execute(_doubt(catalog_files.c.element_id == element_id))
 
 
-def _columns(terms: Sequence[Term]) -> dict[str, Sequence[object]]:
-    return {
-        "owners": [term.owner for term in terms],
-        "kinds": [int(term.kind) for term in terms],
-        "keys": [term.key for term in terms],
-        "showns": [term.shown for term in terms],
-        "spellings": [term.spelling for term in terms],
-    }
+def _as_json(terms: Sequence[Term]) -> str:
+    # One text, because a driver looks at every character of an array of texts.
+    return json.dumps([term._asdict() for term in terms], ensure_ascii=False)
 
 
 def _add() -> Insert:
     given = (
-        func.unnest(
-            bindparam("owners", type_=ARRAY(Text)),
-            bindparam("kinds", type_=ARRAY(SmallInteger)),
-            bindparam("keys", type_=ARRAY(Text)),
-            bindparam("showns", type_=ARRAY(Text)),
-            bindparam("spellings", type_=ARRAY(Text)),
+        func.json_to_recordset(bindparam("batch", type_=Text).cast(JSON))
+        .table_valued(
+            column("owner", Text),
+            column("kind", SmallInteger),
+            column("key", Text),
+            column("shown", Text),
+            column("spelling", Text),
         )
-        .table_valued("owner", "kind", "key", "shown", "spelling")
-        .render_derived(name="given")
+        .render_derived(name="given", with_types=True)
     )
     names = ["owner", "kind", "key", "shown", "spelling", "seen"]
     statement = insert(catalog_terms).from_select(names, select(*given.c, this_slot))

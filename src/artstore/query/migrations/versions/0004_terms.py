@@ -3,8 +3,8 @@
 from alembic import op
 from sqlalchemy import BigInteger, Column, DateTime, Integer, SmallInteger, Text, Uuid, text
 
-revision = "0003_terms"
-down_revision = "0002_versions"
+revision = "0004_terms"
+down_revision = "0003_rebuild"
 branch_labels = None
 depends_on = None
 
