@@ -53,7 +53,7 @@ def compose(settings: QuerySettings) -> FastAPI:
         dependencies=query.dependencies(),
         lifespan=lifespan,
     )
-    app.include_router(search_routes(query.search))
+    app.include_router(search_routes(query.search, query.forgiving))
     app.include_router(suggest_routes(query.suggester))
     app.include_router(versions_routes(query.versions))
     app.include_router(catalog_routes(query.catalog_state, query.rebuilder))

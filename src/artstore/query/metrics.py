@@ -46,3 +46,7 @@ SUGGEST_SECONDS = Histogram(
     "Seconds that the database took to suggest",
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.05, 0.1, 0.5, 1, 5),
 )
+CORRECTIONS = Counter(
+    "artstore_query_corrections",
+    "Searches that found nothing until other words were tried",
+)

@@ -39,12 +39,15 @@ from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
 from artstore.query.rebuild.endpoints import CatalogState
 from artstore.query.rebuild.rebuilder import CONNECTIONS as REBUILD_CONNECTIONS
 from artstore.query.rebuild.rebuilder import Rebuilder
+from artstore.query.search.forgiving import ForgivingSearch
 from artstore.query.search.repository import SearchRepository
 from artstore.query.search.service import Search
 from artstore.query.settings import QuerySettings
 from artstore.query.suggest.backfill import Backfill
+from artstore.query.suggest.corrections import Corrections
 from artstore.query.suggest.repository import TermRepository
 from artstore.query.suggest.service import Suggester
+from artstore.query.suggest.words import WordRepository
 from artstore.query.suggest.writing import TermWriter
 
 _NAME = "artstore-query"
@@ -87,6 +90,7 @@ class RunningQuery:
         self._rebuilder: Rebuilder | None = None
         self.catalog_state = CatalogState(self._reader, self._directory)
         self.search = Search(self._reader, SearchRepository())
+        self.forgiving = ForgivingSearch(self.search, self._reader, Corrections(WordRepository()))
         self.suggester = Suggester(self._reader, TermRepository())
 
     def dependencies(self) -> list[Dependency]:
