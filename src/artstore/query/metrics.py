@@ -50,3 +50,6 @@ CORRECTIONS = Counter(
     "artstore_query_corrections",
     "Searches that found nothing until other words were tried",
 )
+TERMS_REMOVED = Counter(
+    "artstore_query_terms_removed", "Terms that were removed, since no document has them any more"
+)

@@ -47,6 +47,7 @@ from artstore.query.suggest.backfill import Backfill
 from artstore.query.suggest.corrections import Corrections
 from artstore.query.suggest.repository import TermRepository
 from artstore.query.suggest.service import Suggester
+from artstore.query.suggest.sweeping import Sweeper
 from artstore.query.suggest.words import WordRepository
 from artstore.query.suggest.writing import TermWriter
 
@@ -145,6 +146,7 @@ class RunningQuery:
         background.start("rebuild of the catalog", lambda: self._rebuild(rebuilder))
         background.start("catalog counts", lambda: count_documents(self._reader, CatalogRepository()))
         background.start("terms of old documents", self._backfill)
+        background.start("terms of nothing", self._sweep)
         with suppress(TimeoutError):
             async with asyncio.timeout(_ELEMENTS_KNOWN_SECONDS):
                 await directory.ready.wait()
@@ -178,6 +180,10 @@ class RunningQuery:
     async def _backfill(self) -> None:
         await self._reader.ready.wait()
         await Backfill(self._writing).run()
+
+    async def _sweep(self) -> None:
+        await self._reader.ready.wait()
+        await Sweeper(self._writing).run()
 
     async def _rebuild(self, rebuilder: Rebuilder) -> None:
         await self._reader.ready.wait()

@@ -1,25 +1,55 @@
-"""Making the terms of documents that the catalog had before there were terms, by and by."""
+"""Making terms of documents that came into the catalog without: before there were any, or by a rebuild."""
 
 import asyncio
 import time
 from typing import Any, NoReturn
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import delete, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
 
-from artstore.kernel.database import Database, DatabaseDown
+from artstore.kernel.database import Database, DatabaseDown, WriteConnection
 from artstore.kernel.logging import get_logger
 from artstore.query import metrics
 from artstore.query.catalog.rows import searchable_texts
 from artstore.query.catalog.tables import catalog_files
 from artstore.query.search.text import document_words
 from artstore.query.suggest.tables import catalog_term_backfills
-from artstore.query.suggest.writing import TermWriter
+from artstore.query.suggest.writing import TermWriter, settled_after
 from artstore.wire.documents import Document
 
 BATCH_DOCUMENTS = 200
 LOOK_EVERY_SECONDS = 60.0
 
 _log = get_logger(__name__)
+
+# From each owner on to the next one: there may be millions of terms.
+_DOUBT_ALL = text("""
+    WITH RECURSIVE owners(owner) AS (
+        (SELECT owner FROM query.catalog_terms ORDER BY owner LIMIT 1)
+        UNION ALL
+        SELECT following.owner FROM owners, LATERAL (
+            SELECT owner FROM query.catalog_terms AS terms
+            WHERE terms.owner > owners.owner ORDER BY owner LIMIT 1
+        ) AS following
+    )
+    INSERT INTO query.catalog_term_owners AS known (owner, doubts, swept, due)
+    SELECT owner, 1, 0, now() + :rest FROM owners
+    ON CONFLICT (owner) DO UPDATE SET doubts = known.doubts + 1, due = excluded.due
+""")
+
+
+async def make_terms_anew(db: WriteConnection) -> None:
+    """The catalog is about to become another one: terms are made of all of it and removed of what is gone.
+
+    Before anything else that locks the catalog, as a step of the backfill has both locks in this order.
+    """
+    again = insert(catalog_term_backfills).values(number=1)
+    await db.execute(
+        again.on_conflict_do_update(
+            index_elements=[catalog_term_backfills.c.number], set_={"file_id": None, "element_id": None}
+        )
+    )
+    await db.execute(_DOUBT_ALL, {"rest": settled_after()})
 
 
 class Backfill:

@@ -75,7 +75,7 @@ def terms_of(document: Document, words: Iterable[str], is_new: Callable[[Source]
     ``words``: those that search finds it by (``search.text.document_words``).
     """
     owner = document.created_by_id
-    for kind, text in _suggested_texts(document):
+    for kind, text in suggested_texts(document):
         if is_new((owner, kind, text)):
             for key in keys(kind, text):
                 yield Term(owner, kind, key, text)
@@ -84,7 +84,7 @@ def terms_of(document: Document, words: Iterable[str], is_new: Callable[[Source]
             yield Term("", Kind.WORD, word, word, spelling(word))
 
 
-def _suggested_texts(document: Document) -> Iterator[tuple[Kind, str]]:
+def suggested_texts(document: Document) -> Iterator[tuple[Kind, str]]:
     """What is suggested because of a document, some of it perhaps twice."""
     yield Kind.NAME, document.original_filename
     for tag in document.tags or ():

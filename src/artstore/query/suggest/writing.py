@@ -170,9 +170,13 @@ def _doubt(*where: ColumnElement[bool]) -> Insert:
     )
 
 
+def settled_after() -> timedelta:
+    """After which time a sweep no longer leaves alone what is seen now."""
+    return timedelta(seconds=SLOT_SECONDS * (SETTLED_SLOTS + 2))
+
+
 def _settled() -> ColumnElement[datetime]:
-    """From when on what is seen now is no longer left alone."""
-    return func.now() + timedelta(seconds=SLOT_SECONDS * (SETTLED_SLOTS + 1))
+    return func.now() + settled_after()
 
 
 _MET = "artstore.terms"
