@@ -8,18 +8,37 @@ from sqlalchemy import text
 from artstore.kernel.database import ReadConnection
 from artstore.query.suggest.terms import Kind
 
-# Both read no more of an index than they answer, however many terms have the beginning and whoever has them.
-_OF_OWNERS = text("""
+# All read little more of an index than they answer, however many terms begin so and whoever has them.
+_OF_ONE = text("""
     SELECT found.kind, found.key, found.shown
     FROM unnest(cast(:kinds AS smallint[]), cast(:lows AS text[]), cast(:highs AS text[]))
             AS asked(kind, low, high),
-        unnest(cast(:owners AS text[])) AS whose(owner),
         LATERAL (
             SELECT kind, key, shown FROM query.catalog_terms AS terms
-            WHERE terms.owner = whose.owner AND terms.kind = asked.kind
+            WHERE terms.owner = :owner AND terms.kind = asked.kind
                 AND terms.key >= asked.low AND terms.key < asked.high
             ORDER BY terms.key LIMIT :limit
         ) AS found
+""")
+# The keys are compared first, and of the texts only those fetched that are answered.
+_OF_SEVERAL = text("""
+    WITH found AS MATERIALIZED (
+        SELECT DISTINCT ON (next.kind, next.key) next.owner, next.kind, next.key
+        FROM unnest(cast(:kinds AS smallint[]), cast(:lows AS text[]), cast(:highs AS text[]))
+                AS asked(kind, low, high),
+            unnest(cast(:owners AS text[])) AS whose(owner),
+            LATERAL (
+                SELECT owner, kind, key FROM query.catalog_terms AS terms
+                WHERE terms.owner = whose.owner AND terms.kind = asked.kind
+                    AND terms.key >= asked.low AND terms.key < asked.high
+                ORDER BY terms.key LIMIT :limit
+            ) AS next
+        ORDER BY next.kind, next.key, next.owner
+    )
+    SELECT terms.kind, terms.key, terms.shown
+    FROM (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY key) AS place FROM found) AS ranked
+    JOIN query.catalog_terms AS terms USING (owner, kind, key)
+    WHERE place <= :limit
 """)
 # From each key on to the next one that is greater: many owners may have the same.
 _OF_ALL = text("""
@@ -59,7 +78,7 @@ class TermRepository:
     async def beginning_with(
         self, db: ReadConnection, typed: Mapping[Kind, str], *, owners: frozenset[str] | None, limit: int
     ) -> list[FoundTerm]:
-        """The first ``limit`` terms of each kind, and of each of the owners, that begin with what was typed.
+        """The first ``limit`` terms of each kind that begin with what was typed.
 
         Of the accounts ``owners``, or of every account where it is None.
         """
@@ -69,8 +88,10 @@ class TermRepository:
             "highs": [beginning + _AFTER_ALL for beginning in typed.values()],
             "limit": limit,
         }
-        if owners is not None:
-            rows = await db.execute(_OF_OWNERS, {**asked, "owners": sorted(owners)})
-        else:
+        if owners is None:
             rows = await db.execute(_OF_ALL, asked)
+        elif len(owners) == 1:
+            rows = await db.execute(_OF_ONE, {**asked, "owner": next(iter(owners))})
+        else:
+            rows = await db.execute(_OF_SEVERAL, {**asked, "owners": sorted(owners)})
         return [FoundTerm(Kind(kind), key, shown) for kind, key, shown in rows]
