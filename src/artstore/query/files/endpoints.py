@@ -50,7 +50,7 @@ DOCUMENT_OPERATION: dict[str, Any] = {
     },
 }
 DOWNLOAD_OPERATION: dict[str, Any] = {
-    "summary": "The bytes of one document, or a range of them",
+    "summary": "The bytes of one document, or ranges of them",
     "tags": ["files"],
     "parameters": [
         _FILE_ID,
@@ -61,11 +61,12 @@ DOWNLOAD_OPERATION: dict[str, Any] = {
     ],
     "responses": {
         "200": {"description": "The whole document", "content": {"*/*": {}}},
-        "206": {"description": "The range that was asked for", "content": {"*/*": {}}},
+        "206": {"description": "The ranges that were asked for", "content": {"*/*": {}}},
         "304": {"description": "The client has these bytes already"},
         **problem_answers(
             ProblemType.DOCUMENT_OFFLINE,
             ProblemType.NOT_FOUND,
+            ProblemType.PRECONDITION_FAILED,
             ProblemType.RANGE_NOT_SATISFIABLE,
             ProblemType.DOCUMENT_DAMAGED,
             ProblemType.ELEMENT_UNAVAILABLE,
