@@ -27,6 +27,14 @@ DOWNLOADS_BROKEN = Counter(
     "Downloads that did not reach their end, by whose connection broke: element or client",
     ("side",),
 )
+DOWNLOADS_CONTINUED = Counter(
+    "artstore_query_downloads_continued",
+    "Times that a download went on after its element broke off, by whether at the same element or another",
+    ("element",),
+)
+DOWNLOADS_UNDER_WAY = Gauge(
+    "artstore_query_downloads_under_way", "Documents that are read from an element now", ("element_id",)
+)
 LOOKUPS = Counter(
     "artstore_query_lookups",
     "Documents looked up by id, by where they were found: catalog, elements or nowhere",

@@ -14,6 +14,8 @@ from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import (
     AdminAudit,
     AdminRegistry,
+    BreakerOptions,
+    Breakers,
     ElementDirectory,
     KeyFollower,
     RefusalReporter,
@@ -30,8 +32,10 @@ from artstore.query.catalog.reading import CatalogDependency, CatalogReader
 from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.catalog.stream import EventStreams
 from artstore.query.catalog.tables import SCHEMA
+from artstore.query.files.choice import ElementChoice
 from artstore.query.files.elements import ElementFiles
 from artstore.query.files.endpoints import Documents, Downloads
+from artstore.query.files.fetching import Fetcher
 from artstore.query.files.locate import Locator
 from artstore.query.files.repository import FilesRepository
 from artstore.query.files.versions import Versions
@@ -56,6 +60,11 @@ class RunningQuery:
         self._keys = keys
         self._redis = connect(settings.redis_url, client_name=_NAME)
         self._directory = ElementDirectory(self._redis)
+        self._breakers = Breakers(
+            BreakerOptions(
+                settings.breaker_failures, settings.breaker_open_seconds, settings.breaker_longest_seconds
+            )
+        )
         self.revocations = RevocationList()
         self._revocations_follower = RevocationFollower(self.revocations, self._redis, settings.admin_url)
         # Two pools: many slow searches must not hold the follower back, nor it them.
@@ -83,6 +92,7 @@ class RunningQuery:
             RedisDependency(self._redis),
             CatalogDependency(self._reader),
             self._directory.dependency(),
+            self._breakers.dependency(self._directory.elements),
             self._revocations_follower,
         ]
 
@@ -115,7 +125,8 @@ class RunningQuery:
         elements = ElementFiles(session)
         locator = Locator(self._reader, FilesRepository(), directory, elements, follower)
         self._documents = Documents(locator)
-        self._downloads = Downloads(locator, directory, elements)
+        fetcher = Fetcher(elements, ElementChoice(directory.get, self._breakers))
+        self._downloads = Downloads(locator, fetcher, settings.failover_seconds)
         self._versions = Versions(self._reader, FilesRepository(), locator)
         try:
             await self._prepare_catalog()

@@ -21,6 +21,17 @@ class QuerySettings(ServiceSettings):
     """Connections to PostgreSQL, at most. Requests beyond wait for one, for up to five seconds."""
     search_seconds: float = Field(default=5.0, gt=0, le=300)
     """Seconds that PostgreSQL may work on one search; then it is given up and answered with 503."""
+    failover_seconds: float = Field(default=10, ge=0, le=300)
+    """How long a download that its element broke off waits for one that goes on; then it is broken off, too.
+
+    Long enough for an element to start again, and shorter than clients wait for the next byte.
+    """
+    breaker_failures: int = Field(default=3, ge=1, le=1000)
+    """Failures in a row (not reached, silent, broken) after which an element is left alone for a while."""
+    breaker_open_seconds: float = Field(default=1, gt=0, le=3600)
+    """How long it is left alone at first, give or take half of it; doubled each time it fails again."""
+    breaker_longest_seconds: float = Field(default=30, gt=0, le=3600)
+    """The longest that it is left alone before it is tried again."""
     client_id: str
     """The account of this service, with the scopes ``files:read``, ``files:all`` and ``elements:read``."""
     client_secret: SecretStr

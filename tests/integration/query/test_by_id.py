@@ -17,7 +17,8 @@ MISSING = "0193a5b0-0000-7000-8000-000000000000"
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    settings = SystemSettings(default_ports={}, durable_database=False)
+    soon = {"ARTSTORE_QUERY_FAILOVER_SECONDS": "1"}
+    settings = SystemSettings(default_ports={}, durable_database=False, environment=soon)
     system = RunningSystem(tmp_path_factory.mktemp("system"), settings)
     system.launch()
     try:
