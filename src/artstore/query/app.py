@@ -17,6 +17,7 @@ from artstore.query.files.endpoints import (
     DOWNLOAD_PATH,
 )
 from artstore.query.files.versions import versions_routes
+from artstore.query.rebuild.endpoints import catalog_routes
 from artstore.query.running import RunningQuery
 from artstore.query.search.endpoints import search_routes
 from artstore.query.settings import QuerySettings
@@ -53,6 +54,7 @@ def compose(settings: QuerySettings) -> FastAPI:
     )
     app.include_router(search_routes(query.search))
     app.include_router(versions_routes(query.versions))
+    app.include_router(catalog_routes(query.catalog_state, query.rebuilder))
     for path, endpoint, methods, operation in (
         (DOCUMENT_PATH, query.document, ["GET"], DOCUMENT_OPERATION),
         (DOWNLOAD_PATH, query.download, ["GET", "HEAD"], DOWNLOAD_OPERATION),

@@ -40,6 +40,9 @@ from artstore.query.files.locate import Locator
 from artstore.query.files.repository import FilesRepository
 from artstore.query.files.versions import Versions
 from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
+from artstore.query.rebuild.endpoints import CatalogState
+from artstore.query.rebuild.rebuilder import CONNECTIONS as REBUILD_CONNECTIONS
+from artstore.query.rebuild.rebuilder import Rebuilder
 from artstore.query.search.repository import SearchRepository
 from artstore.query.search.service import Search
 from artstore.query.settings import QuerySettings
@@ -77,12 +80,17 @@ class RunningQuery:
             pool_size=settings.database_pool_size,
             statement_seconds=settings.search_seconds,
         )
+        self._building = Database(
+            settings.database_url, application_name=f"{_NAME}-rebuild", pool_size=REBUILD_CONNECTIONS
+        )
         self._reader = CatalogReader(self._reading)
         self._catalog = Catalog(self._writing, CatalogRepository())
         self._resources = AsyncExitStack()
         self._documents: Documents | None = None
         self._downloads: Downloads | None = None
         self._versions: Versions | None = None
+        self._rebuilder: Rebuilder | None = None
+        self.catalog_state = CatalogState(self._reader, self._directory)
         self.search = Search(self._reader, SearchRepository())
 
     def dependencies(self) -> list[Dependency]:
@@ -104,6 +112,7 @@ class RunningQuery:
         stack = self._resources
         stack.push_async_callback(self._writing.close)
         stack.push_async_callback(self._reading.close)
+        stack.push_async_callback(self._building.close)
         stack.push_async_callback(self._redis.aclose)
         session = await stack.enter_async_context(http_session())
         background = Background()
@@ -116,12 +125,9 @@ class RunningQuery:
         stack.push_async_callback(background.stop)
         directory = self._directory
         directory.admin = AdminRegistry(*account)
-        follower = CatalogFollower(
-            self._catalog,
-            EventStreams(self._redis),
-            ElementListing(session, token),
-            directory,
-        )
+        listing = ElementListing(session, token)
+        follower = CatalogFollower(self._catalog, EventStreams(self._redis), listing, directory)
+        rebuilder = self._rebuilder = Rebuilder(self._building, listing, directory)
         elements = ElementFiles(session)
         locator = Locator(self._reader, FilesRepository(), directory, elements, follower)
         self._documents = Documents(locator)
@@ -138,6 +144,7 @@ class RunningQuery:
         await self._revocations_follower.learn_first()
         background.start("revocations", self._revocations_follower.run)
         background.start("catalog", lambda: self._follow(follower))
+        background.start("rebuild of the catalog", lambda: self._rebuild(rebuilder))
         background.start("catalog counts", lambda: count_documents(self._reader, CatalogRepository()))
         with suppress(TimeoutError):
             async with asyncio.timeout(_ELEMENTS_KNOWN_SECONDS):
@@ -159,11 +166,19 @@ class RunningQuery:
         assert self._versions is not None, "no request comes before the start"
         return self._versions
 
+    def rebuilder(self) -> Rebuilder:
+        assert self._rebuilder is not None, "no request comes before the start"
+        return self._rebuilder
+
     async def _prepare_catalog(self) -> None:
         await migrate(
             self._settings.database_url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE
         )
         self._reader.ready.set()
+
+    async def _rebuild(self, rebuilder: Rebuilder) -> None:
+        await self._reader.ready.wait()
+        await rebuilder.run()
 
     async def _follow(self, follower: CatalogFollower) -> None:
         """Each time from the start: the tables may have gone with a database that was replaced."""
