@@ -39,6 +39,9 @@ from artstore.query.files.fetching import Fetcher
 from artstore.query.files.locate import Locator
 from artstore.query.files.repository import FilesRepository
 from artstore.query.files.versions import Versions
+from artstore.query.links.endpoints import LinkedDownloads
+from artstore.query.links.repository import LinkRepository
+from artstore.query.links.service import Links
 from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
 from artstore.query.rebuild.endpoints import CatalogState
 from artstore.query.rebuild.rebuilder import CONNECTIONS as REBUILD_CONNECTIONS
@@ -91,6 +94,9 @@ class RunningQuery:
         self._versions: Versions | None = None
         self._rebuilder: Rebuilder | None = None
         self.catalog_state = CatalogState(self._reader, self._directory)
+        self._links = Links(self._reading, self._reader, LinkRepository(), self.revocations)
+        self._locator: Locator | None = None
+        self._linked: LinkedDownloads | None = None
         self.search = Search(self._reader, SearchRepository())
 
     def dependencies(self) -> list[Dependency]:
@@ -129,11 +135,12 @@ class RunningQuery:
         follower = CatalogFollower(self._catalog, EventStreams(self._redis), listing, directory)
         rebuilder = self._rebuilder = Rebuilder(self._building, listing, directory)
         elements = ElementFiles(session)
-        locator = Locator(self._reader, FilesRepository(), directory, elements, follower)
+        locator = self._locator = Locator(self._reader, FilesRepository(), directory, elements, follower)
         self._documents = Documents(locator)
         fetcher = Fetcher(elements, ElementChoice(directory.get, self._breakers))
         self._downloads = Downloads(locator, fetcher, settings.failover_seconds)
         self._versions = Versions(self._reader, FilesRepository(), locator)
+        self._linked = LinkedDownloads(self._links, self._downloads, locator, token)
         try:
             await self._prepare_catalog()
         except DatabaseDown as error:
@@ -161,6 +168,17 @@ class RunningQuery:
     async def download(self, request: Request, principal: Principal) -> Response:
         assert self._downloads is not None, "no request comes before the start"
         return await self._downloads.endpoint(request, principal)
+
+    async def linked_download(self, request: Request) -> Response:
+        assert self._linked is not None, "no request comes before the start"
+        return await self._linked.endpoint(request)
+
+    def links(self) -> Links:
+        return self._links
+
+    def locator(self) -> Locator:
+        assert self._locator is not None, "no request comes before the start"
+        return self._locator
 
     def versions(self) -> Versions:
         assert self._versions is not None, "no request comes before the start"

@@ -73,7 +73,7 @@ def test_whatever_concerns_a_document_tells_whose() -> None:
         if ("{file_id}" in name and "/transfers/" not in name)
         or name.endswith(("GET /api/v1/search", "GET /api/v1/files"))
     }
-    assert len(of_documents) == 21
+    assert len(of_documents) == 22
     assert all(whose == [OWN, OTHERS, GRANTED_READ, GRANTED_WRITE] for whose in of_documents.values())
 
 
