@@ -10,6 +10,7 @@ from artstore.kernel.access import JwksClient, TokenVerifier
 from artstore.kernel.app import hot_route
 from artstore.kernel.limits import request_limits
 from artstore.kernel.settings import load
+from artstore.query.archives.endpoints import archive_routes
 from artstore.query.files.endpoints import (
     DOCUMENT_OPERATION,
     DOCUMENT_PATH,
@@ -55,6 +56,7 @@ def compose(settings: QuerySettings) -> FastAPI:
     )
     app.include_router(search_routes(query.search))
     app.include_router(versions_routes(query.versions))
+    app.include_router(archive_routes(query.archives))
     app.include_router(link_routes(query.links, query.locator))
     app.include_router(catalog_routes(query.catalog_state, query.rebuilder))
     for path, endpoint, methods, operation in (

@@ -35,6 +35,11 @@ DOWNLOADS_CONTINUED = Counter(
 DOWNLOADS_UNDER_WAY = Gauge(
     "artstore_query_downloads_under_way", "Documents that are read from an element now", ("element_id",)
 )
+ARCHIVES = Counter(
+    "artstore_query_archives",
+    "Archives of many documents that ended, by outcome: done, broken or client_gone",
+    ("outcome",),
+)
 LOOKUPS = Counter(
     "artstore_query_lookups",
     "Documents looked up by id, by where they were found: catalog, elements or nowhere",

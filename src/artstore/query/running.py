@@ -24,6 +24,7 @@ from artstore.kernel.peers import (
 )
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.refusals import Refusals
+from artstore.query.archives.endpoints import Archives
 from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.counting import count_documents
 from artstore.query.catalog.follower import CatalogFollower
@@ -97,6 +98,7 @@ class RunningQuery:
         self._links = Links(self._reading, self._reader, LinkRepository(), self.revocations)
         self._locator: Locator | None = None
         self._linked: LinkedDownloads | None = None
+        self._archives: Archives | None = None
         self.search = Search(self._reader, SearchRepository())
 
     def dependencies(self) -> list[Dependency]:
@@ -141,6 +143,10 @@ class RunningQuery:
         self._downloads = Downloads(locator, fetcher, settings.failover_seconds)
         self._versions = Versions(self._reader, FilesRepository(), locator)
         self._linked = LinkedDownloads(self._links, self._downloads, locator, token)
+        self._archives = Archives(
+            self._reader, self.search, locator, self._downloads, settings.archives_at_once
+        )
+        stack.callback(self._archives.close)
         try:
             await self._prepare_catalog()
         except DatabaseDown as error:
@@ -172,6 +178,10 @@ class RunningQuery:
     async def linked_download(self, request: Request) -> Response:
         assert self._linked is not None, "no request comes before the start"
         return await self._linked.endpoint(request)
+
+    def archives(self) -> Archives:
+        assert self._archives is not None, "no request comes before the start"
+        return self._archives
 
     def links(self) -> Links:
         return self._links

@@ -26,6 +26,11 @@ class QuerySettings(ServiceSettings):
 
     Long enough for an element to start again, and shorter than clients wait for the next byte.
     """
+    archives_at_once: int = Field(default=8, ge=1, le=1000)
+    """Archives of many documents that are made at once in one process; more are refused with 429.
+
+    Each takes a share of two threads that pack, and some MiB of memory.
+    """
     breaker_failures: int = Field(default=3, ge=1, le=1000)
     """Failures in a row (not reached, silent, broken) after which an element is left alone for a while."""
     breaker_open_seconds: float = Field(default=1, gt=0, le=3600)

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import io
+import zipfile
 from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
@@ -160,3 +162,33 @@ async def test_client_that_leaves_is_noticed(system: RunningSystem, account: Acc
 
     await eventually(counted, "the download goes on without a client")
     await asyncio.wait_for(system.no_more_is_sent("query"), 30)
+
+
+async def test_archive_of_which_an_element_dies_in_the_middle_is_none(
+    system: RunningSystem, account: Account
+) -> None:
+    content = hashlib.sha256(b"block").digest() * (100 * MIB // 32)
+    ids = [await stored(account, f"large {number}.bin", content) for number in range(2)]
+    url = f"{system.query_url}/api/v1/downloads"
+    received = bytearray()
+
+    async def read(answer: httpx.Response) -> None:
+        async for chunk in answer.aiter_bytes():
+            if not received:
+                await system.kill("rw-01")
+            received.extend(chunk)
+
+    try:
+        async with account.http.stream("POST", url, json={"ids": ids}) as answer:
+            assert answer.status_code == 200
+            with pytest.raises(httpx.RemoteProtocolError):
+                await read(answer)
+        refused = await account.http.post(url, json={"ids": ids})
+        assert refused.status_code == 503
+        assert refused.json()["type"] == "urn:artstore:problem:element-unavailable"
+    finally:
+        await system.start("rw-01")
+    assert len(received) < 2 * len(content)
+    with pytest.raises(zipfile.BadZipFile):
+        zipfile.ZipFile(io.BytesIO(bytes(received)))
+    assert (await account.download_when_ready(ids[0])).content == content

@@ -436,6 +436,7 @@ def with_link(ask: Ask) -> httpx.Response:
 
 
 QUERY: dict[str, Request] = {
+    "POST /api/v1/downloads": lambda ask: ask.send(ask.world.query, json={"ids": [ask.file_id()]}),
     "GET /api/v1/links": lambda ask: ask.send(ask.world.query),
     "DELETE /api/v1/links/{link_id}": with_link,
     "GET /api/v1/links/{secret}/download": with_link,

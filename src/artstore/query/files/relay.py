@@ -1,7 +1,8 @@
 """An element's answer passed on to the client while it arrives."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -48,19 +49,9 @@ class RelayedResponse(Response):
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        pump = asyncio.create_task(self._pump(send))
-        # The server does not tell a sender that the client went away; only receive() does.
-        gone = asyncio.create_task(_client_goes_away(receive))
         try:
-            await asyncio.wait((pump, gone), return_when=asyncio.FIRST_COMPLETED)
-            if pump.done():
-                pump.result()
-            else:
-                metrics.DOWNLOADS_BROKEN.labels("client").inc()
+            await unless_client_goes(self._pump(send), receive)
         finally:
-            for task in (pump, gone):
-                task.cancel()
-            await asyncio.gather(pump, gone, return_exceptions=True)
             self._stream.close()
 
     async def _pump(self, send: Send) -> None:
@@ -68,6 +59,23 @@ class RelayedResponse(Response):
         async for chunk in self._stream.chunks():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def unless_client_goes(sending: Coroutine[Any, Any, None], receive: Receive) -> None:
+    """Sends to the end, or until the client goes away. Raises what sending raises."""
+    pump = asyncio.create_task(sending)
+    # The server does not tell a sender that the client went away; only receive() does.
+    gone = asyncio.create_task(_client_goes_away(receive))
+    try:
+        await asyncio.wait((pump, gone), return_when=asyncio.FIRST_COMPLETED)
+        if pump.done():
+            pump.result()
+        else:
+            metrics.DOWNLOADS_BROKEN.labels("client").inc()
+    finally:
+        for task in (pump, gone):
+            task.cancel()
+        await asyncio.gather(pump, gone, return_exceptions=True)
 
 
 async def _client_goes_away(receive: Receive) -> None:
