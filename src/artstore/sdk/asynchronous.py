@@ -16,6 +16,7 @@ from artstore.attributes import RetentionPolicy
 from artstore.sdk import downloads, uploads
 from artstore.sdk.accounts import AsyncAccounts
 from artstore.sdk.batches import AsyncBatches
+from artstore.sdk.catalog import AsyncCatalog
 from artstore.sdk.downloads import DocumentStream
 from artstore.sdk.errors import NotFound
 from artstore.sdk.keys import AsyncKeys
@@ -74,6 +75,8 @@ class AsyncClient:
         """Work of several steps, such as finalizations."""
         self.batches = AsyncBatches(self._transport, self.profile.ingester_url)
         """Documents that are stored together or not at all."""
+        self.catalog = AsyncCatalog(self._transport, self.profile.query_url)
+        """What searches read."""
 
     async def upload(
         self,

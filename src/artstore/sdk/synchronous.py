@@ -17,6 +17,7 @@ from artstore.attributes import RetentionPolicy
 from artstore.sdk.accounts_front import Accounts
 from artstore.sdk.asynchronous import AsyncClient, FileId
 from artstore.sdk.batches import Batches
+from artstore.sdk.catalog import Catalog
 from artstore.sdk.downloads import DocumentStream
 from artstore.sdk.keys import Keys
 from artstore.sdk.profile import Profile
@@ -88,8 +89,11 @@ class Client:
         self.registry = Registry(self._client.registry, self._run)
         """What is decided about the storage elements."""
         self.transactions = Transactions(self._client.transactions, self._run, self._iterate)
-        self.batches = Batches(self._client.batches, self._run, self._iterate)
         """Work of several steps, such as finalizations."""
+        self.batches = Batches(self._client.batches, self._run, self._iterate)
+        """Documents that are stored together or not at all."""
+        self.catalog = Catalog(self._client.catalog, self._run)
+        """What searches read."""
 
     def upload(
         self,

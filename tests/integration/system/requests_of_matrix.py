@@ -441,6 +441,10 @@ QUERY: dict[str, Request] = {
     "DELETE /api/v1/links/{link_id}": with_link,
     "GET /api/v1/links/{secret}/download": with_link,
     "HEAD /api/v1/links/{secret}/download": with_link,
+    **{
+        what: lambda ask: ask.send(ask.world.query)
+        for what in ("GET /api/v1/catalog", "POST /api/v1/catalog/rebuild")
+    },
     "GET /api/v1/search": lambda ask: ask.send(ask.world.query, params={"q": WORD, "limit": 1000}),
     **{
         f"{what}": lambda ask: ask.send(ask.world.query, ids={"file_id": ask.file_id()})

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     cast,
+    column,
     delete,
     func,
     select,
@@ -22,7 +23,7 @@ from sqlalchemy.sql.dml import Delete, Insert
 
 from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.query.catalog.changes import NOTHING_KNOWN, DocumentChange
-from artstore.query.catalog.rows import columns
+from artstore.query.catalog.rows import batch
 from artstore.query.catalog.tables import catalog_files, catalog_positions
 
 
@@ -66,9 +67,8 @@ class CatalogRepository:
 
     async def apply(self, db: WriteConnection, element_id: str, changes: Sequence[DocumentChange]) -> None:
         """Take changes, each document at most once. A row that shows the same or a later change stays."""
-        existing = columns(changes)
-        if existing["file_ids"]:
-            await db.execute(self._upsert, {**existing, "element_id": element_id})
+        if any(change.document is not None for change in changes):
+            await db.execute(self._upsert, {"batch": batch(changes), "element_id": element_id})
         deleted = [change for change in changes if change.document is None]
         if deleted:
             await db.execute(
@@ -86,19 +86,19 @@ class CatalogRepository:
 
 
 def _upsert(files: Table) -> Insert:
-    """One statement for a whole batch: arrays in (as rows.columns names them), rows out of unnest."""
+    """One statement for a whole batch: JSON in (as rows.batch makes it), rows out of it."""
     given = (
-        func.unnest(
-            bindparam("file_ids", type_=ARRAY(Uuid)),
-            bindparam("lsns", type_=ARRAY(BigInteger)),
-            bindparam("created_by_ids", type_=ARRAY(Text)),
-            bindparam("created_ats", type_=ARRAY(DateTime(timezone=True))),
-            bindparam("documents", type_=ARRAY(Text)),
-            bindparam("words", type_=ARRAY(Text)),
-            bindparam("positions", type_=ARRAY(Text)),
+        func.jsonb_to_recordset(bindparam("batch", type_=Text).cast(JSONB))
+        .table_valued(
+            column("file_id", Uuid),
+            column("lsn", BigInteger),
+            column("created_by_id", Text),
+            column("created_at", DateTime(timezone=True)),
+            column("document", JSONB),
+            column("words", Text),
+            column("positions", Text),
         )
-        .table_valued("file_id", "lsn", "created_by_id", "created_at", "document", "words", "positions")
-        .render_derived(name="given")
+        .render_derived(name="given", with_types=True)
     )
     words = func.string_to_array(given.c.words, " ")
     positions = cast(func.string_to_array(given.c.positions, " "), ARRAY(Integer))
@@ -111,7 +111,7 @@ def _upsert(files: Table) -> Insert:
             given.c.lsn,
             given.c.created_by_id,
             given.c.created_at,
-            cast(given.c.document, JSONB),
+            given.c.document,
             func.query.search_vector(words, positions),
         ),
     )

@@ -1,6 +1,7 @@
 """A document as a row of the catalog, and back."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from artstore.query.catalog.changes import DocumentChange
@@ -10,27 +11,25 @@ from artstore.wire.documents import Document
 _MEMBERS = tuple(Document.model_fields)
 
 
-def columns(changes: Iterable[DocumentChange]) -> dict[str, Sequence[object]]:
-    """The arrays that the upsert takes, one element for each document that exists.
+def batch(changes: Iterable[DocumentChange]) -> str:
+    """The documents of the changes as one JSON array, from which the upsert makes rows.
 
-    Words and positions go as one text each, parted by blanks: arrays of arrays must all have one length.
+    One text, because a driver looks at every character of an array of texts.
     """
-    rows = [_row(change, change.document) for change in changes if change.document is not None]
-    names = ("file_ids", "lsns", "created_by_ids", "created_ats", "documents", "words", "positions")
-    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    return f"[{','.join(_row(change, change.document) for change in changes if change.document)}]"
 
 
-def _row(change: DocumentChange, document: Document) -> tuple[object, ...]:
+def _row(change: DocumentChange, document: Document) -> str:
     found = document_words(searchable_texts(document))
-    return (
-        change.file_id,
-        change.lsn,
-        document.created_by_id,
-        document.created_at,
-        document.model_dump_json(exclude_none=True),
-        " ".join(found.words),
-        " ".join(map(str, found.positions)),
-    )
+    members = {
+        "file_id": str(change.file_id),
+        "lsn": change.lsn,
+        "created_by_id": document.created_by_id,
+        "created_at": document.created_at.isoformat(),
+        "words": " ".join(found.words),
+        "positions": " ".join(map(str, found.positions)),
+    }
+    return f'{json.dumps(members)[:-1]},"document":{document.model_dump_json(exclude_none=True)}}}'
 
 
 def searchable_texts(document: Document) -> Iterator[str]:
