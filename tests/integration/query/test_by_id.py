@@ -94,6 +94,10 @@ async def test_element_away(system: RunningSystem, account: Account, other_accou
         assert answer.json()["type"] == "urn:artstore:problem:element-unavailable"
         assert int(answer.headers["retry-after"]) > 0
         assert (await info(account, file_id)).json()["original_filename"] == "kept.txt"
+        for _ in range(2):
+            assert (await account.download(file_id)).status_code == 503
+        down = (await system.health("query"))["dependencies"]["element_breakers"]
+        assert (down["status"], down["detail"]) == ("down", "rw-01 is open")
         assert (await other_account.download(MISSING)).status_code == 404
         # What is as young as this one may be in the element and not yet in the catalog.
         as_young = await other_account.download(str(UUID(int=UUID(file_id).int ^ 1)))
@@ -140,6 +144,11 @@ async def test_start_without_postgresql(system: RunningSystem, account: Account)
         refused = await account.search_page("bird")
         assert refused.status_code == 503
         assert refused.json()["type"] == "urn:artstore:problem:dependency-unavailable"
+        bodies: dict[str, dict[str, object]] = {f"files/{file_id}/link": {}, "downloads": {"ids": [file_id]}}
+        for path, body in bodies.items():
+            refused = await account.http.post(f"{system.query_url}/api/v1/{path}", json=body)
+            assert refused.status_code == 503
+            assert refused.json()["type"] == "urn:artstore:problem:dependency-unavailable"
         health = await system.health("query")
         assert health["status"] == "degraded"
         assert health["dependencies"]["database"]["status"] == "down"

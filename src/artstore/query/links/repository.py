@@ -12,6 +12,7 @@ from artstore.query.links.tables import links
 from artstore.wire.links import RESUME_SECONDS, Link, NewLink
 
 _link = links.c
+_MOST_REMOVED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,14 @@ class LinkRepository:
         return (await db.execute(statement)).rowcount == 1
 
     async def remove_ended(self, db: WriteConnection) -> None:
-        await db.execute(delete(links).where(not_(_is_good())))
+        """Some of all those that have expired; several may do so at once."""
+        ended = (
+            select(_link.link_id)
+            .where(not_(_is_good()))
+            .limit(_MOST_REMOVED)
+            .with_for_update(skip_locked=True)
+        )
+        await db.execute(delete(links).where(_link.link_id.in_(ended)))
 
 
 def _is_good() -> ColumnElement[bool]:
