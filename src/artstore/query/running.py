@@ -144,7 +144,7 @@ class RunningQuery:
         self._versions = Versions(self._reader, FilesRepository(), locator)
         self._linked = LinkedDownloads(self._links, self._downloads, locator, token)
         self._archives = Archives(
-            self._reader, self.search, locator, self._downloads, settings.archives_at_once
+            self._reader, self.search, locator, self._downloads, token, settings.archives_at_once
         )
         stack.callback(self._archives.close)
         try:

@@ -40,5 +40,5 @@ class QuerySettings(ServiceSettings):
     client_id: str
     """The account of this service, with the scopes ``files:read``, ``files:all`` and ``elements:read``."""
     client_secret: SecretStr
-    """Its secret. Used for background work, and for whoever comes with a link in place of a token: a client's
-    requests travel on with the client's token."""
+    """Its secret. Used for background work, for whoever comes with a link in place of a token, and for
+    archives of many documents; all other requests of clients travel on with the client's token."""

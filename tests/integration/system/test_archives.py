@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.system import Account, RunningSystem
+from tests.support.system import Account, RunningSystem, eventually
 
 MISSING = "0193a5b0-0000-7000-8000-000000000000"
 LARGE = b"".join(b"%d;a line of a table;%d\n" % (line, line * 7919) for line in range(300_000))
@@ -105,6 +105,31 @@ async def test_what_is_not_there_is_anothers(account: Account, other_account: Ac
     }
     reason = "it is not there, or not yours to see"
     assert json.loads(files["errors.json"]) == [{"file_id": each, "reason": reason} for each in ids[1:]]
+
+
+async def test_goes_on_when_its_token_ends(system: RunningSystem, account: Account) -> None:
+    contents = [bytes([number]) * (4 << 20) for number in range(12)]
+    documents = [await stored(account, f"{number}.bin", content) for number, content in enumerate(contents)]
+    ids = [document["file_id"] for document in documents]
+    element = f"{system.element_urls['rw-01']}/api/v1/files/{ids[0]}"
+    received = bytearray()
+    url = f"{system.query_url}/api/v1/downloads"
+    async with account.http.stream("POST", url, json={"ids": ids}, timeout=60) as answer:
+        chunks = answer.aiter_raw()
+        received += await anext(chunks)
+        revoke = f"{system.admin_url}/api/v1/auth/revoke"
+        async with account.anonymous() as http:
+            ended = await http.post(revoke, data={"token": account.token}, auth=account.credentials)
+        assert ended.status_code == 200
+
+        async def refused() -> bool:
+            return (await account.http.get(element)).status_code == 401
+
+        await eventually(refused, "the token is still taken")
+        async for chunk in chunks:
+            received += chunk
+    files = unpacked(httpx.Response(200, headers=answer.headers, content=bytes(received)))
+    assert [files[f"data/{number}.bin"] for number in range(12)] == contents
 
 
 @pytest.mark.parametrize(

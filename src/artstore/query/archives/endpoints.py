@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from artstore.kernel.access import Principal, Requires
 from artstore.kernel.openapi import RETRY_AFTER, problem_answers
-from artstore.kernel.peers import forwarded_headers
+from artstore.kernel.peers import ServiceToken, forwarded_headers
 from artstore.kernel.problems import Problem
 from artstore.query import metrics
 from artstore.query.archives.bag import Bag
@@ -21,7 +21,9 @@ from artstore.query.archives.reading import Missing, Open, Reading
 from artstore.query.archives.repository import ArchiveRepository
 from artstore.query.archives.selection import Selection
 from artstore.query.catalog.reading import CatalogReader
+from artstore.query.files.as_service import service_principal
 from artstore.query.files.endpoints import Downloads
+from artstore.query.files.fetching import Asked
 from artstore.query.files.locate import Locator, Whereabouts
 from artstore.query.files.relay import unless_client_goes
 from artstore.query.search.service import Search
@@ -33,15 +35,26 @@ _THREADS = 2
 
 
 class Archives:
-    """At most so many at once as ``most`` says: each reads and packs as fast as its client takes it."""
+    """At most so many at once as ``most`` says: each reads and packs as fast as its client takes it.
+
+    What the caller may see is decided at the beginning. Elements are then asked with the account of this
+    service, for an archive may take longer than its caller's token lives.
+    """
 
     def __init__(
-        self, catalog: CatalogReader, search: Search, locator: Locator, downloads: Downloads, most: int
+        self,
+        catalog: CatalogReader,
+        search: Search,
+        locator: Locator,
+        downloads: Downloads,
+        token: ServiceToken,
+        most: int,
     ) -> None:
         self._catalog = catalog
         self._search = search
         self._locator = locator
         self._downloads = downloads
+        self._token = token
         self._most = most
         self._under_way = 0
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="archives")
@@ -88,10 +101,13 @@ class Archives:
             self._catalog, ArchiveRepository(), self._search, self._locator, principal, caller
         )
 
-        def where(file_id: UUID, known: Sequence[str]) -> Whereabouts:
-            return Whereabouts(self._locator, file_id, principal, caller, known)
+        async def asking(file_id: UUID, known: Sequence[str]) -> tuple[Asked, Whereabouts]:
+            service = await service_principal(self._token)
+            headers = forwarded_headers(request, service)
+            asked = Asked(file_id, "GET", headers, {})
+            return asked, Whereabouts(self._locator, file_id, service, headers, known)
 
-        return Reading(await selection.chosen(new), selection, self._downloads, caller, where)
+        return Reading(await selection.chosen(new), selection, self._downloads, asking)
 
     def _ended(self, outcome: str) -> None:
         self._under_way -= 1

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -45,15 +45,13 @@ class Reading:
         ids: Sequence[UUID],
         selection: Selection,
         downloads: Downloads,
-        caller: Mapping[str, str],
-        where: Callable[[UUID, Sequence[str]], Whereabouts],
+        asking: Callable[[UUID, Sequence[str]], Awaitable[tuple[Asked, Whereabouts]]],
     ) -> None:
-        """``where``: how the elements of a document are found, when these were last known."""
+        """``asking``: how a document is asked for now, whose elements were known to be these."""
         self._ids = ids
         self._selection = selection
         self._downloads = downloads
-        self._caller = caller
-        self._where = where
+        self._asking = asking
         self._ahead: deque[asyncio.Task[Open | Missing]] = deque()
 
     async def documents(self) -> AsyncIterator[Open | Missing]:
@@ -86,9 +84,8 @@ class Reading:
     async def _open(self, file_id: UUID, known: Known | None) -> Open | Missing:
         if known is None:
             return Missing(file_id, "it is not there, or not yours to see")
-        asked = Asked(file_id, "GET", self._caller, {})
         try:
-            stream = await self._downloads.stream(asked, self._where(file_id, known.elements))
+            stream = await self._downloads.stream(*await self._asking(file_id, known.elements))
         except Problem as problem:
             if problem.kind is ProblemType.NOT_FOUND:
                 return Missing(file_id, "it is not there, or not yours to see")

@@ -15,6 +15,7 @@ from artstore.kernel.logging import get_logger
 from artstore.kernel.openapi import problem_answers
 from artstore.kernel.peers import ServiceToken, forwarded_headers
 from artstore.kernel.problems import Problem
+from artstore.query.files.as_service import service_principal
 from artstore.query.files.endpoints import DOWNLOAD_OPERATION, Downloads, conditions_of
 from artstore.query.files.fetching import Asked
 from artstore.query.files.locate import Locator, Whereabouts, not_found, unavailable
@@ -74,14 +75,7 @@ class LinkedDownloads:
 
     async def _download(self, request: PlainRequest, grant: Grant, address: str | None) -> Response:
         file_id, link_id = grant.link.file_id, str(grant.link.link_id)
-        service = Principal(
-            account_id="",
-            client_id="",
-            username="",
-            role="",
-            scopes=frozenset({Scope.FILES_READ, Scope.FILES_ALL}),
-            token=await self._token.get(),
-        )
+        service = await service_principal(self._token)
         caller = forwarded_headers(request, service)
         asked = Asked(file_id, request.method, caller, conditions_of(request))
         try:
