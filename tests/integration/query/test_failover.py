@@ -49,12 +49,18 @@ class FakeElement:
         self._content = content
         self._coded = coded
         self._refusal = refusal
+        self._refusals: list[Reply] = []
+
+    def refuse(self, reply: Reply, *, times: int) -> None:
+        self._refusals = [reply] * times
 
     @property
     def asked(self) -> list[dict[str, str]]:
         return [request.headers for request in self.server.requests]
 
     def answer(self, request: Request) -> Reply:
+        if self._refusals:
+            return self._refusals.pop()
         if self._refusal is not None:
             return self._refusal
         reply = self._reply(request.headers)
@@ -142,14 +148,14 @@ class Stand:
 
 
 @asynccontextmanager
-async def standing(*fakes: FakeElement) -> AsyncIterator[Stand]:
+async def standing(*fakes: FakeElement, open_seconds: float = 0.01) -> AsyncIterator[Stand]:
     async with AsyncExitStack() as stack:
         elements = {}
         for name, fake in zip("abc", fakes, strict=False):
             fake.server = await stack.enter_async_context(scripted(fake.answer))
             elements[name] = registered(name, fake.server.url)
         session = await stack.enter_async_context(http_session())
-        choice = ElementChoice(elements.get, Breakers(BreakerOptions(open_seconds=0.01)))
+        choice = ElementChoice(elements.get, Breakers(BreakerOptions(open_seconds=open_seconds)))
         yield Stand(elements, Fetcher(ElementFiles(session), choice))
 
 
@@ -322,6 +328,18 @@ class TestFirstByte:
                     assert await stand.content() == CONTENT
         assert len(a.asked) == 3
         assert len(b.asked) == 10
+
+    async def test_all_wait_for_the_one_that_tries_an_element_again(self) -> None:
+        a = FakeElement()
+        async with standing(a, open_seconds=60) as stand:
+            a.refuse(Reply(500, b""), times=3)
+            for _ in range(3):
+                (await stand.stream("a")).close()
+            with pytest.raises(Problem, match="element-unavailable"):
+                await stand.stream("a")
+            stand.elements["a"] = stand.elements["a"].model_copy(update={"started_at": AT.replace(year=2027)})
+            contents = await asyncio.gather(*(stand.content("a") for _ in range(10)))
+        assert contents == [CONTENT] * 10
 
 
 class TestOrder:

@@ -28,6 +28,10 @@ class ElementChoice:
         known = [element for element in map(self._known, element_ids) if element is not None]
         return sorted(known, key=self._rank)
 
+    def is_being_tried(self, element_ids: Iterable[str]) -> bool:
+        """Whether one of them, which failed, is called by somebody just now to see if it is back."""
+        return any(self.breakers.state(one) is BreakerState.HALF_OPEN for one in element_ids)
+
     @contextmanager
     def under_way(self, element_id: str) -> Iterator[None]:
         """While a download from the element lasts, it counts as busy with one more."""

@@ -1,6 +1,8 @@
 """Getting the bytes of a document from whichever element has it."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+import random
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -13,6 +15,8 @@ from artstore.query.files.elements import ElementFiles
 from artstore.query.files.locate import Whereabouts, not_found, unavailable
 from artstore.wire.elements import RegisteredElement
 from artstore.wire.problems import PROBLEM_JSON
+
+_LOOKS, _LOOK_SECONDS = 10, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +76,10 @@ class Fetcher:
 
         Raises Problem NOT_FOUND, and ELEMENT_UNAVAILABLE where an element that has it does not answer.
         """
-        tried = await self.ask(asked, await where.known())
+        tried = await self._ask_patiently(asked, list(await where.known()))
         if tried.opened is None and tried.refusal is None and not tried.silent:
             # The catalog may be behind: the document is new, or has moved to another element.
-            tried = await self.ask(asked, await where.asked())
+            tried = await self._ask_patiently(asked, list(await where.asked()))
         if tried.opened is not None:
             return tried.opened
         if tried.silent:
@@ -85,6 +89,17 @@ class Fetcher:
         if tried.refusal is not None:
             return tried.refusal
         raise not_found()
+
+    async def _ask_patiently(self, asked: Asked, element_ids: Sequence[str]) -> Tried:
+        """Where nobody can give it but one that is just being tried, all wait for how that goes."""
+        tried = await self.ask(asked, element_ids)
+        for _ in range(_LOOKS):
+            if tried.opened is not None or not self._choice.is_being_tried(element_ids):
+                break
+            tried.close()
+            await asyncio.sleep(_LOOK_SECONDS * random.uniform(0.5, 1.5))
+            tried = await self.ask(asked, element_ids)
+        return tried
 
     async def ask(self, asked: Asked, element_ids: Iterable[str]) -> Tried:
         """The caller closes what it says, at once or once the document is read."""
