@@ -155,7 +155,11 @@ def _print_sizes(system: Measured) -> None:
 def _search(system: Measured, sample: list[Document]) -> None:
     url = f"{system.profile.query_url}/api/v1"
     for what, addresses in {
-        "by id": [f"{url}/files/{document.file_id}" for document in sample],
+        "by id": [
+            f"{url}/files/{document.file_id}"
+            for document in sample
+            if document.created_by_id == system.client_id
+        ],
         "newest": [f"{url}/search"],
         "word": [
             f"{url}/search?{urlencode({'q': (document.description or '').split()[0]})}" for document in sample
