@@ -27,6 +27,12 @@ DOWNLOADS_BROKEN = Counter(
     "Downloads that did not reach their end, by whose connection broke: element or client",
     ("side",),
 )
+CACHE_LOOKUPS = Counter(
+    "artstore_query_cache_lookups",
+    "Questions about one document to the catalog, by what the cache of the process did: hit, miss, or unsure"
+    " while events may not arrive",
+    ("outcome",),
+)
 DOWNLOADS_CONTINUED = Counter(
     "artstore_query_downloads_continued",
     "Times that a download went on after its element broke off, by whether at the same element or another",

@@ -33,6 +33,7 @@ from artstore.query.catalog.reading import CatalogDependency, CatalogReader
 from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.catalog.stream import EventStreams
 from artstore.query.catalog.tables import SCHEMA
+from artstore.query.files.cache import DocumentCache
 from artstore.query.files.choice import ElementChoice
 from artstore.query.files.elements import ElementFiles
 from artstore.query.files.endpoints import Documents, Downloads
@@ -134,10 +135,13 @@ class RunningQuery:
         directory = self._directory
         directory.admin = AdminRegistry(*account)
         listing = ElementListing(session, token)
-        follower = CatalogFollower(self._catalog, EventStreams(self._redis), listing, directory)
+        cache = DocumentCache(settings.cache_documents)
+        follower = CatalogFollower(self._catalog, EventStreams(self._redis), listing, directory, cache)
         rebuilder = self._rebuilder = Rebuilder(self._building, listing, directory)
         elements = ElementFiles(session)
-        locator = self._locator = Locator(self._reader, FilesRepository(), directory, elements, follower)
+        locator = self._locator = Locator(
+            self._reader, FilesRepository(), directory, elements, follower, cache
+        )
         self._documents = Documents(locator)
         fetcher = Fetcher(elements, ElementChoice(directory.get, self._breakers))
         self._downloads = Downloads(locator, fetcher, settings.failover_seconds)

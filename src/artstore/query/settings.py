@@ -21,6 +21,8 @@ class QuerySettings(ServiceSettings):
     """Connections to PostgreSQL, at most. Requests beyond wait for one, for up to five seconds."""
     search_seconds: float = Field(default=5.0, gt=0, le=300)
     """Seconds that PostgreSQL may work on one search; then it is given up and answered with 503."""
+    cache_documents: int = Field(default=5000, ge=0, le=1_000_000)
+    """Answers of the catalog about single documents that a process keeps, each of some kilobytes. 0: none."""
     failover_seconds: float = Field(default=10, ge=0, le=300)
     """How long a download that its element broke off waits for one that goes on; then it is broken off, too.
 

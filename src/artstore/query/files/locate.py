@@ -16,6 +16,7 @@ from artstore.kernel.problems import Problem
 from artstore.query import metrics
 from artstore.query.catalog.follower import CatalogFollower
 from artstore.query.catalog.reading import CatalogReader
+from artstore.query.files.cache import DocumentCache
 from artstore.query.files.elements import ElementFiles
 from artstore.query.files.repository import FilesRepository
 from artstore.wire.elements import ElementAnnouncement, ElementHealth
@@ -38,12 +39,14 @@ class Locator:
         directory: ElementDirectory,
         elements: ElementFiles,
         follower: CatalogFollower,
+        cache: DocumentCache,
     ) -> None:
         self._catalog = catalog
         self._repository = repository
         self._directory = directory
         self._elements = elements
         self._follower = follower
+        self._cache = cache
 
     async def find(self, file_id: UUID, principal: Principal, headers: Mapping[str, str]) -> Copies:
         """At least one copy. Raises Problem NOT_FOUND, or ELEMENT_UNAVAILABLE where that is uncertain."""
@@ -52,9 +55,14 @@ class Locator:
 
     async def in_catalog(self, file_id: UUID, principal: Principal) -> Copies:
         """What the catalog knows, which may be nothing yet; nothing, too, while PostgreSQL is away."""
-        try:
+        owners = principal.visible_owners()
+
+        async def load() -> dict[str, dict[str, Any]]:
             async with self._catalog.read() as db:
-                copies = await self._repository.copies(db, file_id, owners=principal.visible_owners())
+                return await self._repository.copies(db, file_id, owners=owners)
+
+        try:
+            copies = await self._cache.get(file_id, owners, load)
         except DatabaseDown as error:
             _log.warning("the catalog cannot be read", reason=error.reason)
             return {}
