@@ -23,6 +23,7 @@ from artstore.query.rebuild.endpoints import catalog_routes
 from artstore.query.running import RunningQuery
 from artstore.query.search.endpoints import search_routes
 from artstore.query.settings import QuerySettings
+from artstore.query.suggest.endpoints import suggest_routes
 from artstore.version import __version__
 from artstore.wire.scopes import Scope
 
@@ -54,7 +55,8 @@ def compose(settings: QuerySettings) -> FastAPI:
         dependencies=query.dependencies(),
         lifespan=lifespan,
     )
-    app.include_router(search_routes(query.search))
+    app.include_router(search_routes(query.search, query.forgiving))
+    app.include_router(suggest_routes(query.suggester))
     app.include_router(versions_routes(query.versions))
     app.include_router(archive_routes(query.archives))
     app.include_router(link_routes(query.links, query.locator))

@@ -51,3 +51,24 @@ LOOKUPS = Counter(
     "Documents looked up by id, by where they were found: catalog, elements or nowhere",
     ("found",),
 )
+TERMS_BACKFILLED = Counter(
+    "artstore_query_terms_backfilled_documents",
+    "Documents that were in the catalog before there were suggestions, and whose terms were made since",
+)
+SUGGESTIONS = Counter(
+    "artstore_query_suggestions",
+    "Requests for suggestions, by outcome: found, nothing, refused or unavailable",
+    ("outcome",),
+)
+SUGGEST_SECONDS = Histogram(
+    "artstore_query_suggest_seconds",
+    "Seconds that the database took to suggest",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.05, 0.1, 0.5, 1, 5),
+)
+CORRECTIONS = Counter(
+    "artstore_query_corrections",
+    "Searches that found nothing until other words were tried",
+)
+TERMS_REMOVED = Counter(
+    "artstore_query_terms_removed", "Terms that were removed, since no document has them any more"
+)

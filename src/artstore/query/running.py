@@ -48,9 +48,17 @@ from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
 from artstore.query.rebuild.endpoints import CatalogState
 from artstore.query.rebuild.rebuilder import CONNECTIONS as REBUILD_CONNECTIONS
 from artstore.query.rebuild.rebuilder import Rebuilder
+from artstore.query.search.forgiving import ForgivingSearch
 from artstore.query.search.repository import SearchRepository
 from artstore.query.search.service import Search
 from artstore.query.settings import QuerySettings
+from artstore.query.suggest.backfill import Backfill
+from artstore.query.suggest.corrections import Corrections
+from artstore.query.suggest.repository import TermRepository
+from artstore.query.suggest.service import Suggester
+from artstore.query.suggest.sweeping import Sweeper
+from artstore.query.suggest.words import WordRepository
+from artstore.query.suggest.writing import TermWriter
 
 _NAME = "artstore-query"
 _FOLLOWER_CONNECTIONS = 5
@@ -89,7 +97,7 @@ class RunningQuery:
             settings.database_url, application_name=f"{_NAME}-rebuild", pool_size=REBUILD_CONNECTIONS
         )
         self._reader = CatalogReader(self._reading)
-        self._catalog = Catalog(self._writing, CatalogRepository())
+        self._catalog = Catalog(self._writing, CatalogRepository(terms=TermWriter()))
         self._resources = AsyncExitStack()
         self._documents: Documents | None = None
         self._downloads: Downloads | None = None
@@ -101,6 +109,8 @@ class RunningQuery:
         self._linked: LinkedDownloads | None = None
         self._archives: Archives | None = None
         self.search = Search(self._reader, SearchRepository())
+        self.forgiving = ForgivingSearch(self.search, self._reader, Corrections(WordRepository()))
+        self.suggester = Suggester(self._reader, TermRepository())
 
     def dependencies(self) -> list[Dependency]:
         """None is essential: documents are found by id also without the catalog, and without Redis."""
@@ -163,6 +173,8 @@ class RunningQuery:
         background.start("catalog", lambda: self._follow(follower))
         background.start("rebuild of the catalog", lambda: self._rebuild(rebuilder))
         background.start("catalog counts", lambda: count_documents(self._reader, CatalogRepository()))
+        background.start("terms of old documents", self._backfill)
+        background.start("terms of nothing", self._sweep)
         with suppress(TimeoutError):
             async with asyncio.timeout(_ELEMENTS_KNOWN_SECONDS):
                 await directory.ready.wait()
@@ -207,6 +219,14 @@ class RunningQuery:
             self._settings.database_url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE
         )
         self._reader.ready.set()
+
+    async def _backfill(self) -> None:
+        await self._reader.ready.wait()
+        await Backfill(self._writing).run()
+
+    async def _sweep(self) -> None:
+        await self._reader.ready.wait()
+        await Sweeper(self._writing).run()
 
     async def _rebuild(self, rebuilder: Rebuilder) -> None:
         await self._reader.ready.wait()

@@ -34,6 +34,7 @@ from artstore.wire.elements import ListedElement
 from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
 from artstore.wire.scrub import ScrubFinding, ScrubReport
+from artstore.wire.suggestions import Suggestion, SuggestionKind
 from artstore.wire.transactions import Finalization
 
 T = TypeVar("T")
@@ -142,6 +143,12 @@ class Client:
     def search_pages(self, q: str = "", *, limit: int | None = None) -> Iterator[list[SearchHit]]:
         """Like ``search``, in lists as they come from the service."""
         return self._iterate(self._client.search_pages(q, limit=limit))
+
+    def suggest(
+        self, q: str, *, kinds: Sequence[SuggestionKind | str] = (), limit: int | None = None
+    ) -> list[Suggestion]:
+        """What ``q`` may become: file names, tags, attributes and values, or some ``kinds`` of them."""
+        return self._run(partial(self._client.suggest, q, kinds=kinds, limit=limit))
 
     def versions(self, file_id: FileId, *, limit: int | None = None) -> Iterator[SearchHit]:
         """All versions of a document, newest first, by the id of any of them. Raises NotFound."""

@@ -23,6 +23,7 @@ from artstore.query.catalog.stream import EventStreams
 from artstore.query.catalog.tables import SCHEMA
 from artstore.query.files.cache import DocumentCache
 from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
+from artstore.query.suggest.writing import TermWriter
 
 from .following import Following, ServedElement
 
@@ -59,7 +60,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def catalog(database: Database) -> Catalog:
-    return Catalog(database, CatalogRepository())
+    return Catalog(database, CatalogRepository(terms=TermWriter()))
 
 
 @pytest.fixture

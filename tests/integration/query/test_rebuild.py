@@ -22,6 +22,7 @@ from artstore.query.rebuild.repository import (
     NotTheBuilder,
     RebuildRepository,
 )
+from artstore.query.suggest.backfill import Backfill
 from artstore.wire.events import EventKind
 from tests.support.system import eventually
 
@@ -102,6 +103,28 @@ async def test_ends_equal_to_the_elements(
     # The follower goes on where the rebuild has come to.
     await element.store(4, 5)
     await following.equals(element)
+
+
+async def test_terms_are_made_of_it_afterwards(
+    following: Following, element: ServedElement, database: Database, start_rebuilder: StartRebuilder
+) -> None:
+    """And those are looked for that only the old one had."""
+    old = """
+        TRUNCATE query.catalog_terms;
+        INSERT INTO query.catalog_terms (owner, kind, key, shown, seen) VALUES
+            ('a', 1, 'one', 'one', 0), ('a', 1, 'two', 'two', 0), ('b', 1, 'one', 'one', 0)
+    """
+    async with database.write() as db:
+        await db.execute(text(old))
+    await (await start_rebuilder()).ask()
+    await finished(database)
+    while await Backfill(database).step() is not None:
+        pass
+    async with database.read() as db:
+        terms = await db.execute(text("SELECT owner, shown FROM query.catalog_terms WHERE kind = 1"))
+        doubted = text("SELECT owner FROM query.catalog_term_owners WHERE doubts > swept")
+        assert {"a", "b"} <= {row.owner for row in await db.execute(doubted)}
+        assert {tuple(row) for row in terms} >= {("owner", "note.txt"), ("b", "one")}
 
 
 async def test_what_changes_meanwhile_is_in_it(

@@ -28,6 +28,7 @@ from .callers import (
     eventually,
     new_password,
     succeeded,
+    tag_of,
 )
 
 ELEMENTS = "/api/v1/storage-elements"
@@ -446,6 +447,9 @@ QUERY: dict[str, Request] = {
         for what in ("GET /api/v1/catalog", "POST /api/v1/catalog/rebuild")
     },
     "GET /api/v1/search": lambda ask: ask.send(ask.world.query, params={"q": WORD, "limit": 1000}),
+    "GET /api/v1/suggest": lambda ask: ask.send(
+        ask.world.query, params={"q": tag_of(ask.world.owner(ask.caller, ask.row.whose)), "kinds": "tag"}
+    ),
     **{
         f"{what}": lambda ask: ask.send(ask.world.query, ids={"file_id": ask.file_id()})
         for what in (

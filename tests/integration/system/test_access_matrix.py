@@ -90,6 +90,8 @@ def is_shown(ask: Ask, answer: httpx.Response) -> bool:
     match ask.row.endpoint:
         case "GET /api/v1/search" | "GET /api/v1/files":
             return ask.file_id() in {item["file_id"] for item in answer.json()["items"]}
+        case "GET /api/v1/suggest":
+            return bool(answer.json()["items"])
         case "POST /api/v1/auth/introspect":
             return bool(answer.json()["active"])
         case _:

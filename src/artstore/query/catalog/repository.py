@@ -25,16 +25,26 @@ from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.query.catalog.changes import NOTHING_KNOWN, DocumentChange
 from artstore.query.catalog.rows import batch
 from artstore.query.catalog.tables import catalog_files, catalog_positions
+from artstore.query.suggest.writing import TermWriter, Written
 
 
 class CatalogRepository:
-    """``files`` and ``positions`` are the tables of the catalog, or such as are to take their place."""
+    """``files`` and ``positions`` are the tables of the catalog, or such as are to take their place.
 
-    def __init__(self, files: Table = catalog_files, positions: Table = catalog_positions) -> None:
+    ``terms``: what keeps those of the documents in the same transactions; None: nothing does.
+    """
+
+    def __init__(
+        self,
+        files: Table = catalog_files,
+        positions: Table = catalog_positions,
+        terms: TermWriter | None = None,
+    ) -> None:
         self._files = files
         self._positions = positions
         self._upsert = _upsert(files)
         self._delete = _delete(files)
+        self._terms = terms
 
     async def positions(self, db: ReadConnection) -> dict[str, int]:
         """The position of each element that was ever followed."""
@@ -65,10 +75,16 @@ class CatalogRepository:
             update(self._positions).where(self._positions.c.element_id == element_id).values(lsn=position)
         )
 
-    async def apply(self, db: WriteConnection, element_id: str, changes: Sequence[DocumentChange]) -> None:
-        """Take changes, each document at most once. A row that shows the same or a later change stays."""
-        if any(change.document is not None for change in changes):
-            await db.execute(self._upsert, {"batch": batch(changes), "element_id": element_id})
+    async def apply(self, db: WriteConnection, element_id: str, changes: Sequence[DocumentChange]) -> Written:
+        """Take changes, each document at most once. A row that shows the same or a later change stays.
+
+        `remember` what this answers once the transaction is committed: it is then written faster again.
+        """
+        if self._terms is not None and changes:
+            await self._terms.doubt_documents(db, element_id, [change.file_id for change in changes])
+        rows, words = batch(changes)
+        if words:
+            await db.execute(self._upsert, {"batch": rows, "element_id": element_id})
         deleted = [change for change in changes if change.document is None]
         if deleted:
             await db.execute(
@@ -79,9 +95,20 @@ class CatalogRepository:
                     "lsns": [change.lsn for change in deleted],
                 },
             )
+        if self._terms is None:
+            return Written()
+        # Last, as others wait for whoever has just added a term that they add as well.
+        documents = [change.document for change in changes if change.document is not None]
+        return await self._terms.write(db, documents, words)
+
+    def remember(self, written: Written) -> None:
+        if self._terms is not None:
+            self._terms.remember(written)
 
     async def forget(self, db: WriteConnection, element_id: str) -> None:
         """Drop all rows of an element."""
+        if self._terms is not None:
+            await self._terms.doubt_element(db, element_id)
         await db.execute(delete(self._files).where(self._files.c.element_id == element_id))
 
 

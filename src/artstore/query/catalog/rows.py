@@ -5,22 +5,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from artstore.query.catalog.changes import DocumentChange
-from artstore.query.search.text import document_words
+from artstore.query.search.text import Words, document_words
 from artstore.wire.documents import Document
 
 _MEMBERS = tuple(Document.model_fields)
 
 
-def batch(changes: Iterable[DocumentChange]) -> str:
-    """The documents of the changes as one JSON array, from which the upsert makes rows.
+def batch(changes: Iterable[DocumentChange]) -> tuple[str, list[list[str]]]:
+    """The documents of the changes as one JSON array, from which the upsert makes rows; the words of each.
 
     One text, because a driver looks at every character of an array of texts.
     """
-    return f"[{','.join(_row(change, change.document) for change in changes if change.document)}]"
+    rows, words = [], []
+    for change in changes:
+        if change.document is not None:
+            found = document_words(searchable_texts(change.document))
+            rows.append(_row(change, change.document, found))
+            words.append(found.words)
+    return f"[{','.join(rows)}]", words
 
 
-def _row(change: DocumentChange, document: Document) -> str:
-    found = document_words(searchable_texts(document))
+def _row(change: DocumentChange, document: Document, found: Words) -> str:
     members = {
         "file_id": str(change.file_id),
         "lsn": change.lsn,

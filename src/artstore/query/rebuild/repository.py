@@ -13,6 +13,7 @@ from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.catalog.tables import SCHEMA, catalog_files, catalog_positions
 from artstore.query.migrations import REVISION, VERSION_TABLE
 from artstore.query.rebuild.tables import NEXT_SCHEMA, catalog_rebuild, next_files, next_positions
+from artstore.query.suggest.backfill import make_terms_anew
 
 DEAD_AFTER = timedelta(seconds=30)
 """A builder that was not heard of for so long is taken for dead."""
@@ -135,6 +136,7 @@ class RebuildRepository:
 
     async def take_place(self, db: WriteConnection, **progress: Any) -> None:
         """Put the tables beside in the place of the catalog's, in the transaction of ``hold_followers``."""
+        await make_terms_anew(db)
         await db.execute(DropTable(catalog_files))
         await db.execute(text(f"ALTER TABLE {NEXT_SCHEMA}.{next_files.name} SET SCHEMA {SCHEMA}"))
         # Row by row: followers wait for these rows, and would miss those of another table.
