@@ -28,7 +28,7 @@ from artstore.query.rebuild.rebuilder import CONNECTIONS, Rebuilder
 from artstore.wire.documents import Document, DocumentState, ElementDocument, ElementDocumentPage
 from artstore.wire.elements import ElementAnnouncement, ElementHealth, Mode
 from benchmarks import load
-from benchmarks.documents import documents
+from benchmarks.documents import Words, documents
 from benchmarks.running import Measured, measured
 
 DOCUMENTS = int(os.environ.get("DOCUMENTS", "100000"))
@@ -42,7 +42,7 @@ def measure() -> None:
     with measured() as system:
         pages = system.folder / "pages"
         started = time.perf_counter()
-        sample = _write_pages(pages, owner=system.client_id)
+        sample = _write_pages(pages, owner=system.account_id)
         print(f"{DOCUMENTS} documents made in {time.perf_counter() - started:.0f} s")
         query = system.system.parts["query"]
         query.stop()
@@ -95,7 +95,7 @@ def _write_pages(path: Path, *, owner: str) -> list[Document]:
                 items=items, last_lsn=last, next_cursor=None if last == DOCUMENTS else str(last)
             )
             file.write(page.model_dump_json(exclude_none=True) + "\n")
-            sample.append(some[0])
+            sample += some[:: _PAGE // 10]
     return sample
 
 
@@ -153,18 +153,45 @@ def _print_sizes(system: Measured) -> None:
 
 
 def _search(system: Measured, sample: list[Document]) -> None:
-    url = f"{system.profile.query_url}/api/v1"
-    for what, addresses in {
-        "by id": [f"{url}/files/{document.file_id}" for document in sample],
-        "newest": [f"{url}/search"],
-        "word": [
-            f"{url}/search?{urlencode({'q': (document.description or '').split()[0]})}" for document in sample
+    """Each kind of question, by an account that has some documents and by one that may see all."""
+    base = f"{system.profile.query_url}/api/v1"
+    for who, token, seen in (
+        ("an account", system.token, [d for d in sample if d.created_by_id == system.account_id]),
+        ("everybody's", system.administrator_token, sample),
+    ):
+        for what, addresses in _questions(base, seen).items():
+            requests = [load.get_request(address, token) for address in addresses]
+            outcome = load.run(base, partial(_in_turn, requests), clients=1, seconds=SECONDS)
+            assert set(outcome.statuses) == {200}, (what, outcome.statuses)
+            print(f"  {who:12} {what:26} {outcome.line()}", flush=True)
+
+
+def _questions(base: str, seen: list[Document]) -> dict[str, list[str]]:
+    """Addresses by the name of their kind."""
+    words = Words(_SEED)
+    rank = {word: place for place, word in enumerate(words.ranked)}
+    asked = [sorted((d.description or "").split(), key=rank.__getitem__) for d in seen]
+    few = seen[:20]
+
+    def search(**parameters: object) -> str:
+        return f"{base}/search?{urlencode(parameters)}"
+
+    return {
+        "by id, the first time": [f"{base}/files/{d.file_id}" for d in seen],
+        "by id, again": [f"{base}/files/{d.file_id}" for d in few],
+        "newest": [search()],
+        "rare word": [search(q=rarest) for *_, rarest in asked],
+        "frequent word": [search(q=word) for word in words.ranked[:50]],
+        "two words": [search(q=f"{most[0]} {most[1]}") for most in asked],
+        "phrase": [search(q=f'"{" ".join((d.description or "").split()[:2])}"') for d in seen],
+        "prefix": [search(q=f"{rarest[:4]}*") for *_, rarest in asked],
+        "part of a name": [search(q=rarest[1:5], mode="partial") for *_, rarest in asked],
+        "attribute": [search(attribute=f"contract={d.custom_attributes['contract']}") for d in seen],
+        "frequent attribute": [search(attribute="currency=EUR")],
+        "range and word": [
+            search(q=most[0], attribute=f"year>={2010 + n % 15}") for n, most in enumerate(asked)
         ],
-    }.items():
-        requests = [load.get_request(address, system.token) for address in addresses]
-        outcome = load.run(url, partial(_in_turn, requests), clients=1, seconds=SECONDS)
-        assert set(outcome.statuses) == {200}, (what, outcome.statuses)
-        print(f"  {what:34} {outcome.line()}")
+    }
 
 
 def _in_turn(requests: list[bytes], number: int) -> bytes:

@@ -27,6 +27,25 @@ DOWNLOADS_BROKEN = Counter(
     "Downloads that did not reach their end, by whose connection broke: element or client",
     ("side",),
 )
+CACHE_LOOKUPS = Counter(
+    "artstore_query_cache_lookups",
+    "Questions about one document to the catalog, by what the cache of the process did: hit, miss, or unsure"
+    " while events may not arrive",
+    ("outcome",),
+)
+DOWNLOADS_CONTINUED = Counter(
+    "artstore_query_downloads_continued",
+    "Times that a download went on after its element broke off, by whether at the same element or another",
+    ("element",),
+)
+DOWNLOADS_UNDER_WAY = Gauge(
+    "artstore_query_downloads_under_way", "Documents that are read from an element now", ("element_id",)
+)
+ARCHIVES = Counter(
+    "artstore_query_archives",
+    "Archives of many documents that ended, by outcome: done, broken or client_gone",
+    ("outcome",),
+)
 LOOKUPS = Counter(
     "artstore_query_lookups",
     "Documents looked up by id, by where they were found: catalog, elements or nowhere",

@@ -14,6 +14,8 @@ from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import (
     AdminAudit,
     AdminRegistry,
+    BreakerOptions,
+    Breakers,
     ElementDirectory,
     KeyFollower,
     RefusalReporter,
@@ -22,6 +24,7 @@ from artstore.kernel.peers import (
 )
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.refusals import Refusals
+from artstore.query.archives.endpoints import Archives
 from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.counting import count_documents
 from artstore.query.catalog.follower import CatalogFollower
@@ -30,11 +33,17 @@ from artstore.query.catalog.reading import CatalogDependency, CatalogReader
 from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.catalog.stream import EventStreams
 from artstore.query.catalog.tables import SCHEMA
+from artstore.query.files.cache import DocumentCache
+from artstore.query.files.choice import ElementChoice
 from artstore.query.files.elements import ElementFiles
 from artstore.query.files.endpoints import Documents, Downloads
+from artstore.query.files.fetching import Fetcher
 from artstore.query.files.locate import Locator
 from artstore.query.files.repository import FilesRepository
 from artstore.query.files.versions import Versions
+from artstore.query.links.endpoints import LinkedDownloads
+from artstore.query.links.repository import LinkRepository
+from artstore.query.links.service import Links
 from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
 from artstore.query.rebuild.endpoints import CatalogState
 from artstore.query.rebuild.rebuilder import CONNECTIONS as REBUILD_CONNECTIONS
@@ -67,6 +76,11 @@ class RunningQuery:
         self._keys = keys
         self._redis = connect(settings.redis_url, client_name=_NAME)
         self._directory = ElementDirectory(self._redis)
+        self._breakers = Breakers(
+            BreakerOptions(
+                settings.breaker_failures, settings.breaker_open_seconds, settings.breaker_longest_seconds
+            )
+        )
         self.revocations = RevocationList()
         self._revocations_follower = RevocationFollower(self.revocations, self._redis, settings.admin_url)
         # Two pools: many slow searches must not hold the follower back, nor it them.
@@ -90,6 +104,10 @@ class RunningQuery:
         self._versions: Versions | None = None
         self._rebuilder: Rebuilder | None = None
         self.catalog_state = CatalogState(self._reader, self._directory)
+        self._links = Links(self._reading, self._reader, LinkRepository(), self.revocations)
+        self._locator: Locator | None = None
+        self._linked: LinkedDownloads | None = None
+        self._archives: Archives | None = None
         self.search = Search(self._reader, SearchRepository())
         self.forgiving = ForgivingSearch(self.search, self._reader, Corrections(WordRepository()))
         self.suggester = Suggester(self._reader, TermRepository())
@@ -101,6 +119,7 @@ class RunningQuery:
             RedisDependency(self._redis),
             CatalogDependency(self._reader),
             self._directory.dependency(),
+            self._breakers.dependency(self._directory.elements),
             self._revocations_follower,
         ]
 
@@ -126,13 +145,22 @@ class RunningQuery:
         directory = self._directory
         directory.admin = AdminRegistry(*account)
         listing = ElementListing(session, token)
-        follower = CatalogFollower(self._catalog, EventStreams(self._redis), listing, directory)
+        cache = DocumentCache(settings.cache_documents)
+        follower = CatalogFollower(self._catalog, EventStreams(self._redis), listing, directory, cache)
         rebuilder = self._rebuilder = Rebuilder(self._building, listing, directory)
         elements = ElementFiles(session)
-        locator = Locator(self._reader, FilesRepository(), directory, elements, follower)
+        locator = self._locator = Locator(
+            self._reader, FilesRepository(), directory, elements, follower, cache
+        )
         self._documents = Documents(locator)
-        self._downloads = Downloads(locator, directory, elements)
+        fetcher = Fetcher(elements, ElementChoice(directory.get, self._breakers))
+        self._downloads = Downloads(locator, fetcher, settings.failover_seconds)
         self._versions = Versions(self._reader, FilesRepository(), locator)
+        self._linked = LinkedDownloads(self._links, self._downloads, locator, token)
+        self._archives = Archives(
+            self._reader, self.search, locator, self._downloads, token, settings.archives_at_once
+        )
+        stack.callback(self._archives.close)
         try:
             await self._prepare_catalog()
         except DatabaseDown as error:
@@ -162,6 +190,21 @@ class RunningQuery:
     async def download(self, request: Request, principal: Principal) -> Response:
         assert self._downloads is not None, "no request comes before the start"
         return await self._downloads.endpoint(request, principal)
+
+    async def linked_download(self, request: Request) -> Response:
+        assert self._linked is not None, "no request comes before the start"
+        return await self._linked.endpoint(request)
+
+    def archives(self) -> Archives:
+        assert self._archives is not None, "no request comes before the start"
+        return self._archives
+
+    def links(self) -> Links:
+        return self._links
+
+    def locator(self) -> Locator:
+        assert self._locator is not None, "no request comes before the start"
+        return self._locator
 
     def versions(self) -> Versions:
         assert self._versions is not None, "no request comes before the start"

@@ -21,6 +21,7 @@ from artstore.query.catalog.reading import CatalogReader
 from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.catalog.stream import EventStreams
 from artstore.query.catalog.tables import SCHEMA
+from artstore.query.files.cache import DocumentCache
 from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
 from artstore.query.suggest.writing import TermWriter
 
@@ -90,12 +91,15 @@ async def following(
         token = ServiceToken(session, admin.url, "services", "secret")
         directory = ElementDirectory(redis)
         listing = ElementListing(session, token)
-        follower = CatalogFollower(catalog, EventStreams(redis), listing, directory)
+        cache = DocumentCache(100)
+        follower = CatalogFollower(catalog, EventStreams(redis), listing, directory, cache)
         background = Background()
         background.start("directory", directory.run)
         background.start("follower", follower.run)
         stack.push_async_callback(background.stop)
-        yield Following(database, redis, stack, directory=directory, listing=listing, follower=follower)
+        yield Following(
+            database, redis, stack, directory=directory, listing=listing, follower=follower, cache=cache
+        )
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from artstore.kernel.peers import ElementDirectory
 from artstore.query.catalog.follower import CatalogFollower
 from artstore.query.catalog.listing import ElementListing
 from artstore.query.catalog.tables import catalog_files
+from artstore.query.files.cache import DocumentCache
 from artstore.wire.documents import Document
 from artstore.wire.elements import (
     ELEMENTS_CHANNEL,
@@ -116,11 +117,13 @@ class Following:
         directory: ElementDirectory,
         listing: ElementListing,
         follower: CatalogFollower,
+        cache: DocumentCache,
     ) -> None:
         self.redis = redis
         self.directory = directory
         self.listing = listing
         self.follower = follower
+        self.cache = cache
         self._database = database
         self._stack = stack
 

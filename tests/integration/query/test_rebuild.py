@@ -242,6 +242,30 @@ async def test_goes_on_when_its_process_dies(
     assert await following.documents("rw-01") == element.documents()
 
 
+async def test_begins_anew_where_it_fails(
+    following: Following,
+    element: ServedElement,
+    database: Database,
+    start_rebuilder: StartRebuilder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    make_indexes = RebuildRepository.make_indexes
+
+    async def fails_once(self: RebuildRepository, *arguments: Any) -> None:
+        if not told:
+            told.append("it failed")
+            raise ZeroDivisionError
+        told.append("it is made")
+        await make_indexes(self, *arguments)
+
+    monkeypatch.setattr(RebuildRepository, "make_indexes", fails_once)
+    await (await start_rebuilder()).ask()
+    assert (await finished(database)).waits_for is None
+    assert len(told) == 2
+    assert await following.documents("rw-01") == element.documents()
+
+
 async def test_tables_of_another_version_are_left_alone(database: Database) -> None:
     repository = RebuildRepository()
     async with database.write() as db:

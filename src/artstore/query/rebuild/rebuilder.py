@@ -98,12 +98,15 @@ class Rebuilder:
         _log.warning("the catalog is being rebuilt")
         try:
             await _Attempt(self._database, self._listing, self._directory, builder).run()
-        except (NotTheBuilder, DatabaseDown) as error:
-            reason = "the database was away" if isinstance(error, DatabaseDown) else "another process took it"
+        except NotTheBuilder:
+            _log.warning("another process has taken the rebuild of the catalog up")
+        except Exception as error:
+            reason = error.reason if isinstance(error, DatabaseDown) else type(error).__name__
             _log.warning("a rebuild of the catalog begins anew", reason=reason)
-            with suppress(DatabaseDown):
-                async with self._database.write() as db:
-                    await self._repository.give_back(db, builder, reason)
+            async with self._database.write() as db:
+                await self._repository.give_back(db, builder, f"it failed, and begins anew: {reason}")
+            if not isinstance(error, DatabaseDown):
+                raise
 
 
 class _Attempt:
