@@ -26,7 +26,7 @@ from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.counting import count_documents
 from artstore.query.catalog.follower import CatalogFollower
 from artstore.query.catalog.listing import ElementListing
-from artstore.query.catalog.reading import CatalogDependency, CatalogReader
+from artstore.query.catalog.reading import SESSION, CatalogDependency, CatalogReader
 from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.catalog.stream import EventStreams
 from artstore.query.catalog.tables import SCHEMA
@@ -67,6 +67,7 @@ class RunningQuery:
             application_name=_NAME,
             pool_size=settings.database_pool_size,
             statement_seconds=settings.search_seconds,
+            settings=SESSION,
         )
         self._reader = CatalogReader(self._reading)
         self._catalog = Catalog(self._writing, CatalogRepository())

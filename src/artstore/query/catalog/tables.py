@@ -78,6 +78,19 @@ Index(
     postgresql_where=document_id(catalog_files.c).is_not(None),
 )
 
+
+def folded_name(columns: ReadOnlyColumnCollection[str, ColumnElement[Any]]) -> ColumnElement[str]:
+    """The file name without case and accents."""
+    name = columns["document"].op("->>")(literal_column("'original_filename'"))
+    return func.query.folded(name, type_=Text)
+
+
+Index(
+    "catalog_files_by_part_of_name",
+    func.query.trigrams(folded_name(catalog_files.c)),
+    postgresql_using="gin",
+)
+
 catalog_positions = Table(
     "catalog_positions",
     metadata,

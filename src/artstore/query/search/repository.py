@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Select, Text, bindparam, func, or_, select, tuple_
+from sqlalchemy import Select, or_, select, tuple_
 
 from artstore.kernel.database import ReadConnection
 from artstore.query.catalog.tables import catalog_files, has_moved, stays
 from artstore.query.search.cursor import Mark
-from artstore.query.search.text import Terms
+from artstore.query.search.grammar import Groups
+from artstore.query.search.matching import with_words
+from artstore.wire.search import SearchMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,13 @@ class SearchRepository:
         self,
         db: ReadConnection,
         *,
-        terms: Terms | None,
+        groups: Groups,
+        mode: SearchMode,
         owners: frozenset[str] | None,
         after: Mark | None,
         limit: int,
     ) -> list[Found]:
-        """Documents newest first: all those with every term, or all where ``terms`` is None.
+        """Documents newest first: those in which every group is found, or all where there is none.
 
         Of the accounts ``owners``, or of every account where it is None. ``after`` is the last one of the
         page before.
@@ -41,8 +44,8 @@ class SearchRepository:
         )
         if owners is not None:
             query = query.where(files.created_by_id.in_(sorted(owners)))
-        if terms is not None:
-            query = query.where(files.search.bool_op("@@")(_tsquery(terms)))
+        if groups:
+            query = query.where(with_words(files, groups, mode))
         query = query.where(or_(stays(files), ~has_moved()))
         if after is not None:
             query = query.where(tuple_(*order) < (after.created_at, after.file_id, after.element_id))
@@ -50,10 +53,3 @@ class SearchRepository:
             Found(Mark(created_at, file_id, element_id), document)
             for created_at, file_id, element_id, document in await db.execute(query)
         ]
-
-
-def _tsquery(terms: Terms) -> Any:
-    return func.query.search_query(
-        bindparam("words", terms.words, type_=ARRAY(Text)),
-        bindparam("gaps", terms.gaps, type_=ARRAY(Integer)),
-    )

@@ -9,9 +9,10 @@ from artstore.kernel.problems import Problem
 from artstore.query import metrics
 from artstore.query.catalog.reading import CatalogReader
 from artstore.query.search.cursor import read_cursor, write_cursor
+from artstore.query.search.grammar import Groups, read_question, word_count
 from artstore.query.search.repository import Found, SearchRepository
-from artstore.query.search.text import Terms, query_terms
 from artstore.wire.problems import ProblemType
+from artstore.wire.search import SearchMode
 
 MAX_CHARACTERS = 1000
 MAX_WORDS = 200
@@ -25,6 +26,7 @@ class Question:
     text: str
     limit: int
     cursor: str | None = None
+    mode: SearchMode = SearchMode.FULLTEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +55,16 @@ class Search:
 
     async def _page(self, question: Question, principal: Principal) -> Page:
         everything = question.text.strip() == ""
-        terms = None if everything else _terms(question.text)
+        groups = () if everything else _groups(question.text)
         owners = principal.visible_owners()
-        asked = repr((terms, None if owners is None else sorted(owners)))
+        asked = repr((groups, question.mode.value, None if owners is None else sorted(owners)))
         after = None if question.cursor is None else read_cursor(question.cursor, question=asked)
-        if terms is not None and not terms.words:
+        if not groups and not everything:
             return Page([], None)  # signs alone: no document has such a word
         started = time.perf_counter()
         async with self._catalog.read() as db:
             found = await self._repository.newest(
-                db, terms=terms, owners=owners, after=after, limit=question.limit + 1
+                db, groups=groups, mode=question.mode, owners=owners, after=after, limit=question.limit + 1
             )
         metrics.SEARCH_SECONDS.observe(time.perf_counter() - started)
         more = len(found) > question.limit
@@ -71,13 +73,13 @@ class Search:
         return Page(shown, cursor)
 
 
-def _terms(text: str) -> Terms:
+def _groups(text: str) -> Groups:
     if len(text) > MAX_CHARACTERS:
         raise _refused(f"has {len(text)} characters; {MAX_CHARACTERS} are the most")
-    terms = query_terms(text)
-    if len(terms.words) > MAX_WORDS:
-        raise _refused(f"has {len(terms.words)} words; {MAX_WORDS} are the most")
-    return terms
+    groups = read_question(text)
+    if (count := word_count(groups)) > MAX_WORDS:
+        raise _refused(f"has {count} words; {MAX_WORDS} are the most")
+    return groups
 
 
 def _refused(reason: str) -> Problem:

@@ -1,0 +1,69 @@
+"""What a question means as a condition on rows of the catalog. All that was asked goes as parameters."""
+
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, Integer, Text, and_, bindparam, func, literal, not_, or_
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from artstore.query.catalog.tables import folded_name
+from artstore.query.search.grammar import Groups, Term
+from artstore.wire.search import SearchMode
+
+Columns = ReadOnlyColumnCollection[str, ColumnElement[Any]]
+
+TRIGRAM = 3
+"""Characters that a part of a name must have: fewer make no trigram, and no index knows them."""
+
+
+def with_words(columns: Columns, groups: Groups, mode: SearchMode) -> ColumnElement[bool]:
+    """Of the rows in which every group is found."""
+    if mode is SearchMode.PARTIAL:
+        return and_(*(or_(*(_in_part(columns, term) for term in group)) for group in groups))
+    return _found(columns, tsquery(groups, stems=mode is SearchMode.FULLTEXT))
+
+
+def tsquery(groups: Groups, *, stems: bool) -> ColumnElement[Any]:
+    words: list[str] = []
+    gaps: list[int] = []
+    alternatives: list[bool] = []
+    negations: list[bool] = []
+    prefixes: list[bool] = []
+    for group in groups:
+        for number, term in enumerate(group):
+            last = len(term.words) - 1
+            words += term.words
+            gaps += term.gaps
+            alternatives += [number > 0] * len(term.words)
+            negations += [term.negated] * len(term.words)
+            prefixes += [term.prefix and place == last for place in range(len(term.words))]
+    return func.query.search_query(
+        bindparam(None, words, type_=ARRAY(Text)),
+        bindparam(None, gaps, type_=ARRAY(Integer)),
+        bindparam(None, alternatives, type_=ARRAY(Boolean)),
+        bindparam(None, negations, type_=ARRAY(Boolean)),
+        bindparam(None, prefixes, type_=ARRAY(Boolean)),
+        bindparam(None, stems, type_=Boolean),
+        type_=TSQUERY,
+    )
+
+
+def _found(columns: Columns, query: ColumnElement[Any]) -> ColumnElement[bool]:
+    return columns["search"].bool_op("@@")(query)
+
+
+def _in_part(columns: Columns, term: Term) -> ColumnElement[bool]:
+    prefix = Term(term.words, term.gaps, term.text, prefix=not term.unspaced)
+    found = _found(columns, tsquery(((prefix,),), stems=False))
+    if len(term.text) >= TRIGRAM and not _is_one_run(term):
+        name = folded_name(columns)
+        part = func.query.folded(literal(term.text, Text), type_=Text)
+        trigrams = func.query.trigrams(name, type_=ARRAY(Text)).contains(func.query.trigrams(part))
+        # The cheaper one first: PostgreSQL puts no other order into what stands inside an "or".
+        found = or_(found, and_(func.strpos(name, part) > 0, trigrams))
+    return not_(found) if term.negated else found
+
+
+def _is_one_run(term: Term) -> bool:
+    """Of a script without blanks alone: whatever part of it is asked is found by its words."""
+    return term.unspaced and max(term.gaps) <= 1 and all(len(word) <= 2 for word in term.words)
