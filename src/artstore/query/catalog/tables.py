@@ -1,8 +1,10 @@
 """The tables of the catalog; the migrations create exactly these."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Column,
     ColumnElement,
@@ -12,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    cast,
     exists,
     false,
     func,
@@ -24,6 +27,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from artstore.attributes import RetentionPolicy
 
 SCHEMA = "query"
+Columns = ReadOnlyColumnCollection[str, ColumnElement[Any]]
 metadata = MetaData(schema=SCHEMA)
 
 catalog_files = Table(
@@ -90,6 +94,37 @@ Index(
     func.query.trigrams(folded_name(catalog_files.c)),
     postgresql_using="gin",
 )
+
+
+def labels(columns: Columns) -> ColumnElement[Any]:
+    """What a document has in common with others: its type, extension, tags and so on, as short texts."""
+    return func.query.labels(columns["document"], type_=ARRAY(Text))
+
+
+def file_size(columns: Columns) -> ColumnElement[int]:
+    return cast(columns["document"].op("->>")(literal_column("'file_size'")), BigInteger)
+
+
+def updated_at(columns: Columns) -> ColumnElement[datetime]:
+    when = columns["document"].op("->>")(literal_column("'updated_at'"))
+    return func.query.moment(when, type_=DateTime(timezone=True))
+
+
+Index("catalog_files_by_label", labels(catalog_files.c), postgresql_using="gin")
+Index(
+    "catalog_files_by_attribute",
+    catalog_files.c.document.op("->")(literal_column("'custom_attributes'")).label("attributes"),
+    postgresql_using="gin",
+    postgresql_ops={"attributes": "jsonb_path_ops"},
+)
+for _name, _key in (("size", file_size(catalog_files.c)), ("update", updated_at(catalog_files.c))):
+    Index(
+        f"catalog_files_by_{_name}",
+        _key,
+        catalog_files.c.created_at,
+        catalog_files.c.file_id,
+        catalog_files.c.element_id,
+    )
 
 catalog_positions = Table(
     "catalog_positions",

@@ -23,6 +23,9 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""What PostgreSQL takes into no text. No document has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -71,7 +74,7 @@ class _Reading:
 def read_question(text: str) -> Groups:
     """The groups of a question; none where it has no words."""
     reading = _Reading()
-    for negated, quoted, piece in _pieces(fold(text)):
+    for negated, quoted, piece in _pieces(fold(_NO_TEXT.sub(" ", text))):
         term = _term(piece, negated=negated)
         if term is None:
             continue

@@ -1,29 +1,46 @@
 """What a question means as a condition on rows of the catalog. All that was asked goes as parameters."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Integer, Text, and_, bindparam, func, literal, not_, or_
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from artstore.query.catalog.tables import folded_name
+from artstore.query.catalog.tables import Columns, folded_name
+from artstore.query.search.filters import filtered, with_attribute
 from artstore.query.search.grammar import Groups, Term
-from artstore.wire.search import SearchMode
-
-Columns = ReadOnlyColumnCollection[str, ColumnElement[Any]]
+from artstore.wire.search import AttributeFilter, SearchFilters, SearchMode
 
 TRIGRAM = 3
 """Characters that a part of a name must have: fewer make no trigram, and no index knows them."""
 
 
-def with_words(columns: Columns, groups: Groups, mode: SearchMode) -> ColumnElement[bool]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as it was understood. Its ``repr`` tells it from every other one."""
+
+    groups: Groups = ()
+    """Empty: documents need no words."""
+    mode: SearchMode = SearchMode.FULLTEXT
+    filters: SearchFilters = field(default_factory=SearchFilters)
+    attributes: tuple[tuple[AttributeFilter, ...], ...] = ()
+    """Of each one must be met."""
+
+    def conditions(self, columns: Columns) -> list[ColumnElement[bool]]:
+        """Of the rows that are meant, whoever may see them."""
+        words = [_with_words(columns, self.groups, self.mode)] if self.groups else []
+        attributes = [or_(*(with_attribute(columns, one) for one in each)) for each in self.attributes]
+        return [*words, *filtered(columns, self.filters), *attributes]
+
+
+def _with_words(columns: Columns, groups: Groups, mode: SearchMode) -> ColumnElement[bool]:
     """Of the rows in which every group is found."""
     if mode is SearchMode.PARTIAL:
         return and_(*(or_(*(_in_part(columns, term) for term in group)) for group in groups))
-    return _found(columns, tsquery(groups, stems=mode is SearchMode.FULLTEXT))
+    return _found(columns, _tsquery(groups, stems=mode is SearchMode.FULLTEXT))
 
 
-def tsquery(groups: Groups, *, stems: bool) -> ColumnElement[Any]:
+def _tsquery(groups: Groups, *, stems: bool) -> ColumnElement[Any]:
     words: list[str] = []
     gaps: list[int] = []
     alternatives: list[bool] = []
@@ -54,7 +71,7 @@ def _found(columns: Columns, query: ColumnElement[Any]) -> ColumnElement[bool]:
 
 def _in_part(columns: Columns, term: Term) -> ColumnElement[bool]:
     prefix = Term(term.words, term.gaps, term.text, prefix=not term.unspaced)
-    found = _found(columns, tsquery(((prefix,),), stems=False))
+    found = _found(columns, _tsquery(((prefix,),), stems=False))
     if len(term.text) >= TRIGRAM and not _is_one_run(term):
         name = folded_name(columns)
         part = func.query.folded(literal(term.text, Text), type_=Text)

@@ -8,9 +8,7 @@ from sqlalchemy import Select, or_, select, tuple_
 from artstore.kernel.database import ReadConnection
 from artstore.query.catalog.tables import catalog_files, has_moved, stays
 from artstore.query.search.cursor import Mark
-from artstore.query.search.grammar import Groups
-from artstore.query.search.matching import with_words
-from artstore.wire.search import SearchMode
+from artstore.query.search.matching import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +24,12 @@ class SearchRepository:
         self,
         db: ReadConnection,
         *,
-        groups: Groups,
-        mode: SearchMode,
+        asked: Asked,
         owners: frozenset[str] | None,
         after: Mark | None,
         limit: int,
     ) -> list[Found]:
-        """Documents newest first: those in which every group is found, or all where there is none.
+        """The documents that are asked for, newest first.
 
         Of the accounts ``owners``, or of every account where it is None. ``after`` is the last one of the
         page before.
@@ -44,9 +41,7 @@ class SearchRepository:
         )
         if owners is not None:
             query = query.where(files.created_by_id.in_(sorted(owners)))
-        if groups:
-            query = query.where(with_words(files, groups, mode))
-        query = query.where(or_(stays(files), ~has_moved()))
+        query = query.where(*asked.conditions(files), or_(stays(files), ~has_moved()))
         if after is not None:
             query = query.where(tuple_(*order) < (after.created_at, after.file_id, after.element_id))
         return [

@@ -1,7 +1,7 @@
 """One search, from the question to the page."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from artstore.kernel.access import Principal
 from artstore.kernel.database import DatabaseDown
@@ -10,9 +10,10 @@ from artstore.query import metrics
 from artstore.query.catalog.reading import CatalogReader
 from artstore.query.search.cursor import read_cursor, write_cursor
 from artstore.query.search.grammar import Groups, read_question, word_count
+from artstore.query.search.matching import Asked
 from artstore.query.search.repository import Found, SearchRepository
 from artstore.wire.problems import ProblemType
-from artstore.wire.search import SearchMode
+from artstore.wire.search import AttributeFilter, SearchFilters, SearchMode
 
 MAX_CHARACTERS = 1000
 MAX_WORDS = 200
@@ -27,6 +28,9 @@ class Question:
     limit: int
     cursor: str | None = None
     mode: SearchMode = SearchMode.FULLTEXT
+    filters: SearchFilters = field(default_factory=SearchFilters)
+    attributes: tuple[tuple[AttributeFilter, ...], ...] = ()
+    """Conditions, of each of which one of the alternatives must be met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +60,21 @@ class Search:
     async def _page(self, question: Question, principal: Principal) -> Page:
         everything = question.text.strip() == ""
         groups = () if everything else _groups(question.text)
+        asked = Asked(groups, question.mode, question.filters, question.attributes)
         owners = principal.visible_owners()
-        asked = repr((groups, question.mode.value, None if owners is None else sorted(owners)))
-        after = None if question.cursor is None else read_cursor(question.cursor, question=asked)
+        sealed = repr((asked, None if owners is None else sorted(owners)))
+        after = None if question.cursor is None else read_cursor(question.cursor, question=sealed)
         if not groups and not everything:
             return Page([], None)  # signs alone: no document has such a word
         started = time.perf_counter()
         async with self._catalog.read() as db:
             found = await self._repository.newest(
-                db, groups=groups, mode=question.mode, owners=owners, after=after, limit=question.limit + 1
+                db, asked=asked, owners=owners, after=after, limit=question.limit + 1
             )
         metrics.SEARCH_SECONDS.observe(time.perf_counter() - started)
         more = len(found) > question.limit
         shown = found[: question.limit]
-        cursor = write_cursor(shown[-1].mark, question=asked) if more else None
+        cursor = write_cursor(shown[-1].mark, question=sealed) if more else None
         return Page(shown, cursor)
 
 
