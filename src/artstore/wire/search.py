@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from artstore.attributes import RetentionPolicy
+from artstore.wire.documents import SearchPage
 
 MAX_VALUES = 50
 """Of one filter."""
@@ -32,6 +33,20 @@ class SearchMode(StrEnum):
     """Words as they were written, but for case and accents."""
     PARTIAL = "partial"
     """The beginning of a word, or any part of the file name."""
+
+
+class SearchSort(StrEnum):
+    """The order of results. A minus turns an order round: the largest first."""
+
+    NEWEST = "-created_at"
+    OLDEST = "created_at"
+    NAME = "name"
+    NAME_DOWN = "-name"
+    SMALLEST = "size"
+    LARGEST = "-size"
+    CHANGED_FIRST = "updated_at"
+    CHANGED_LAST = "-updated_at"
+    RELEVANCE = "relevance"
 
 
 def _storable(text: str) -> str:
@@ -152,6 +167,12 @@ class SearchQuestion(SearchFilters):
         description="`fulltext`: Russian and English endings do not matter. `exact`: words as they were"
         " written. `partial`: the beginning of a word or any part of the file name is enough.",
     )
+    sort: SearchSort = Field(
+        default=SearchSort.NEWEST,
+        description="The order: by time of storing, name, size, time of the last change, or by relevance to"
+        " the words. A minus before it turns it round.",
+    )
+    total: bool = Field(default=False, description="Say how many documents there are, on all pages.")
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = Field(
         default=DEFAULT_LIMIT, description="The greatest number of documents in the page."
     )
@@ -179,3 +200,17 @@ class SearchRequest(SearchQuestion):
         description="Conditions on custom attributes, all of which must be met.",
         max_length=MAX_ATTRIBUTES,
     )
+
+
+class SearchTotal(BaseModel):
+    """The number of documents that a question finds."""
+
+    value: int
+    exact: bool
+    """False: there are more than are counted one by one, and this is an estimate."""
+
+
+class SearchAnswer(SearchPage):
+    """A page of hits, with what else was asked for."""
+
+    total: SearchTotal | None = None

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     DateTime,
+    FromClause,
     Index,
     MetaData,
     Table,
@@ -110,6 +111,13 @@ def updated_at(columns: Columns) -> ColumnElement[datetime]:
     return func.query.moment(when, type_=DateTime(timezone=True))
 
 
+def name_key(columns: Columns) -> ColumnElement[str]:
+    """What names are ordered by: without case and accents, by code points."""
+    name = columns["document"].op("->>", return_type=Text())(literal_column("'original_filename'"))
+    # The collation goes through both functions to their result.
+    return func.left(func.query.folded(name.collate("C")), literal_column("100"), type_=Text)
+
+
 Index("catalog_files_by_label", labels(catalog_files.c), postgresql_using="gin")
 Index(
     "catalog_files_by_attribute",
@@ -117,7 +125,11 @@ Index(
     postgresql_using="gin",
     postgresql_ops={"attributes": "jsonb_path_ops"},
 )
-for _name, _key in (("size", file_size(catalog_files.c)), ("update", updated_at(catalog_files.c))):
+for _name, _key in (
+    ("size", file_size(catalog_files.c)),
+    ("update", updated_at(catalog_files.c)),
+    ("name", name_key(catalog_files.c)),
+):
     Index(
         f"catalog_files_by_{_name}",
         _key,
@@ -140,13 +152,13 @@ def stays(columns: ReadOnlyColumnCollection[str, ColumnElement[Any]]) -> ColumnE
     return func.coalesce(policy == RetentionPolicy.PERMANENT.value, false())
 
 
-def has_moved() -> ColumnElement[bool]:
+def has_moved(rows: FromClause = catalog_files) -> ColumnElement[bool]:
     """Whether another row is of the same document, and stays: while a document moves to another element, both
     tell of it.
     """
-    files, other = catalog_files.c, catalog_files.alias("other")
+    files, other = rows.c, catalog_files.alias("other")
     return exists(
         select(1).where(
             other.c.file_id == files.file_id, other.c.element_id != files.element_id, stays(other.c)
         )
-    ).correlate(catalog_files)
+    ).correlate(rows)

@@ -1,6 +1,6 @@
 """``GET`` and ``POST /api/v1/search``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
@@ -10,11 +10,11 @@ from artstore.kernel.openapi import problem_answers
 from artstore.query.catalog.rows import hit
 from artstore.query.search.attributes import read_attribute
 from artstore.query.search.service import Question, Search
-from artstore.wire.documents import SearchPage
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
 from artstore.wire.search import (
     AttributeFilter,
+    SearchAnswer,
     SearchFilters,
     SearchParameters,
     SearchQuestion,
@@ -29,8 +29,8 @@ def search_routes(search: Search) -> APIRouter:
 
     @router.get(
         "/api/v1/search",
-        response_model=SearchPage,
-        summary="Find documents by words and by what they are, newest first",
+        response_model=SearchAnswer,
+        summary="Find documents by words and by what they are",
         responses=_REFUSALS,
     )
     async def find(
@@ -41,7 +41,7 @@ def search_routes(search: Search) -> APIRouter:
 
     @router.post(
         "/api/v1/search",
-        response_model=SearchPage,
+        response_model=SearchAnswer,
         summary="The same for programs, with the question in a body",
         responses=_REFUSALS,
     )
@@ -62,11 +62,23 @@ def _question(asked: SearchQuestion, attributes: tuple[tuple[AttributeFilter, ..
     filters = SearchFilters.model_validate(
         {name: getattr(asked, name) for name in SearchFilters.model_fields}
     )
-    return Question(asked.q, asked.limit, asked.cursor, asked.mode, filters, attributes)
+    return Question(
+        asked.q,
+        asked.limit,
+        asked.cursor,
+        sort=asked.sort,
+        total=asked.total,
+        mode=asked.mode,
+        filters=filters,
+        attributes=attributes,
+    )
 
 
 async def _page(search: Search, question: Question, principal: Principal) -> JSONResponse:
     page = await search.page(question, principal)
     items = [hit(one.document, one.mark.element_id) for one in page.found]
     # What the rows hold was checked when it was taken in: doing so again would cost more than the search.
-    return JSONResponse({"items": items, "next_cursor": page.next_cursor})
+    answer: dict[str, Any] = {"items": items, "next_cursor": page.next_cursor}
+    if page.total is not None:
+        answer["total"] = page.total.model_dump()
+    return JSONResponse(answer)

@@ -1,9 +1,23 @@
 """What a question means as a condition on rows of the catalog. All that was asked goes as parameters."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Integer, Text, and_, bindparam, func, literal, not_, or_
+from sqlalchemy import (
+    REAL,
+    Boolean,
+    ColumnElement,
+    Double,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    not_,
+    or_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from artstore.query.catalog.tables import Columns, folded_name
@@ -31,6 +45,27 @@ class Asked:
         words = [_with_words(columns, self.groups, self.mode)] if self.groups else []
         attributes = [or_(*(with_attribute(columns, one) for one in each)) for each in self.attributes]
         return [*words, *filtered(columns, self.filters), *attributes]
+
+    def rank(self, columns: Columns) -> ColumnElement[float]:
+        """How well words fit: where they are asked in part, by their beginnings. What is as it was written
+        counts more than what has the same stem, and a word of a short text more than one of a long text.
+        """
+        groups = self.groups
+        if self.mode is SearchMode.PARTIAL:
+            groups = tuple(tuple(map(_beginning, group)) for group in groups)
+        query = _tsquery(groups, stems=self.mode is SearchMode.FULLTEXT)
+        weights = literal(_WEIGHTS, ARRAY(REAL))
+        # Of double precision, so that a cursor holds it as it is.
+        return cast(func.ts_rank(weights, columns["search"], query, _BY_LENGTH), Double)
+
+
+_WEIGHTS = [1.0, 0.0, 0.0, 0.4]
+"""Of words (D) and stems (A), in the order D, C, B, A."""
+_BY_LENGTH = 1
+
+
+def _beginning(term: Term) -> Term:
+    return replace(term, prefix=not term.unspaced)
 
 
 def _with_words(columns: Columns, groups: Groups, mode: SearchMode) -> ColumnElement[bool]:
@@ -70,8 +105,7 @@ def _found(columns: Columns, query: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def _in_part(columns: Columns, term: Term) -> ColumnElement[bool]:
-    prefix = Term(term.words, term.gaps, term.text, prefix=not term.unspaced)
-    found = _found(columns, _tsquery(((prefix,),), stems=False))
+    found = _found(columns, _tsquery(((replace(_beginning(term), negated=False),),), stems=False))
     if len(term.text) >= TRIGRAM and not _is_one_run(term):
         name = folded_name(columns)
         part = func.query.folded(literal(term.text, Text), type_=Text)
