@@ -29,7 +29,7 @@ from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.counting import count_documents
 from artstore.query.catalog.follower import CatalogFollower
 from artstore.query.catalog.listing import ElementListing
-from artstore.query.catalog.reading import CatalogDependency, CatalogReader
+from artstore.query.catalog.reading import SESSION, CatalogDependency, CatalogReader
 from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.catalog.stream import EventStreams
 from artstore.query.catalog.tables import SCHEMA
@@ -92,6 +92,7 @@ class RunningQuery:
             application_name=_NAME,
             pool_size=settings.database_pool_size,
             statement_seconds=settings.search_seconds,
+            settings=SESSION,
         )
         self._building = Database(
             settings.database_url, application_name=f"{_NAME}-rebuild", pool_size=REBUILD_CONNECTIONS

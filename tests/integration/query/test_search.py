@@ -1,57 +1,20 @@
 """Searches in PostgreSQL: words of three scripts, who sees what, pages, and whatever else may be asked."""
 
-import itertools
 from collections.abc import Iterator
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from artstore.kernel.access import Principal
 from artstore.kernel.problems import Problem
 from artstore.query.catalog.catalog import Catalog
-from artstore.query.catalog.changes import NOTHING_KNOWN
 from artstore.query.catalog.reading import CatalogReader
 from artstore.query.search.repository import SearchRepository
 from artstore.query.search.service import MAX_CHARACTERS, Question, Search
-from artstore.wire.documents import DocumentState, ElementDocument, ElementDocumentPage
 from artstore.wire.problems import ProblemType
-from artstore.wire.scopes import ROLE_SCOPES, Role
-from tests.support.element_model import document
-
-
-def principal(account: str, role: Role = Role.USER) -> Principal:
-    return Principal(account, f"client-{account}", account, role.value, ROLE_SCOPES[role], "token")
-
-
-class Archive:
-    """Documents put into the catalog, and questions to it."""
-
-    def __init__(self, catalog: Catalog, reader: CatalogReader) -> None:
-        self._catalog = catalog
-        self._search = Search(reader, SearchRepository())
-        self._lsn = itertools.count(1)
-
-    async def store(
-        self, name: str, *, owner: str = "owner", file_id: UUID | None = None, **fields: object
-    ) -> UUID:
-        lsn = next(self._lsn)
-        stored = document(file_id or uuid4(), owner=owner, name=name, **fields)
-        item = ElementDocument(lsn=lsn, state=DocumentState.ACTIVE, file_id=stored.file_id, document=stored)
-        since = lsn - 1 if lsn > 1 else NOTHING_KNOWN
-        await self._catalog.take_page("rw-01", since, ElementDocumentPage(items=[item], last_lsn=lsn))
-        return stored.file_id
-
-    async def ask(
-        self, words: str, who: Principal | None = None, **more: object
-    ) -> tuple[list[str], str | None]:
-        question = Question(words, **{"limit": 20, **more})  # type: ignore[arg-type]  # limit and cursor
-        page = await self._search.page(question, who or principal("owner"))
-        return [found.document["original_filename"] for found in page.found], page.next_cursor
-
-    async def names(self, words: str, who: Principal | None = None) -> list[str]:
-        return (await self.ask(words, who, limit=100))[0]
+from artstore.wire.scopes import Role
+from tests.support.search_archive import Archive, principal
 
 
 @pytest.fixture

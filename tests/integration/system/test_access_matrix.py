@@ -88,7 +88,7 @@ def outcome_of(ask: Ask, service: str, answer: httpx.Response) -> str:
 def is_shown(ask: Ask, answer: httpx.Response) -> bool:
     """Whether what the row is about is in the answer; where it is no list, the answer is about nothing else."""
     match ask.row.endpoint:
-        case "GET /api/v1/search" | "GET /api/v1/files":
+        case "GET /api/v1/search" | "POST /api/v1/search" | "GET /api/v1/files":
             return ask.file_id() in {item["file_id"] for item in answer.json()["items"]}
         case "GET /api/v1/suggest":
             return bool(answer.json()["items"])

@@ -377,6 +377,40 @@ class TestQueries:
         assert answer.status_code == 400
         assert problem_of(answer) == "invalid-cursor"
 
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"{",
+            b"[]",
+            b'{"q": 1}',
+            b'{"q": "x", "unknown": 1}',
+            b'{"limit": 1001}',
+            b'{"tag": ["\\u0000"]}',
+            b'{"tag": ["\\ud800"]}',
+            b'{"size_min": 1e400}',
+            b'{"attribute": [{"path": ["a"], "equals": NaN}]}',
+            b'{"attribute": [{"path": [], "equals": 1}]}',
+            b'{"attribute": [{"path": ["a"], "equals": ' + b"[" * 20 + b"]" * 20 + b"}]}",
+            b'{"attribute": ' + b"[" * 100_000,
+            b'{"attribute": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+            b'{"attribute": [{"path": ["a"], "min": ' + b"1" * 5000 + b"}]}",
+        ],
+    )
+    async def test_body(self, account: Account, body: bytes) -> None:
+        answer = await account.http.post(
+            f"{account.system.query_url}/api/v1/search",
+            content=body,
+            headers={"Content-Type": "application/json"},
+        )
+        assert answer.status_code in (400, 422), answer.text
+        assert problem_of(answer) in ("invalid-request", "invalid-parameter")
+
+    async def test_unknown_filter(self, account: Account) -> None:
+        url = f"{account.system.query_url}/api/v1/search"
+        answer = await account.http.get(url, params={"q": "x", "extention": "pdf"})
+        assert (answer.status_code, answer.json()["field"]) == (422, "extention")
+
     @pytest.mark.parametrize("limit", ["0", "-1", "100000", "x"])
     async def test_limit(self, account: Account, limit: str) -> None:
         answer = await account.http.get(

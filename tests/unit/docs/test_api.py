@@ -8,10 +8,9 @@ import pytest
 from artstore.admin import paging
 from artstore.admin.audit import endpoints as audit
 from artstore.query.files import versions
-from artstore.query.search import endpoints as search
 from artstore.storage.files import listing
 from artstore.storage.scrub import endpoints as scrub
-from artstore.wire import batches
+from artstore.wire import batches, search
 from artstore.wire.problems import ProblemBody, ProblemType
 from tests.support import descriptions, pages
 

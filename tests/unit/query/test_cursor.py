@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artstore.kernel.problems import Problem
-from artstore.query.search.cursor import Mark, read_cursor, write_cursor
+from artstore.query.search.cursor import Mark, Place, read_cursor, read_place, write_cursor, write_place
 from artstore.wire.problems import ProblemType
 
 MARK = Mark(datetime(2026, 11, 23, 12, 1, 2, 345678, tzinfo=UTC), UUID(int=7), "rw-01")
@@ -16,6 +16,35 @@ MARK = Mark(datetime(2026, 11, 23, 12, 1, 2, 345678, tzinfo=UTC), UUID(int=7), "
 marks = st.builds(
     Mark, st.datetimes(timezones=st.just(UTC)), st.uuids(), st.text(st.characters(codec="ascii"), max_size=63)
 )
+
+
+EARLIEST = MARK.created_at.replace(year=1971, tzinfo=None)
+keys = (
+    st.none()
+    | st.integers(0, 2**63 - 1)
+    | st.floats(0, 1, width=32)
+    | st.datetimes(EARLIEST, timezones=st.just(UTC))
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=100)
+)
+elements = st.text("ab-01", max_size=63)
+places = st.builds(
+    Place,
+    keys,
+    st.builds(Mark, st.datetimes(timezones=st.just(UTC)), st.uuids(), elements),
+    st.none() | st.builds(Mark, st.datetimes(timezones=st.just(UTC)), st.uuids(), elements),
+)
+
+
+@given(places, st.text())
+def test_a_place_comes_back_as_it_was(place: Place, question: str) -> None:
+    cursor = write_place(place, question=question)
+    assert read_place(cursor, question=question, key=type(place.key)) == place
+
+
+@given(st.text(max_size=600), st.sampled_from([int, str, float, datetime, type(None)]))
+def test_any_text_is_refused_as_a_place(cursor: str, key: type) -> None:
+    with pytest.raises(Problem):
+        read_place(cursor, question="q", key=key)
 
 
 @given(marks, st.text())

@@ -9,21 +9,24 @@ from hypothesis import strategies as st
 from artstore.query.search.text import (
     MAX_POSITION,
     MAX_WORD_CHARACTERS,
-    Terms,
+    AskedWords,
     Words,
     document_words,
     fold,
-    query_terms,
+    term_words,
 )
 
 
 def finds(query: str, *texts: str) -> bool:
-    """Whether every term of the query stands in the texts, without stems."""
-    return holds(query_terms(query), document_words(texts))
+    """Whether every piece of the query stands in the texts, without stems."""
+    words = document_words(texts)
+    return all(holds(term_words(piece), words) for piece in fold(query).split())
 
 
-def holds(terms: Terms, words: Words) -> bool:
+def holds(terms: AskedWords, words: Words) -> bool:
     places: dict[str, set[int]] = {}
+    if not terms.words:
+        return True
     for word, position in zip(words.words, words.positions, strict=True):
         places.setdefault(word, set()).add(position)
     ends: set[int] = set()
@@ -108,7 +111,7 @@ def test_any_text_finds_itself(text: str, other: str) -> None:
 
 @given(st.lists(st.text(max_size=40), max_size=5))
 def test_words_hold_nothing_that_means_something_to_postgresql(texts: list[str]) -> None:
-    for word in [*document_words(texts).words, *query_terms(" ".join(texts)).words]:
+    for word in [*document_words(texts).words, *term_words(fold(" ".join(texts))).words]:
         assert word
         assert {unicodedata.category(character)[0] for character in word} <= set("LNM")
 
@@ -121,11 +124,7 @@ def test_no_phrase_reaches_from_one_text_into_the_next() -> None:
 
 @pytest.mark.parametrize("query", ["", " ", "!!!", "-", "%", "\\", "\u202e", "*:*|&<->", "'\"", "\x00"])
 def test_signs_are_no_words(query: str) -> None:
-    assert query_terms(query).words == []
-
-
-def test_operators_only_part_words() -> None:
-    assert query_terms("a & !b | (c:*)") == query_terms("a b c:")
+    assert term_words(fold(query)).words == []
 
 
 def test_long_words_are_cut_on_both_sides() -> None:

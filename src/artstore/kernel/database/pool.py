@@ -82,7 +82,8 @@ class Database:
 
     ``url`` is ``postgresql+psycopg://…``. A statement may take `STATEMENT_SECONDS` (``statement_seconds``), a
     connection `CONNECT_SECONDS` to come about; ``wait_seconds`` is how long a request waits for one of
-    ``pool_size`` connections to become free.
+    ``pool_size`` connections to become free. ``settings`` are further ones of PostgreSQL, for every
+    connection.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Database:
         pool_size: int = 10,
         statement_seconds: float = STATEMENT_SECONDS,
         wait_seconds: float = CONNECT_SECONDS,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self._engine = create_async_engine(
             database_url(url),
@@ -104,7 +106,7 @@ class Database:
             connect_args={
                 "connect_timeout": CONNECT_SECONDS,
                 "application_name": application_name,
-                "options": _session_options(statement_seconds),
+                "options": _session_options(statement_seconds, settings or {}),
             },
         )
         self._reading = self._engine.execution_options(postgresql_readonly=True)
@@ -135,11 +137,12 @@ class Database:
         return DatabaseDependency(self, essential)
 
 
-def _session_options(statement_seconds: float) -> str:
+def _session_options(statement_seconds: float, further: Mapping[str, str]) -> str:
     settings = {
         "statement_timeout": int(statement_seconds * 1000),
         "lock_timeout": 10_000,
         "idle_in_transaction_session_timeout": 60_000,
         "timezone": "UTC",
+        **further,
     }
     return " ".join(f"-c {name}={value}" for name, value in settings.items())

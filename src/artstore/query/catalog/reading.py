@@ -10,6 +10,15 @@ from sqlalchemy.exc import ProgrammingError
 from artstore.kernel.database import Database, DatabaseDown, ReadConnection
 from artstore.kernel.dependencies import DependencyDown
 
+SESSION = {
+    # A word may be in every document or in none: the plan must be made for what is asked. One that is kept
+    # for all questions takes seconds for some of them.
+    "plan_cache_mode": "force_custom_plan",
+    # Compiling takes longer than any search that is worth waiting for.
+    "jit": "off",
+}
+"""Settings of PostgreSQL for connections on which the catalog is searched."""
+
 _ABSENT = (pg.UndefinedTable, pg.UndefinedFunction, pg.InvalidSchemaName)
 
 

@@ -1,17 +1,21 @@
 """The tables of the catalog; the migrations create exactly these."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Column,
     ColumnElement,
     DateTime,
+    FromClause,
     Index,
     MetaData,
     Table,
     Text,
     Uuid,
+    cast,
     exists,
     false,
     func,
@@ -24,6 +28,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from artstore.attributes import RetentionPolicy
 
 SCHEMA = "query"
+Columns = ReadOnlyColumnCollection[str, ColumnElement[Any]]
 metadata = MetaData(schema=SCHEMA)
 
 catalog_files = Table(
@@ -78,6 +83,61 @@ Index(
     postgresql_where=document_id(catalog_files.c).is_not(None),
 )
 
+
+def folded_name(columns: ReadOnlyColumnCollection[str, ColumnElement[Any]]) -> ColumnElement[str]:
+    """The file name without case and accents."""
+    name = columns["document"].op("->>")(literal_column("'original_filename'"))
+    return func.query.folded(name, type_=Text)
+
+
+Index(
+    "catalog_files_by_part_of_name",
+    func.query.trigrams(folded_name(catalog_files.c)),
+    postgresql_using="gin",
+)
+
+
+def labels(columns: Columns) -> ColumnElement[Any]:
+    """What a document has in common with others: its type, extension, tags and so on, as short texts."""
+    return func.query.labels(columns["document"], type_=ARRAY(Text))
+
+
+def file_size(columns: Columns) -> ColumnElement[int]:
+    return cast(columns["document"].op("->>")(literal_column("'file_size'")), BigInteger)
+
+
+def updated_at(columns: Columns) -> ColumnElement[datetime]:
+    when = columns["document"].op("->>")(literal_column("'updated_at'"))
+    return func.query.moment(when, type_=DateTime(timezone=True))
+
+
+def name_key(columns: Columns) -> ColumnElement[str]:
+    """What names are ordered by: without case and accents, by code points."""
+    name = columns["document"].op("->>", return_type=Text())(literal_column("'original_filename'"))
+    # The collation goes through both functions to their result.
+    return func.left(func.query.folded(name.collate("C")), literal_column("100"), type_=Text)
+
+
+Index("catalog_files_by_label", labels(catalog_files.c), postgresql_using="gin")
+Index(
+    "catalog_files_by_attribute",
+    catalog_files.c.document.op("->")(literal_column("'custom_attributes'")).label("attributes"),
+    postgresql_using="gin",
+    postgresql_ops={"attributes": "jsonb_path_ops"},
+)
+for _name, _key in (
+    ("size", file_size(catalog_files.c)),
+    ("update", updated_at(catalog_files.c)),
+    ("name", name_key(catalog_files.c)),
+):
+    Index(
+        f"catalog_files_by_{_name}",
+        _key,
+        catalog_files.c.created_at,
+        catalog_files.c.file_id,
+        catalog_files.c.element_id,
+    )
+
 catalog_positions = Table(
     "catalog_positions",
     metadata,
@@ -92,13 +152,13 @@ def stays(columns: ReadOnlyColumnCollection[str, ColumnElement[Any]]) -> ColumnE
     return func.coalesce(policy == RetentionPolicy.PERMANENT.value, false())
 
 
-def has_moved() -> ColumnElement[bool]:
+def has_moved(rows: FromClause = catalog_files) -> ColumnElement[bool]:
     """Whether another row is of the same document, and stays: while a document moves to another element, both
     tell of it.
     """
-    files, other = catalog_files.c, catalog_files.alias("other")
+    files, other = rows.c, catalog_files.alias("other")
     return exists(
         select(1).where(
             other.c.file_id == files.file_id, other.c.element_id != files.element_id, stays(other.c)
         )
-    ).correlate(catalog_files)
+    ).correlate(rows)

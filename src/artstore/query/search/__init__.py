@@ -1,8 +1,9 @@
-"""Search: ``GET /api/v1/search``, newest documents first.
+"""Search: ``GET`` and ``POST /api/v1/search``.
 
-``text`` turns documents and questions into words, the same way for both; ``repository`` asks the catalog,
-with the rule of who sees what inside the query; ``cursor`` writes and reads the marks between pages;
-``endpoints`` speaks HTTP.
+``text`` turns documents and questions into words, the same way for both; ``grammar`` reads the language of
+questions and ``attributes`` that of conditions in a URL; ``matching`` and ``filters`` say what they mean for
+rows, ``ordering`` in which order they come; ``repository`` asks the catalog, with the rule of who sees what
+inside the query; ``cursor`` writes and reads the marks between pages; ``endpoints`` speaks HTTP.
 
 It must not read elements: what the catalog does not know yet is not found yet.
 """

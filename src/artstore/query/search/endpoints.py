@@ -1,55 +1,88 @@
-"""``GET /api/v1/search``."""
+"""``GET`` and ``POST /api/v1/search``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
 from artstore.kernel.access import Principal, Requires
+from artstore.kernel.openapi import problem_answers
 from artstore.query.catalog.rows import hit
+from artstore.query.search.attributes import read_attribute
 from artstore.query.search.forgiving import ForgivingSearch
-from artstore.query.search.service import MAX_CHARACTERS, Question, Search
-from artstore.wire.documents import SearchPage
+from artstore.query.search.service import Question, Search
+from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
-
-DEFAULT_LIMIT = 20
-MAX_LIMIT = 1000
-
-_Q = Query(
-    description="Words that must all be found, in the file name, the description, the tags, the values of"
-    " custom attributes or the name of the account that stored the document. Case and accents do not matter,"
-    " nor do Russian and English endings. Words joined without a blank (2025-03) must stand together; a"
-    " part of a word finds nothing. Chinese, Japanese and Korean text is found by any run of its characters."
-    f" At most {MAX_CHARACTERS} characters. Empty: all documents.",
+from artstore.wire.search import (
+    AttributeFilter,
+    SearchAnswer,
+    SearchFilters,
+    SearchParameters,
+    SearchQuestion,
+    SearchRequest,
 )
-_Corrections = Query(
-    description="Whether other words may be tried where nothing is found: the nearest ones that stand in the"
-    " documents of the caller. `corrected` in the answer is then what was really asked."
-)
-_Limit = Query(ge=1, le=MAX_LIMIT, description="The greatest number of documents in the page.")
-_Cursor = Query(description="The next_cursor of the page before, asked with the same q.")
+
+_REFUSALS = problem_answers(ProblemType.INVALID_CURSOR, ProblemType.DEPENDENCY_UNAVAILABLE)
 
 
 def search_routes(search: Search, forgiving: ForgivingSearch) -> APIRouter:
     router = APIRouter(tags=["search"])
 
-    @router.get("/api/v1/search", response_model=SearchPage, summary="Find documents by words, newest first")
-    async def find(
-        principal: Annotated[Principal, Requires(Scope.FILES_READ)],
-        q: Annotated[str, _Q] = "",
-        limit: Annotated[int, _Limit] = DEFAULT_LIMIT,
-        cursor: Annotated[str | None, _Cursor] = None,
-        corrections: Annotated[bool, _Corrections] = True,
-    ) -> JSONResponse:
-        question = Question(q, limit, cursor)
+    async def answered(question: Question, corrections: bool, principal: Principal) -> JSONResponse:
         corrected: str | None = None
         if corrections:
-            answer = await forgiving.answer(question, principal)
-            page, corrected = answer.page, answer.corrected
+            page, corrected = await forgiving.answer(question, principal)
         else:
             page = await search.page(question, principal)
         items = [hit(one.document, one.mark.element_id) for one in page.found]
         # What the rows hold was checked when it was taken in: doing so again would cost more than the search.
-        return JSONResponse({"items": items, "next_cursor": page.next_cursor, "corrected": corrected})
+        answer: dict[str, Any] = {"items": items, "next_cursor": page.next_cursor, "corrected": corrected}
+        if page.total is not None:
+            answer["total"] = page.total.model_dump()
+        return JSONResponse(answer)
+
+    @router.get(
+        "/api/v1/search",
+        response_model=SearchAnswer,
+        summary="Find documents by words and by what they are",
+        responses=_REFUSALS,
+    )
+    async def find(
+        principal: Annotated[Principal, Requires(Scope.FILES_READ)],
+        asked: Annotated[SearchParameters, Query()],
+    ) -> JSONResponse:
+        return await answered(of_parameters(asked), asked.corrections, principal)
+
+    @router.post(
+        "/api/v1/search",
+        response_model=SearchAnswer,
+        summary="The same for programs, with the question in a body",
+        responses=_REFUSALS,
+    )
+    async def find_by_body(
+        principal: Annotated[Principal, Requires(Scope.FILES_READ)], asked: SearchRequest
+    ) -> JSONResponse:
+        attributes = tuple((one,) for one in asked.attribute)
+        return await answered(_question(asked, attributes), asked.corrections, principal)
 
     return router
+
+
+def of_parameters(asked: SearchParameters) -> Question:
+    return _question(asked, tuple(map(read_attribute, asked.attribute)))
+
+
+def _question(asked: SearchQuestion, attributes: tuple[tuple[AttributeFilter, ...], ...]) -> Question:
+    filters = SearchFilters.model_validate(
+        {name: getattr(asked, name) for name in SearchFilters.model_fields}
+    )
+    return Question(
+        asked.q,
+        asked.limit,
+        asked.cursor,
+        sort=asked.sort,
+        total=asked.total,
+        mode=asked.mode,
+        filters=filters,
+        attributes=attributes,
+    )

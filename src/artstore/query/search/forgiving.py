@@ -1,6 +1,7 @@
 """A search that asks for what was perhaps meant, where nothing is found of what was typed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from artstore.kernel.access import Principal
 from artstore.kernel.database import DatabaseDown
@@ -10,10 +11,10 @@ from artstore.query.catalog.reading import CatalogReader
 from artstore.query.search.service import MAX_CHARACTERS, Page, Question, Search
 from artstore.query.suggest.corrections import Corrections
 from artstore.wire.problems import ProblemType
+from artstore.wire.search import SearchMode
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """``corrected`` is the question that was really asked; None: that which came."""
 
     page: Page
@@ -38,7 +39,8 @@ class ForgivingSearch:
             refusal = problem  # unless the cursor is of what was asked instead
         if page is not None and (page.found or question.cursor is not None):
             return Answer(page)
-        corrected = await self._corrected(question.text, principal)
+        exact = question.mode is SearchMode.EXACT
+        corrected = None if exact else await self._corrected(question.text, principal)
         if corrected is not None:
             other = await self._search.page(replace(question, text=corrected), principal)
             if other.found:

@@ -3,12 +3,21 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Select, Text, bindparam, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Select, func, literal, or_, select, text, tuple_
 
 from artstore.kernel.database import ReadConnection
 from artstore.query.catalog.tables import catalog_files, has_moved, stays
-from artstore.query.search.cursor import Mark
-from artstore.query.search.text import Terms
+from artstore.query.search.cursor import Key, Mark, Place
+from artstore.query.search.matching import Asked
+from artstore.query.search.ordering import NEWEST, Order, mark_columns, mark_values
+
+RANKED = 2000
+"""Documents that are compared by relevance at once, the newest ones; the next ones follow as a whole. So a
+word that is in every document costs no more than this."""
+COUNTED = 10_000
+"""Documents that are counted one by one; what is more is estimated."""
+SAMPLED = 20_000
+"""Rows of the catalog that an estimate looks at, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,43 +26,87 @@ class Found:
 
     mark: Mark
     document: dict[str, Any]
+    key: Key = None
+    """Of the order in which it was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which documents a search is about: ``owners`` are the accounts whose documents exist for the caller;
+    None: all accounts."""
+
+    asked: Asked
+    owners: frozenset[str] | None
+
+    def conditions(self, files: FromClause = catalog_files) -> list[ColumnElement[bool]]:
+        """Of the rows of the catalog, or of a sample of them."""
+        visible = [] if self.owners is None else [files.c.created_by_id.in_(sorted(self.owners))]
+        return [*visible, *self.asked.conditions(files.c), or_(stays(files.c), ~has_moved(files))]
 
 
 class SearchRepository:
-    async def newest(
-        self,
-        db: ReadConnection,
-        *,
-        terms: Terms | None,
-        owners: frozenset[str] | None,
-        after: Mark | None,
-        limit: int,
+    async def page(
+        self, db: ReadConnection, scope: Scope, *, order: Order, after: Place | None, limit: int
     ) -> list[Found]:
-        """Documents newest first: all those with every term, or all where ``terms`` is None.
-
-        Of the accounts ``owners``, or of every account where it is None. ``after`` is the last one of the
-        page before.
-        """
+        """Documents in their order. ``after`` is the place where the page before ended."""
         files = catalog_files.c
-        order = (files.created_at, files.file_id, files.element_id)
+        columns = [*mark_columns(files), files.document, *([order.key(files)] if order.key else [])]
         query: Select[Any] = (
-            select(*order, files.document).order_by(*(column.desc() for column in order)).limit(limit)
+            select(*columns).where(*scope.conditions()).order_by(*order.sorting(files)).limit(limit)
         )
-        if owners is not None:
-            query = query.where(files.created_by_id.in_(sorted(owners)))
-        if terms is not None:
-            query = query.where(files.search.bool_op("@@")(_tsquery(terms)))
-        query = query.where(or_(stays(files), ~has_moved()))
         if after is not None:
-            query = query.where(tuple_(*order) < (after.created_at, after.file_id, after.element_id))
-        return [
-            Found(Mark(created_at, file_id, element_id), document)
-            for created_at, file_id, element_id, document in await db.execute(query)
-        ]
+            query = query.where(order.behind(files, after))
+        return [_found(row) for row in await db.execute(query)]
+
+    async def ranked(
+        self, db: ReadConnection, scope: Scope, *, upto: Mark | None, after: Place | None, limit: int
+    ) -> list[Found]:
+        """Documents by relevance: the `RANKED` newest ones, ``upto`` being the newest that counts."""
+        rank = scope.asked.rank(catalog_files.c).label("rank")
+        files = self._candidates(scope, upto).add_columns(rank, catalog_files.c.document)
+        candidates = files.limit(RANKED).subquery()
+        order = Order(descending=True, key=lambda rows: rows["rank"], kind=candidates.c.rank.type)
+        query = select(*mark_columns(candidates.c), candidates.c.document, candidates.c.rank)
+        if after is not None:
+            query = query.where(order.behind(candidates.c, after))
+        rows = await db.execute(query.order_by(*order.sorting(candidates.c)).limit(limit))
+        return [_found(row) for row in rows]
+
+    async def candidate(
+        self, db: ReadConnection, scope: Scope, *, upto: Mark | None, number: int
+    ) -> Mark | None:
+        """The candidate for `ranked` with that number from 0, the newest first; None if there are not so
+        many."""
+        row = (await db.execute(self._candidates(scope, upto).offset(number).limit(1))).first()
+        return None if row is None else Mark(*row)
+
+    async def count(self, db: ReadConnection, scope: Scope) -> tuple[int, bool]:
+        """How many documents there are, and whether that is exact.
+
+        An estimate looks at a part of the catalog through the same conditions: of what the caller may not
+        see it tells nothing.
+        """
+        first = select(literal(1)).select_from(catalog_files).where(*scope.conditions()).limit(COUNTED + 1)
+        counted: int = await db.scalar(select(func.count()).select_from(first.subquery()))
+        if counted <= COUNTED:
+            return counted, True
+        rows = await db.scalar(text(_ROWS))
+        percent = min(100.0, 100.0 * SAMPLED / max(rows, 1))
+        sample = catalog_files.tablesample(func.system(percent), name="sample", seed=literal(1))
+        seen: int = await db.scalar(select(func.count()).select_from(sample).where(*scope.conditions(sample)))
+        return max(counted, round(seen * 100 / percent)), False
+
+    def _candidates(self, scope: Scope, upto: Mark | None) -> Select[Any]:
+        files = catalog_files.c
+        query = select(*mark_columns(files)).where(*scope.conditions()).order_by(*NEWEST.sorting(files))
+        if upto is not None:
+            query = query.where(tuple_(*mark_columns(files)) <= tuple_(*mark_values(upto)))
+        return query
 
 
-def _tsquery(terms: Terms) -> Any:
-    return func.query.search_query(
-        bindparam("words", terms.words, type_=ARRAY(Text)),
-        bindparam("gaps", terms.gaps, type_=ARRAY(Integer)),
-    )
+_ROWS = r"SELECT reltuples FROM pg_class WHERE oid = 'query.catalog_files'\:\:regclass"
+
+
+def _found(row: Any) -> Found:
+    created_at, file_id, element_id, document, *key = row
+    return Found(Mark(created_at, file_id, element_id), document, key[0] if key else None)

@@ -1,18 +1,23 @@
 """One search, from the question to the page."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from artstore.kernel.access import Principal
-from artstore.kernel.database import DatabaseDown
+from artstore.kernel.database import DatabaseDown, ReadConnection
 from artstore.kernel.problems import Problem
 from artstore.query import metrics
 from artstore.query.catalog.reading import CatalogReader
-from artstore.query.search.cursor import read_cursor, write_cursor
-from artstore.query.search.repository import Found, SearchRepository
-from artstore.query.search.text import Terms, query_terms
+from artstore.query.search.cursor import Place, read_place, write_place
+from artstore.query.search.grammar import Groups, read_question, word_count
+from artstore.query.search.matching import Asked
+from artstore.query.search.ordering import NEWEST, ORDERS, Order
+from artstore.query.search.repository import RANKED, Found, Scope, SearchRepository
 from artstore.wire.problems import ProblemType
+from artstore.wire.search import AttributeFilter, SearchFilters, SearchMode, SearchSort, SearchTotal
 
+_BEFORE_ALL = -1.0
+"""A rank that no document has, for the beginning of a window."""
 MAX_CHARACTERS = 1000
 MAX_WORDS = 200
 """Of a question, each pair of letters of a script without blanks counted as one."""
@@ -25,12 +30,20 @@ class Question:
     text: str
     limit: int
     cursor: str | None = None
+    sort: SearchSort = SearchSort.NEWEST
+    total: bool = False
+    """Say how many there are."""
+    mode: SearchMode = SearchMode.FULLTEXT
+    filters: SearchFilters = field(default_factory=SearchFilters)
+    attributes: tuple[tuple[AttributeFilter, ...], ...] = ()
+    """Conditions, of each of which one of the alternatives must be met."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     found: list[Found]
     next_cursor: str | None
+    total: SearchTotal | None = None
 
 
 class Search:
@@ -53,31 +66,61 @@ class Search:
 
     async def _page(self, question: Question, principal: Principal) -> Page:
         everything = question.text.strip() == ""
-        terms = None if everything else _terms(question.text)
+        groups = () if everything else _groups(question.text)
+        asked = Asked(groups, question.mode, question.filters, question.attributes)
         owners = principal.visible_owners()
-        asked = repr((terms, None if owners is None else sorted(owners)))
-        after = None if question.cursor is None else read_cursor(question.cursor, question=asked)
-        if terms is not None and not terms.words:
-            return Page([], None)  # signs alone: no document has such a word
+        by_rank = question.sort is SearchSort.RELEVANCE and bool(groups)
+        order = NEWEST if by_rank else ORDERS.get(question.sort, NEWEST)
+        sealed = repr((asked, question.sort.value, None if owners is None else sorted(owners)))
+        after: Place | None = None
+        if question.cursor is not None:
+            after = read_place(question.cursor, question=sealed, key=float if by_rank else order.python)
+        if not groups and not everything:  # signs alone: no document has such a word
+            return Page([], None, SearchTotal(value=0, exact=True) if question.total else None)
+        scope = Scope(asked, owners)
         started = time.perf_counter()
         async with self._catalog.read() as db:
-            found = await self._repository.newest(
-                db, terms=terms, owners=owners, after=after, limit=question.limit + 1
-            )
+            if by_rank:
+                shown, following = await self._by_rank(db, scope, after, question.limit)
+            else:
+                shown, following = await self._in_order(db, scope, order, after, question.limit)
+            total = await self._repository.count(db, scope) if question.total else None
         metrics.SEARCH_SECONDS.observe(time.perf_counter() - started)
-        more = len(found) > question.limit
-        shown = found[: question.limit]
-        cursor = write_cursor(shown[-1].mark, question=asked) if more else None
-        return Page(shown, cursor)
+        return Page(
+            shown,
+            None if following is None else write_place(following, question=sealed),
+            None if total is None else SearchTotal(value=total[0], exact=total[1]),
+        )
+
+    async def _in_order(
+        self, db: ReadConnection, scope: Scope, order: Order, after: Place | None, limit: int
+    ) -> tuple[list[Found], Place | None]:
+        found = await self._repository.page(db, scope, order=order, after=after, limit=limit + 1)
+        shown = found[:limit]
+        return shown, Place(shown[-1].key, shown[-1].mark) if len(found) > limit else None
+
+    async def _by_rank(
+        self, db: ReadConnection, scope: Scope, after: Place | None, limit: int
+    ) -> tuple[list[Found], Place | None]:
+        """What arrives while pages are read is newer than the window, and moves nothing in it."""
+        upto = None if after is None else after.window
+        begun = after if after is not None and after.key != _BEFORE_ALL else None
+        found = await self._repository.ranked(db, scope, upto=upto, after=begun, limit=limit + 1)
+        shown = found[:limit]
+        if len(found) > limit:
+            window = upto or await self._repository.candidate(db, scope, upto=None, number=0)
+            return shown, Place(shown[-1].key, shown[-1].mark, window)
+        following = await self._repository.candidate(db, scope, upto=upto, number=RANKED)
+        return shown, None if following is None else Place(_BEFORE_ALL, following, following)
 
 
-def _terms(text: str) -> Terms:
+def _groups(text: str) -> Groups:
     if len(text) > MAX_CHARACTERS:
         raise _refused(f"has {len(text)} characters; {MAX_CHARACTERS} are the most")
-    terms = query_terms(text)
-    if len(terms.words) > MAX_WORDS:
-        raise _refused(f"has {len(terms.words)} words; {MAX_WORDS} are the most")
-    return terms
+    groups = read_question(text)
+    if (count := word_count(groups)) > MAX_WORDS:
+        raise _refused(f"has {count} words; {MAX_WORDS} are the most")
+    return groups
 
 
 def _refused(reason: str) -> Problem:

@@ -47,7 +47,6 @@ _UNSPACED = (
     (0x20000, 0x3FFFF),  # Han, extensions B and later
 )
 _RUN = re.compile("w[wm]*|u[um]*")
-_TERM_BREAK = re.compile(r"[\s,;|\"()«»]+")
 
 
 @dataclass(slots=True)
@@ -59,12 +58,14 @@ class Words:
 
 
 @dataclass(slots=True)
-class Terms:
-    """The words of a query. ``gaps[i]`` is 0 where word i begins a term of its own, else its distance in
-    positions from word i - 1, which it must follow in the document."""
+class AskedWords:
+    """Words that are asked in one piece. ``gaps[i]`` is the distance in positions of word i from word i -
+    1, which it must follow in the document; 0 for the first one."""
 
     words: list[str] = field(default_factory=list)
     gaps: list[int] = field(default_factory=list)
+    unspaced: bool = False
+    """The last one is of a script without blanks."""
 
 
 def fold(text: str) -> str:
@@ -97,23 +98,24 @@ def document_words(texts: Iterable[str]) -> Words:
     return found
 
 
-def query_terms(query: str) -> Terms:
-    """The terms of a query: all must be found, in any order and place; the words of one term, together.
-
-    Operators have no meaning here: whatever is not a word only parts words.
-    """
-    asked = Terms()
-    for piece in _TERM_BREAK.split(fold(query)):
-        position = 0
-        last: int | None = None
-        for run, unspaced in _runs(piece):
-            pairs = unspaced and len(run) > 1
-            for offset in range(len(run) - 1) if pairs else (0,):
-                asked.words.append(run[offset : offset + 2] if pairs else run)
-                asked.gaps.append(0 if last is None else position + offset - last)
-                last = position + offset
-            position += len(run) if unspaced else 1
+def term_words(folded: str) -> AskedWords:
+    """The words of a text that was asked in one piece: all must be found, together and in that order."""
+    asked = AskedWords()
+    position = 0
+    last: int | None = None
+    for run, unspaced in _runs(folded):
+        pairs = unspaced and len(run) > 1
+        for offset in range(len(run) - 1) if pairs else (0,):
+            asked.words.append(run[offset : offset + 2] if pairs else run)
+            asked.gaps.append(0 if last is None else position + offset - last)
+            last = position + offset
+        position += len(run) if unspaced else 1
+        asked.unspaced = unspaced
     return asked
+
+
+def is_word_character(character: str) -> bool:
+    return _CLASSES[ord(character)] != " "
 
 
 def word_spans(folded: str) -> Iterator[tuple[int, int, bool]]:

@@ -4,7 +4,7 @@ from alembic import op
 from sqlalchemy import BigInteger, Column, DateTime, Integer, SmallInteger, Text, Uuid, text
 
 revision = "0004_terms"
-down_revision = "0003_links"
+down_revision = "0004_search_filters"
 branch_labels = None
 depends_on = None
 

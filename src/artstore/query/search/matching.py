@@ -1,0 +1,120 @@
+"""What a question means as a condition on rows of the catalog. All that was asked goes as parameters."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import (
+    REAL,
+    Boolean,
+    ColumnElement,
+    Double,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    not_,
+    or_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
+
+from artstore.query.catalog.tables import Columns, folded_name
+from artstore.query.search.filters import filtered, with_attribute
+from artstore.query.search.grammar import Groups, Term
+from artstore.wire.search import AttributeFilter, SearchFilters, SearchMode
+
+TRIGRAM = 3
+"""Characters that a part of a name must have: fewer make no trigram, and no index knows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as it was understood. Its ``repr`` tells it from every other one."""
+
+    groups: Groups = ()
+    """Empty: documents need no words."""
+    mode: SearchMode = SearchMode.FULLTEXT
+    filters: SearchFilters = field(default_factory=SearchFilters)
+    attributes: tuple[tuple[AttributeFilter, ...], ...] = ()
+    """Of each one must be met."""
+
+    def conditions(self, columns: Columns) -> list[ColumnElement[bool]]:
+        """Of the rows that are meant, whoever may see them."""
+        words = [_with_words(columns, self.groups, self.mode)] if self.groups else []
+        attributes = [or_(*(with_attribute(columns, one) for one in each)) for each in self.attributes]
+        return [*words, *filtered(columns, self.filters), *attributes]
+
+    def rank(self, columns: Columns) -> ColumnElement[float]:
+        """How well words fit: where they are asked in part, by their beginnings. What is as it was written
+        counts more than what has the same stem, and a word of a short text more than one of a long text.
+        """
+        groups = self.groups
+        if self.mode is SearchMode.PARTIAL:
+            groups = tuple(tuple(map(_beginning, group)) for group in groups)
+        query = _tsquery(groups, stems=self.mode is SearchMode.FULLTEXT)
+        weights = literal(_WEIGHTS, ARRAY(REAL))
+        # Of double precision, so that a cursor holds it as it is.
+        return cast(func.ts_rank(weights, columns["search"], query, _BY_LENGTH), Double)
+
+
+_WEIGHTS = [1.0, 0.0, 0.0, 0.4]
+"""Of words (D) and stems (A), in the order D, C, B, A."""
+_BY_LENGTH = 1
+
+
+def _beginning(term: Term) -> Term:
+    return replace(term, prefix=not term.unspaced)
+
+
+def _with_words(columns: Columns, groups: Groups, mode: SearchMode) -> ColumnElement[bool]:
+    """Of the rows in which every group is found."""
+    if mode is SearchMode.PARTIAL:
+        return and_(*(or_(*(_in_part(columns, term) for term in group)) for group in groups))
+    return _found(columns, _tsquery(groups, stems=mode is SearchMode.FULLTEXT))
+
+
+def _tsquery(groups: Groups, *, stems: bool) -> ColumnElement[Any]:
+    words: list[str] = []
+    gaps: list[int] = []
+    alternatives: list[bool] = []
+    negations: list[bool] = []
+    prefixes: list[bool] = []
+    for group in groups:
+        for number, term in enumerate(group):
+            last = len(term.words) - 1
+            words += term.words
+            gaps += term.gaps
+            alternatives += [number > 0] * len(term.words)
+            negations += [term.negated] * len(term.words)
+            prefixes += [term.prefix and place == last for place in range(len(term.words))]
+    return func.query.search_query(
+        bindparam(None, words, type_=ARRAY(Text)),
+        bindparam(None, gaps, type_=ARRAY(Integer)),
+        bindparam(None, alternatives, type_=ARRAY(Boolean)),
+        bindparam(None, negations, type_=ARRAY(Boolean)),
+        bindparam(None, prefixes, type_=ARRAY(Boolean)),
+        bindparam(None, stems, type_=Boolean),
+        type_=TSQUERY,
+    )
+
+
+def _found(columns: Columns, query: ColumnElement[Any]) -> ColumnElement[bool]:
+    return columns["search"].bool_op("@@")(query)
+
+
+def _in_part(columns: Columns, term: Term) -> ColumnElement[bool]:
+    found = _found(columns, _tsquery(((replace(_beginning(term), negated=False),),), stems=False))
+    if len(term.text) >= TRIGRAM and not _is_one_run(term):
+        name = folded_name(columns)
+        part = func.query.folded(literal(term.text, Text), type_=Text)
+        trigrams = func.query.trigrams(name, type_=ARRAY(Text)).contains(func.query.trigrams(part))
+        # The cheaper one first: PostgreSQL puts no other order into what stands inside an "or".
+        found = or_(found, and_(func.strpos(name, part) > 0, trigrams))
+    return not_(found) if term.negated else found
+
+
+def _is_one_run(term: Term) -> bool:
+    """Of a script without blanks alone: whatever part of it is asked is found by its words."""
+    return term.unspaced and max(term.gaps) <= 1 and all(len(word) <= 2 for word in term.words)

@@ -1,0 +1,222 @@
+"""What is asked of a search, and what it answers beside documents."""
+
+import json
+import math
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from artstore.attributes import RetentionPolicy
+from artstore.wire.documents import SearchPage
+
+MAX_VALUES = 50
+"""Of one filter."""
+MAX_ATTRIBUTES = 20
+"""Filters of attributes in one question."""
+MAX_DEPTH = 10
+"""Of the path to an attribute, and of a value that it is compared with."""
+MAX_VALUE_CHARACTERS = 4096
+"""Of a value as JSON: no document has more than 4096 bytes of attributes."""
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 1000
+_MAX_SIZE = 2**63 - 1
+
+
+class SearchMode(StrEnum):
+    """How words are compared with those of documents."""
+
+    FULLTEXT = "fulltext"
+    """Russian and English endings do not matter."""
+    EXACT = "exact"
+    """Words as they were written, but for case and accents."""
+    PARTIAL = "partial"
+    """The beginning of a word, or any part of the file name."""
+
+
+class SearchSort(StrEnum):
+    """The order of results. A minus turns an order round: the largest first."""
+
+    NEWEST = "-created_at"
+    OLDEST = "created_at"
+    NAME = "name"
+    NAME_DOWN = "-name"
+    SMALLEST = "size"
+    LARGEST = "-size"
+    CHANGED_FIRST = "updated_at"
+    CHANGED_LAST = "-updated_at"
+    RELEVANCE = "relevance"
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("it holds a character that no document has (NUL, or half of a pair of surrogates)")
+    return text
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _comparable(value: Any, depth: int = 1) -> Any:
+    """JSON that a document may hold. Raises ValueError."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"it is nested deeper than {MAX_DEPTH}")
+    if isinstance(value, str):
+        _storable(value)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("it is not a finite number")
+    elif isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            _comparable(member, depth + 1)
+        for key in value if isinstance(value, dict) else ():
+            _storable(key)
+    if depth == 1 and len(json.dumps(value, ensure_ascii=False)) > MAX_VALUE_CHARACTERS:
+        raise ValueError(f"it has more than {MAX_VALUE_CHARACTERS} characters")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_storable)]
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+"""Without a zone: UTC."""
+Comparable = Annotated[Any, AfterValidator(_comparable)]
+Bound = Annotated[
+    Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)] | Text,
+    AfterValidator(_comparable),
+]
+Size = Annotated[int, Field(ge=0, le=_MAX_SIZE)]
+_Texts = Annotated[list[Text], Field(max_length=MAX_VALUES)]
+
+
+class AttributeFilter(BaseModel):
+    """A condition on a custom attribute. With nothing but its path: it must be there.
+
+    ``min`` and ``max`` are both included; numbers are compared with numbers, texts with texts, by code
+    points, so that dates as ISO 8601 writes them are in order. ``equals`` finds a text, a number, a boolean
+    or null also as one of a list; an object or a list must be the same as a whole.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: Annotated[list[Text], Field(min_length=1, max_length=MAX_DEPTH)]
+    """Names of members from the outermost one."""
+    equals: Comparable = None
+    min: Bound | None = None
+    max: Bound | None = None
+    exists: bool = True
+    """False: it must not be there."""
+
+    @property
+    def has_value(self) -> bool:
+        """Whether ``equals`` was given: null is a value too."""
+        return "equals" in self.model_fields_set
+
+    @model_validator(mode="after")
+    def _is_one_condition(self) -> Self:
+        bounded = self.min is not None or self.max is not None
+        if self.has_value + bounded + (not self.exists) > 1:
+            raise ValueError("'equals', 'min' with 'max', and 'exists' exclude each other")
+        if (
+            self.min is not None
+            and self.max is not None
+            and isinstance(self.min, str) != isinstance(self.max, str)
+        ):
+            raise ValueError("'min' and 'max' must both be numbers or both be texts")
+        return self
+
+
+class SearchFilters(BaseModel):
+    """What found documents must be, beside having the words. Of several values of one filter one is enough,
+    but for tags and attributes, which must all be there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    content_type: _Texts = Field(default=[], description="`application/pdf`, or `image/*` for all images.")
+    extension: _Texts = Field(default=[], description="Of the file name: `pdf`. Case does not matter.")
+    size_min: Size | None = Field(default=None, description="Bytes, at least.")
+    size_max: Size | None = Field(default=None, description="Bytes, at most.")
+    created_from: Moment | None = Field(
+        default=None, description="Stored then or later. RFC 3339, or a day (UTC)."
+    )
+    created_before: Moment | None = Field(default=None, description="Stored before.")
+    updated_from: Moment | None = Field(default=None, description="Attributes last changed then or later.")
+    updated_before: Moment | None = Field(default=None, description="Attributes last changed before.")
+    account: _Texts = Field(default=[], description="Name of the account that stored the document.")
+    account_id: _Texts = Field(default=[], description="Its id.")
+    element: _Texts = Field(default=[], description="The element where it lies.")
+    retention: Annotated[list[RetentionPolicy], Field(max_length=MAX_VALUES)] = Field(
+        default=[], description="The retention policy."
+    )
+    tag: _Texts = Field(default=[], description="A tag, as it was written; several: all of them.")
+
+
+class SearchQuestion(SearchFilters):
+    """A question without conditions on attributes, which a URL writes in another way than a body."""
+
+    q: str = Field(
+        default="",
+        description="What is looked for in the file name, the description, the tags, the values of custom"
+        " attributes and the name of the account that stored the document: words that must all be found,"
+        ' `"phrases"`, `-not`, `a or b`, `prefix*`. Any text of at most 1000 characters is a question. Case'
+        " and accents do not matter. Words joined without a blank (2025-03) must stand together. Empty: all"
+        " documents.",
+    )
+    mode: SearchMode = Field(
+        default=SearchMode.FULLTEXT,
+        description="`fulltext`: Russian and English endings do not matter. `exact`: words as they were"
+        " written. `partial`: the beginning of a word or any part of the file name is enough.",
+    )
+    sort: SearchSort = Field(
+        default=SearchSort.NEWEST,
+        description="The order: by time of storing, name, size, time of the last change, or by relevance to"
+        " the words. A minus before it turns it round.",
+    )
+    corrections: bool = Field(
+        default=True,
+        description="Whether other words may be tried where nothing is found: the nearest ones that stand in"
+        " the documents of the caller. `corrected` in the answer is then what was really asked. Not with the"
+        " mode `exact`.",
+    )
+    total: bool = Field(default=False, description="Say how many documents there are, on all pages.")
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = Field(
+        default=DEFAULT_LIMIT, description="The greatest number of documents in the page."
+    )
+    cursor: str | None = Field(
+        default=None, description="The next_cursor of the page before, asked with the same question."
+    )
+
+
+class SearchParameters(SearchQuestion):
+    """The parameters of ``GET /api/v1/search``."""
+
+    attribute: _Texts = Field(
+        default=[],
+        description="A condition on a custom attribute: `name`, `!name`, `name=value`, `name>=value`,"
+        " `name<=value`, with `outer.inner` for nested ones; several: all of them.",
+        max_length=MAX_ATTRIBUTES,
+    )
+
+
+class SearchRequest(SearchQuestion):
+    """The body of ``POST /api/v1/search``."""
+
+    attribute: list[AttributeFilter] = Field(
+        default=[],
+        description="Conditions on custom attributes, all of which must be met.",
+        max_length=MAX_ATTRIBUTES,
+    )
+
+
+class SearchTotal(BaseModel):
+    """The number of documents that a question finds."""
+
+    value: int
+    exact: bool
+    """False: there are more than are counted one by one, and this is an estimate."""
+
+
+class SearchAnswer(SearchPage):
+    """A page of hits, with what else was asked for."""
+
+    total: SearchTotal | None = None
