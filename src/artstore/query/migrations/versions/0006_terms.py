@@ -3,8 +3,8 @@
 from alembic import op
 from sqlalchemy import BigInteger, Column, DateTime, Integer, SmallInteger, Text, Uuid, text
 
-revision = "0004_terms"
-down_revision = "0004_search_filters"
+revision = "0006_terms"
+down_revision = "0005_search_sorts"
 branch_labels = None
 depends_on = None
 
