@@ -19,6 +19,7 @@ MAX_DEPTH = 10
 """Of the path to an attribute, and of a value that it is compared with."""
 MAX_VALUE_CHARACTERS = 4096
 """Of a value as JSON: no document has more than 4096 bytes of attributes."""
+MAX_FACETS = 10
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 1000
 _MAX_SIZE = 2**63 - 1
@@ -173,6 +174,12 @@ class SearchQuestion(SearchFilters):
         " the words. A minus before it turns it round.",
     )
     total: bool = Field(default=False, description="Say how many documents there are, on all pages.")
+    facet: list[Text] = Field(
+        default=[],
+        description="Say how many documents have which `type`, `extension`, `element`, `account`,"
+        " `retention`, `tag`, `year`, or value of an attribute, as `attribute:outer.inner`.",
+        max_length=MAX_FACETS,
+    )
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = Field(
         default=DEFAULT_LIMIT, description="The greatest number of documents in the page."
     )
@@ -210,7 +217,29 @@ class SearchTotal(BaseModel):
     """False: there are more than are counted one by one, and this is an estimate."""
 
 
+class FacetValue(BaseModel):
+    value: str | int | float | bool
+    count: int
+
+
+class Facet(BaseModel):
+    """The most frequent values first."""
+
+    values: list[FacetValue]
+    more: bool
+    """There are others, less frequent."""
+
+
+class FacetedDocuments(BaseModel):
+    """Of which documents facets are: of all that are found, or of so many of the newest ones."""
+
+    value: int
+    all: bool
+
+
 class SearchAnswer(SearchPage):
     """A page of hits, with what else was asked for."""
 
     total: SearchTotal | None = None
+    facets: dict[str, Facet] | None = None
+    faceted: FacetedDocuments | None = None

@@ -9,6 +9,7 @@ from artstore.kernel.access import Principal, Requires
 from artstore.kernel.openapi import problem_answers
 from artstore.query.catalog.rows import hit
 from artstore.query.search.attributes import read_attribute
+from artstore.query.search.facets import read_facets
 from artstore.query.search.service import Question, Search
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
@@ -68,6 +69,7 @@ def _question(asked: SearchQuestion, attributes: tuple[tuple[AttributeFilter, ..
         asked.cursor,
         sort=asked.sort,
         total=asked.total,
+        facets=read_facets(asked.facet),
         mode=asked.mode,
         filters=filters,
         attributes=attributes,
@@ -81,4 +83,7 @@ async def _page(search: Search, question: Question, principal: Principal) -> JSO
     answer: dict[str, Any] = {"items": items, "next_cursor": page.next_cursor}
     if page.total is not None:
         answer["total"] = page.total.model_dump()
+    if page.facets is not None and page.faceted is not None:
+        answer["facets"] = {name: facet.model_dump() for name, facet in page.facets.items()}
+        answer["faceted"] = page.faceted.model_dump()
     return JSONResponse(answer)
