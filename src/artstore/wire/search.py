@@ -152,8 +152,9 @@ class SearchFilters(BaseModel):
     tag: _Texts = Field(default=[], description="A tag, as it was written; several: all of them.")
 
 
-class SearchQuestion(SearchFilters):
-    """A question without conditions on attributes, which a URL writes in another way than a body."""
+class SearchBasis(SearchFilters):
+    """What decides which documents are found and in which order, but for conditions on attributes, which a
+    URL writes in another way than a body."""
 
     q: str = Field(
         default="",
@@ -173,6 +174,11 @@ class SearchQuestion(SearchFilters):
         description="The order: by time of storing, name, size, time of the last change, or by relevance to"
         " the words. A minus before it turns it round.",
     )
+
+
+class SearchQuestion(SearchBasis):
+    """What a page of results is made from."""
+
     total: bool = Field(default=False, description="Say how many documents there are, on all pages.")
     facet: list[Text] = Field(
         default=[],
@@ -188,14 +194,32 @@ class SearchQuestion(SearchFilters):
     )
 
 
-class SearchParameters(SearchQuestion):
-    """The parameters of ``GET /api/v1/search``."""
-
+class _UrlAttributes(BaseModel):
     attribute: _Texts = Field(
         default=[],
         description="A condition on a custom attribute: `name`, `!name`, `name=value`, `name>=value`,"
         " `name<=value`, with `outer.inner` for nested ones; several: all of them.",
         max_length=MAX_ATTRIBUTES,
+    )
+
+
+class SearchParameters(SearchQuestion, _UrlAttributes):
+    """The parameters of ``GET /api/v1/search``."""
+
+
+class ExportFormat(StrEnum):
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+class ExportParameters(SearchBasis, _UrlAttributes):
+    """The parameters of ``GET /api/v1/search/export``."""
+
+    format: ExportFormat = Field(description="`csv` (RFC 4180) or `jsonl`, a document on each line.")
+    for_spreadsheets: bool = Field(
+        default=False,
+        description="In CSV, put `'` before what a spreadsheet would take for a formula. This changes the"
+        " values: without it they are as they were given.",
     )
 
 

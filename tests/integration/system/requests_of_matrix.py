@@ -425,6 +425,7 @@ INGESTER: dict[str, Request] = {
 }
 QUERY: dict[str, Request] = {
     "GET /api/v1/search": lambda ask: ask.send(ask.world.query, params={"q": WORD, "limit": 1000}),
+    "GET /api/v1/search/export": lambda ask: ask.send(ask.world.query, params={"q": WORD, "format": "jsonl"}),
     "POST /api/v1/search": lambda ask: ask.send(ask.world.query, json={"q": WORD, "limit": 1000}),
     **{
         f"{what}": lambda ask: ask.send(ask.world.query, ids={"file_id": ask.file_id()})

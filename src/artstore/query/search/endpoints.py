@@ -1,21 +1,26 @@
-"""``GET`` and ``POST /api/v1/search``."""
+"""``GET`` and ``POST /api/v1/search``, ``GET /api/v1/search/export``."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 
 from artstore.kernel.access import Principal, Requires
 from artstore.kernel.openapi import problem_answers
 from artstore.query.catalog.rows import hit
 from artstore.query.search.attributes import read_attribute
+from artstore.query.search.export import exported
 from artstore.query.search.facets import read_facets
 from artstore.query.search.service import Question, Search
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
 from artstore.wire.search import (
     AttributeFilter,
+    ExportFormat,
+    ExportParameters,
     SearchAnswer,
+    SearchBasis,
     SearchFilters,
     SearchParameters,
     SearchQuestion,
@@ -23,6 +28,8 @@ from artstore.wire.search import (
 )
 
 _REFUSALS = problem_answers(ProblemType.INVALID_CURSOR, ProblemType.DEPENDENCY_UNAVAILABLE)
+
+_CONTENT_TYPES = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.JSONL: "application/x-ndjson"}
 
 
 def search_routes(search: Search) -> APIRouter:
@@ -52,6 +59,29 @@ def search_routes(search: Search) -> APIRouter:
         attributes = tuple((one,) for one in asked.attribute)
         return await _page(search, _question(asked, attributes), principal)
 
+    @router.get(
+        "/api/v1/search/export",
+        response_class=StreamingResponse,
+        summary="All documents that a search finds, as CSV or JSON Lines",
+        responses={
+            **_REFUSALS,
+            200: {"description": "The documents", "content": {kind: {} for kind in _CONTENT_TYPES.values()}},
+        },
+    )
+    async def export(
+        principal: Annotated[Principal, Requires(Scope.FILES_READ)],
+        asked: Annotated[ExportParameters, Query()],
+    ) -> StreamingResponse:
+        question = _basis(asked, tuple(map(read_attribute, asked.attribute)))
+        pieces = await exported(
+            search, question, principal, form=asked.format, for_spreadsheets=asked.for_spreadsheets
+        )
+        headers = {
+            "Content-Disposition": f'attachment; filename="documents.{asked.format.value}"',
+            "Cache-Control": "private, no-store",
+        }
+        return StreamingResponse(pieces, headers=headers, media_type=_CONTENT_TYPES[asked.format])
+
     return router
 
 
@@ -60,19 +90,21 @@ def of_parameters(asked: SearchParameters) -> Question:
 
 
 def _question(asked: SearchQuestion, attributes: tuple[tuple[AttributeFilter, ...], ...]) -> Question:
+    return replace(
+        _basis(asked, attributes),
+        limit=asked.limit,
+        cursor=asked.cursor,
+        total=asked.total,
+        facets=read_facets(asked.facet),
+    )
+
+
+def _basis(asked: SearchBasis, attributes: tuple[tuple[AttributeFilter, ...], ...]) -> Question:
     filters = SearchFilters.model_validate(
         {name: getattr(asked, name) for name in SearchFilters.model_fields}
     )
     return Question(
-        asked.q,
-        asked.limit,
-        asked.cursor,
-        sort=asked.sort,
-        total=asked.total,
-        facets=read_facets(asked.facet),
-        mode=asked.mode,
-        filters=filters,
-        attributes=attributes,
+        asked.q, limit=1, mode=asked.mode, sort=asked.sort, filters=filters, attributes=attributes
     )
 
 
