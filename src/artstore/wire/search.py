@@ -19,6 +19,7 @@ MAX_DEPTH = 10
 """Of the path to an attribute, and of a value that it is compared with."""
 MAX_VALUE_CHARACTERS = 4096
 """Of a value as JSON: no document has more than 4096 bytes of attributes."""
+MAX_FACETS = 10
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 1000
 _MAX_SIZE = 2**63 - 1
@@ -151,8 +152,9 @@ class SearchFilters(BaseModel):
     tag: _Texts = Field(default=[], description="A tag, as it was written; several: all of them.")
 
 
-class SearchQuestion(SearchFilters):
-    """A question without conditions on attributes, which a URL writes in another way than a body."""
+class SearchBasis(SearchFilters):
+    """What decides which documents are found and in which order, but for conditions on attributes, which a
+    URL writes in another way than a body."""
 
     q: str = Field(
         default="",
@@ -172,6 +174,11 @@ class SearchQuestion(SearchFilters):
         description="The order: by time of storing, name, size, time of the last change, or by relevance to"
         " the words. A minus before it turns it round.",
     )
+
+
+class SearchQuestion(SearchBasis):
+    """What a page of results is made from."""
+
     corrections: bool = Field(
         default=True,
         description="Whether other words may be tried where nothing is found: the nearest ones that stand in"
@@ -179,6 +186,12 @@ class SearchQuestion(SearchFilters):
         " mode `exact`.",
     )
     total: bool = Field(default=False, description="Say how many documents there are, on all pages.")
+    facet: list[Text] = Field(
+        default=[],
+        description="Say how many documents have which `type`, `extension`, `element`, `account`,"
+        " `retention`, `tag`, `year`, or value of an attribute, as `attribute:outer.inner`.",
+        max_length=MAX_FACETS,
+    )
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = Field(
         default=DEFAULT_LIMIT, description="The greatest number of documents in the page."
     )
@@ -187,14 +200,32 @@ class SearchQuestion(SearchFilters):
     )
 
 
-class SearchParameters(SearchQuestion):
-    """The parameters of ``GET /api/v1/search``."""
-
+class _UrlAttributes(BaseModel):
     attribute: _Texts = Field(
         default=[],
         description="A condition on a custom attribute: `name`, `!name`, `name=value`, `name>=value`,"
         " `name<=value`, with `outer.inner` for nested ones; several: all of them.",
         max_length=MAX_ATTRIBUTES,
+    )
+
+
+class SearchParameters(SearchQuestion, _UrlAttributes):
+    """The parameters of ``GET /api/v1/search``."""
+
+
+class ExportFormat(StrEnum):
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+class ExportParameters(SearchBasis, _UrlAttributes):
+    """The parameters of ``GET /api/v1/search/export``."""
+
+    format: ExportFormat = Field(description="`csv` (RFC 4180) or `jsonl`, a document on each line.")
+    for_spreadsheets: bool = Field(
+        default=False,
+        description="In CSV, put `'` before what a spreadsheet would take for a formula. This changes the"
+        " values: without it they are as they were given.",
     )
 
 
@@ -216,7 +247,29 @@ class SearchTotal(BaseModel):
     """False: there are more than are counted one by one, and this is an estimate."""
 
 
+class FacetValue(BaseModel):
+    value: str | int | float | bool
+    count: int
+
+
+class Facet(BaseModel):
+    """The most frequent values first."""
+
+    values: list[FacetValue]
+    more: bool
+    """There are others, less frequent."""
+
+
+class FacetedDocuments(BaseModel):
+    """Of which documents facets are: of all that are found, or of so many of the newest ones."""
+
+    value: int
+    all: bool
+
+
 class SearchAnswer(SearchPage):
     """A page of hits, with what else was asked for."""
 
     total: SearchTotal | None = None
+    facets: dict[str, Facet] | None = None
+    faceted: FacetedDocuments | None = None

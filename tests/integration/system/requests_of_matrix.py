@@ -450,6 +450,7 @@ QUERY: dict[str, Request] = {
     "GET /api/v1/suggest": lambda ask: ask.send(
         ask.world.query, params={"q": tag_of(ask.world.owner(ask.caller, ask.row.whose)), "kinds": "tag"}
     ),
+    "GET /api/v1/search/export": lambda ask: ask.send(ask.world.query, params={"q": WORD, "format": "jsonl"}),
     "POST /api/v1/search": lambda ask: ask.send(ask.world.query, json={"q": WORD, "limit": 1000}),
     **{
         f"{what}": lambda ask: ask.send(ask.world.query, ids={"file_id": ask.file_id()})

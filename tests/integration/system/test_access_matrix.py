@@ -5,6 +5,7 @@ table names, by its type. Each answer must be one that the description of the AP
 too, that no generated request comes through to.
 """
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -92,6 +93,8 @@ def is_shown(ask: Ask, answer: httpx.Response) -> bool:
             return ask.file_id() in {item["file_id"] for item in answer.json()["items"]}
         case "GET /api/v1/suggest":
             return bool(answer.json()["items"])
+        case "GET /api/v1/search/export":
+            return ask.file_id() in {json.loads(line)["file_id"] for line in answer.text.splitlines()}
         case "POST /api/v1/auth/introspect":
             return bool(answer.json()["active"])
         case _:

@@ -111,6 +111,12 @@ def updated_at(columns: Columns) -> ColumnElement[datetime]:
     return func.query.moment(when, type_=DateTime(timezone=True))
 
 
+def extension(columns: Columns) -> ColumnElement[str]:
+    """The end of the file name, without case; NULL where it has none. As query.labels() takes it."""
+    name = columns["document"].op("->>", return_type=Text())(literal_column("'original_filename'"))
+    return func.query.folded(func.substring(name, r"[^.]\.([^.]+)$"), type_=Text)
+
+
 def name_key(columns: Columns) -> ColumnElement[str]:
     """What names are ordered by: without case and accents, by code points."""
     name = columns["document"].op("->>", return_type=Text())(literal_column("'original_filename'"))

@@ -1,4 +1,4 @@
-"""Search: ``GET`` and ``POST /api/v1/search``.
+"""Search: ``GET`` and ``POST /api/v1/search``, ``GET /api/v1/search/export``.
 
 ``text`` turns documents and questions into words, the same way for both; ``grammar`` reads the language of
 questions and ``attributes`` that of conditions in a URL; ``matching`` and ``filters`` say what they mean for

@@ -26,13 +26,25 @@ def read_attribute(written: str) -> tuple[AttributeFilter, ...]:
     try:
         return _read(written)
     except (ValidationError, ValueError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise Problem(
-            ProblemType.INVALID_PARAMETER,
-            f"'attribute' cannot be accepted: {reason}. Write name, !name, name=value, name>=value or"
-            " name<=value.",
-            field="attribute",
-        ) from error
+        raise _refused(error, "attribute", "name, !name, name=value, name>=value or name<=value") from error
+
+
+def read_path(written: str, *, field: str) -> tuple[str, ...]:
+    """The path to an attribute. Raises Problem INVALID_PARAMETER that names the field."""
+    try:
+        path, end = _path(written, 0)
+        if end != len(written):
+            raise ValueError("something follows the name")
+        return tuple(AttributeFilter(path=path).path)
+    except (ValidationError, ValueError) as error:
+        raise _refused(error, field, "name or outer.inner") from error
+
+
+def _refused(error: ValueError, field: str, form: str) -> Problem:
+    reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+    return Problem(
+        ProblemType.INVALID_PARAMETER, f"'{field}' cannot be accepted: {reason}. Write {form}.", field=field
+    )
 
 
 def _read(written: str) -> tuple[AttributeFilter, ...]:

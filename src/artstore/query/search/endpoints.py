@@ -1,21 +1,27 @@
-"""``GET`` and ``POST /api/v1/search``."""
+"""``GET`` and ``POST /api/v1/search``, ``GET /api/v1/search/export``."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 
 from artstore.kernel.access import Principal, Requires
 from artstore.kernel.openapi import problem_answers
 from artstore.query.catalog.rows import hit
 from artstore.query.search.attributes import read_attribute
+from artstore.query.search.export import exported
+from artstore.query.search.facets import read_facets
 from artstore.query.search.forgiving import ForgivingSearch
 from artstore.query.search.service import Question, Search
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
 from artstore.wire.search import (
     AttributeFilter,
+    ExportFormat,
+    ExportParameters,
     SearchAnswer,
+    SearchBasis,
     SearchFilters,
     SearchParameters,
     SearchQuestion,
@@ -23,6 +29,8 @@ from artstore.wire.search import (
 )
 
 _REFUSALS = problem_answers(ProblemType.INVALID_CURSOR, ProblemType.DEPENDENCY_UNAVAILABLE)
+
+_CONTENT_TYPES = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.JSONL: "application/x-ndjson"}
 
 
 def search_routes(search: Search, forgiving: ForgivingSearch) -> APIRouter:
@@ -39,6 +47,9 @@ def search_routes(search: Search, forgiving: ForgivingSearch) -> APIRouter:
         answer: dict[str, Any] = {"items": items, "next_cursor": page.next_cursor, "corrected": corrected}
         if page.total is not None:
             answer["total"] = page.total.model_dump()
+        if page.facets is not None and page.faceted is not None:
+            answer["facets"] = {name: facet.model_dump() for name, facet in page.facets.items()}
+            answer["faceted"] = page.faceted.model_dump()
         return JSONResponse(answer)
 
     @router.get(
@@ -65,6 +76,29 @@ def search_routes(search: Search, forgiving: ForgivingSearch) -> APIRouter:
         attributes = tuple((one,) for one in asked.attribute)
         return await answered(_question(asked, attributes), asked.corrections, principal)
 
+    @router.get(
+        "/api/v1/search/export",
+        response_class=StreamingResponse,
+        summary="All documents that a search finds, as CSV or JSON Lines",
+        responses={
+            **_REFUSALS,
+            200: {"description": "The documents", "content": {kind: {} for kind in _CONTENT_TYPES.values()}},
+        },
+    )
+    async def export(
+        principal: Annotated[Principal, Requires(Scope.FILES_READ)],
+        asked: Annotated[ExportParameters, Query()],
+    ) -> StreamingResponse:
+        question = _basis(asked, tuple(map(read_attribute, asked.attribute)))
+        pieces = await exported(
+            search, question, principal, form=asked.format, for_spreadsheets=asked.for_spreadsheets
+        )
+        headers = {
+            "Content-Disposition": f'attachment; filename="documents.{asked.format.value}"',
+            "Cache-Control": "private, no-store",
+        }
+        return StreamingResponse(pieces, headers=headers, media_type=_CONTENT_TYPES[asked.format])
+
     return router
 
 
@@ -73,16 +107,19 @@ def of_parameters(asked: SearchParameters) -> Question:
 
 
 def _question(asked: SearchQuestion, attributes: tuple[tuple[AttributeFilter, ...], ...]) -> Question:
+    return replace(
+        _basis(asked, attributes),
+        limit=asked.limit,
+        cursor=asked.cursor,
+        total=asked.total,
+        facets=read_facets(asked.facet),
+    )
+
+
+def _basis(asked: SearchBasis, attributes: tuple[tuple[AttributeFilter, ...], ...]) -> Question:
     filters = SearchFilters.model_validate(
         {name: getattr(asked, name) for name in SearchFilters.model_fields}
     )
     return Question(
-        asked.q,
-        asked.limit,
-        asked.cursor,
-        sort=asked.sort,
-        total=asked.total,
-        mode=asked.mode,
-        filters=filters,
-        attributes=attributes,
+        asked.q, limit=1, mode=asked.mode, sort=asked.sort, filters=filters, attributes=attributes
     )

@@ -9,12 +9,21 @@ from artstore.kernel.problems import Problem
 from artstore.query import metrics
 from artstore.query.catalog.reading import CatalogReader
 from artstore.query.search.cursor import Place, read_place, write_place
+from artstore.query.search.facets import FacetRepository, Facets
 from artstore.query.search.grammar import Groups, read_question, word_count
 from artstore.query.search.matching import Asked
 from artstore.query.search.ordering import NEWEST, ORDERS, Order
 from artstore.query.search.repository import RANKED, Found, Scope, SearchRepository
 from artstore.wire.problems import ProblemType
-from artstore.wire.search import AttributeFilter, SearchFilters, SearchMode, SearchSort, SearchTotal
+from artstore.wire.search import (
+    AttributeFilter,
+    Facet,
+    FacetedDocuments,
+    SearchFilters,
+    SearchMode,
+    SearchSort,
+    SearchTotal,
+)
 
 _BEFORE_ALL = -1.0
 """A rank that no document has, for the beginning of a window."""
@@ -33,6 +42,7 @@ class Question:
     sort: SearchSort = SearchSort.NEWEST
     total: bool = False
     """Say how many there are."""
+    facets: Facets = field(default_factory=dict)
     mode: SearchMode = SearchMode.FULLTEXT
     filters: SearchFilters = field(default_factory=SearchFilters)
     attributes: tuple[tuple[AttributeFilter, ...], ...] = ()
@@ -44,6 +54,8 @@ class Page:
     found: list[Found]
     next_cursor: str | None
     total: SearchTotal | None = None
+    facets: dict[str, Facet] | None = None
+    faceted: FacetedDocuments | None = None
 
 
 class Search:
@@ -76,7 +88,7 @@ class Search:
         if question.cursor is not None:
             after = read_place(question.cursor, question=sealed, key=float if by_rank else order.python)
         if not groups and not everything:  # signs alone: no document has such a word
-            return Page([], None, SearchTotal(value=0, exact=True) if question.total else None)
+            return _nothing(question)
         scope = Scope(asked, owners)
         started = time.perf_counter()
         async with self._catalog.read() as db:
@@ -85,11 +97,14 @@ class Search:
             else:
                 shown, following = await self._in_order(db, scope, order, after, question.limit)
             total = await self._repository.count(db, scope) if question.total else None
+            counted = await FacetRepository().count(db, scope, question.facets) if question.facets else None
         metrics.SEARCH_SECONDS.observe(time.perf_counter() - started)
         return Page(
             shown,
             None if following is None else write_place(following, question=sealed),
             None if total is None else SearchTotal(value=total[0], exact=total[1]),
+            None if counted is None else counted[0],
+            None if counted is None else FacetedDocuments(value=counted[1][0], all=counted[1][1]),
         )
 
     async def _in_order(
@@ -112,6 +127,16 @@ class Search:
             return shown, Place(shown[-1].key, shown[-1].mark, window)
         following = await self._repository.candidate(db, scope, upto=upto, number=RANKED)
         return shown, None if following is None else Place(_BEFORE_ALL, following, following)
+
+
+def _nothing(question: Question) -> Page:
+    return Page(
+        [],
+        None,
+        SearchTotal(value=0, exact=True) if question.total else None,
+        {name: Facet(values=[], more=False) for name in question.facets} if question.facets else None,
+        FacetedDocuments(value=0, all=True) if question.facets else None,
+    )
 
 
 def _groups(text: str) -> Groups:
