@@ -10,6 +10,7 @@ from collections.abc import Callable
 from benchmarks import (
     attributes,
     audit,
+    catalog,
     compression,
     element,
     ingester,
@@ -35,6 +36,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
     "ingester": (ingester.measure, "the Ingester: placement, and uploads beside straight to the element"),
     "resumable": (resumable.measure, "a large document in pieces of 8 MiB (tus), beside one request"),
     "compression": (compression.measure, "elements that compress, in each way, beside one that does not"),
+    "catalog": (catalog.measure, "the catalog: rebuilt, and searched by every kind of question"),
     "way": (way.measure, "the whole way: Ingester, element, Query"),
 }
 

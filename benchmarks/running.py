@@ -28,6 +28,7 @@ class Measured:
                 headers={"Authorization": f"Bearer {self.administrator_token}"},
             )
             created.raise_for_status()
+            self.account_id: str = created.json()["id"]
             self.client_id: str = created.json()["client_id"]
             self.client_secret: str = created.json()["client_secret"]
             self.token = self._token(http, self.client_id, self.client_secret)

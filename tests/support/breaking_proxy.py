@@ -15,10 +15,11 @@ class BreakingProxy:
     """Each connection in turn lets so many bytes of the client through as ``cuts`` says, then both ends are reset.
 
     None lets everything through; so do the connections after the last of them. ``passed`` counts the bytes of
-    all clients.
+    all clients. With ``downloads`` the bytes of the server are counted and cut instead.
     """
 
-    def __init__(self, target: str, cuts: Iterable[int | None]) -> None:
+    def __init__(self, target: str, cuts: Iterable[int | None], *, downloads: bool = False) -> None:
+        self._downloads = downloads
         parts = urlsplit(target)
         assert parts.hostname is not None
         self._target = (parts.hostname, parts.port or 80)
@@ -46,7 +47,7 @@ class BreakingProxy:
             self._break(writer)
 
     async def passed(self, size: int) -> None:
-        """Returns when so many bytes have come from clients."""
+        """Returns when so many of the bytes that are counted have come."""
         async with self._grown:
             await self._grown.wait_for(lambda: self._passed >= size)
 
@@ -69,9 +70,10 @@ class BreakingProxy:
             up_reader, up_writer = await asyncio.open_connection(*self._target)
         except OSError:
             return
+        up, down = (self._pass_on, self._pass) if self._downloads else (self._pass, self._pass_on)
         tasks = {
-            asyncio.create_task(self._pass(reader, up_writer, cut)),
-            asyncio.create_task(self._pass_back(up_reader, writer)),
+            asyncio.create_task(up(reader, up_writer, cut)),
+            asyncio.create_task(down(up_reader, writer, cut)),
         }
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
@@ -96,7 +98,9 @@ class BreakingProxy:
                     self._grown.notify_all()
             self.broken += 1
 
-    async def _pass_back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: int | None
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(_AT_ONCE):
                 writer.write(data)

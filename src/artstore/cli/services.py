@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from artstore.cli import admin_user, adopt, migrate, rebuild, scrub
+from artstore.cli import admin_user, adopt, catalog, migrate, rebuild, scrub
 from artstore.cli.serve import SERVICES, serve
 
 _TITLES = {
@@ -36,6 +36,8 @@ def register(app: typer.Typer) -> None:
             adopt.register(group)
             rebuild.register(group)
             scrub.register(group)
+        if service == "query":
+            catalog.register(group)
         app.add_typer(group, name=service, rich_help_panel="Services")
 
 

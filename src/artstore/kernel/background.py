@@ -51,9 +51,18 @@ class Background:
             except Exception:  # noqa: BLE001 - whatever it died of, the task must go on
                 if time.monotonic() - began > _HEALTHY_SECONDS:
                     pause = self._first_pause
+                if _is_stopping():
+                    _log.exception("a background task failed on its way out", task=name)
+                    return
                 metrics.BACKGROUND_RESTARTS.labels(name).inc()
                 _log.exception("a background task failed", task=name, again_in_seconds=round(pause, 2))
             else:
                 return
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def _is_stopping() -> bool:
+    """Whether this task was cancelled: one that fails while it cleans up hides that from who awaits it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,13 +1,14 @@
 """Processes of other programs: bound to the launcher's life, found again after a crash, waited for."""
 
 import os
+import select
 import shutil
 import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -154,13 +155,27 @@ def end(process: Process, steps: Sequence[tuple[signal.Signals, float]]) -> int:
 def processes_in(folder: Path, program: str | None) -> Iterator[int]:
     """The ids of running processes (of a program, or any) whose working folder is ``folder`` (resolved)."""
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        try:
-            if (entry / "cwd").readlink() == folder and program in (None, (entry / "exe").readlink().name):
-                yield int(entry.name)
-        except OSError:
-            continue  # it ended meanwhile, or belongs to somebody else
+        if entry.name.isdecimal() and any(_works_in(folder, program, thread) for thread in _living(entry)):
+            yield int(entry.name)
+
+
+def _living(process: Path) -> Iterator[Path]:
+    """Where /proc tells of a process: of its other threads where the first one has ended already.
+
+    A killed process is there, with all that it has open, until its last thread is gone, and one that waits
+    for the disk takes its time.
+    """
+    yield process
+    with suppress(OSError):
+        if not (process / "exe").exists():
+            yield from (process / "task").iterdir()
+
+
+def _works_in(folder: Path, program: str | None, thread: Path) -> bool:
+    try:
+        return (thread / "cwd").readlink() == folder and program in (None, (thread / "exe").readlink().name)
+    except OSError:
+        return False  # it ended meanwhile, or belongs to somebody else
 
 
 def wait_until_left(
@@ -169,19 +184,21 @@ def wait_until_left(
     """Waits until no process of ``program`` works in ``folder`` any more, asking those that do to end.
 
     After a launcher was killed its servers end by themselves, but not at once, and on their way out they
-    would remove the socket of a new one.
+    would remove the socket of a new one. Once they have left, what they had open is closed.
     """
     deadline = time.monotonic() + seconds
-    asked: set[int] = set()
-    while left := set(processes_in(folder, program)):
-        for pid in left - asked:
-            _send(pid, end_with)
-        asked |= left
-        if time.monotonic() > deadline:
-            raise CannotStart(name, f"process {min(left)} of an earlier start still works in {folder}")
-        time.sleep(POLL_SECONDS)
-
-
-def _send(pid: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)
+    with ExitStack() as stack:
+        asked: dict[int, int] = {}
+        while left := set(processes_in(folder, program)):
+            for pid in left - asked.keys():
+                with suppress(ProcessLookupError):
+                    asked[pid] = os.pidfd_open(pid)
+                    stack.callback(os.close, asked[pid])
+                    signal.pidfd_send_signal(asked[pid], end_with)
+            if time.monotonic() > deadline:
+                raise CannotStart(name, f"process {min(left)} of an earlier start still works in {folder}")
+            time.sleep(POLL_SECONDS)
+        # A process leaves its folder a moment before it lets go of its sockets.
+        for pid, descriptor in asked.items():
+            if not select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise CannotStart(name, f"process {pid} of an earlier start does not come to its end")

@@ -27,8 +27,48 @@ DOWNLOADS_BROKEN = Counter(
     "Downloads that did not reach their end, by whose connection broke: element or client",
     ("side",),
 )
+CACHE_LOOKUPS = Counter(
+    "artstore_query_cache_lookups",
+    "Questions about one document to the catalog, by what the cache of the process did: hit, miss, or unsure"
+    " while events may not arrive",
+    ("outcome",),
+)
+DOWNLOADS_CONTINUED = Counter(
+    "artstore_query_downloads_continued",
+    "Times that a download went on after its element broke off, by whether at the same element or another",
+    ("element",),
+)
+DOWNLOADS_UNDER_WAY = Gauge(
+    "artstore_query_downloads_under_way", "Documents that are read from an element now", ("element_id",)
+)
+ARCHIVES = Counter(
+    "artstore_query_archives",
+    "Archives of many documents that ended, by outcome: done, broken or client_gone",
+    ("outcome",),
+)
 LOOKUPS = Counter(
     "artstore_query_lookups",
     "Documents looked up by id, by where they were found: catalog, elements or nowhere",
     ("found",),
+)
+TERMS_BACKFILLED = Counter(
+    "artstore_query_terms_backfilled_documents",
+    "Documents that were in the catalog before there were suggestions, and whose terms were made since",
+)
+SUGGESTIONS = Counter(
+    "artstore_query_suggestions",
+    "Requests for suggestions, by outcome: found, nothing, refused or unavailable",
+    ("outcome",),
+)
+SUGGEST_SECONDS = Histogram(
+    "artstore_query_suggest_seconds",
+    "Seconds that the database took to suggest",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.05, 0.1, 0.5, 1, 5),
+)
+CORRECTIONS = Counter(
+    "artstore_query_corrections",
+    "Searches that found nothing until other words were tried",
+)
+TERMS_REMOVED = Counter(
+    "artstore_query_terms_removed", "Terms that were removed, since no document has them any more"
 )

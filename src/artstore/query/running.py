@@ -14,6 +14,8 @@ from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import (
     AdminAudit,
     AdminRegistry,
+    BreakerOptions,
+    Breakers,
     ElementDirectory,
     KeyFollower,
     RefusalReporter,
@@ -22,6 +24,7 @@ from artstore.kernel.peers import (
 )
 from artstore.kernel.redis import RedisDependency, connect
 from artstore.kernel.refusals import Refusals
+from artstore.query.archives.endpoints import Archives
 from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.counting import count_documents
 from artstore.query.catalog.follower import CatalogFollower
@@ -30,15 +33,32 @@ from artstore.query.catalog.reading import SESSION, CatalogDependency, CatalogRe
 from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.catalog.stream import EventStreams
 from artstore.query.catalog.tables import SCHEMA
+from artstore.query.files.cache import DocumentCache
+from artstore.query.files.choice import ElementChoice
 from artstore.query.files.elements import ElementFiles
 from artstore.query.files.endpoints import Documents, Downloads
+from artstore.query.files.fetching import Fetcher
 from artstore.query.files.locate import Locator
 from artstore.query.files.repository import FilesRepository
 from artstore.query.files.versions import Versions
+from artstore.query.links.endpoints import LinkedDownloads
+from artstore.query.links.repository import LinkRepository
+from artstore.query.links.service import Links
 from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
+from artstore.query.rebuild.endpoints import CatalogState
+from artstore.query.rebuild.rebuilder import CONNECTIONS as REBUILD_CONNECTIONS
+from artstore.query.rebuild.rebuilder import Rebuilder
+from artstore.query.search.forgiving import ForgivingSearch
 from artstore.query.search.repository import SearchRepository
 from artstore.query.search.service import Search
 from artstore.query.settings import QuerySettings
+from artstore.query.suggest.backfill import Backfill
+from artstore.query.suggest.corrections import Corrections
+from artstore.query.suggest.repository import TermRepository
+from artstore.query.suggest.service import Suggester
+from artstore.query.suggest.sweeping import Sweeper
+from artstore.query.suggest.words import WordRepository
+from artstore.query.suggest.writing import TermWriter
 
 _NAME = "artstore-query"
 _FOLLOWER_CONNECTIONS = 5
@@ -56,6 +76,11 @@ class RunningQuery:
         self._keys = keys
         self._redis = connect(settings.redis_url, client_name=_NAME)
         self._directory = ElementDirectory(self._redis)
+        self._breakers = Breakers(
+            BreakerOptions(
+                settings.breaker_failures, settings.breaker_open_seconds, settings.breaker_longest_seconds
+            )
+        )
         self.revocations = RevocationList()
         self._revocations_follower = RevocationFollower(self.revocations, self._redis, settings.admin_url)
         # Two pools: many slow searches must not hold the follower back, nor it them.
@@ -69,13 +94,24 @@ class RunningQuery:
             statement_seconds=settings.search_seconds,
             settings=SESSION,
         )
+        self._building = Database(
+            settings.database_url, application_name=f"{_NAME}-rebuild", pool_size=REBUILD_CONNECTIONS
+        )
         self._reader = CatalogReader(self._reading)
-        self._catalog = Catalog(self._writing, CatalogRepository())
+        self._catalog = Catalog(self._writing, CatalogRepository(terms=TermWriter()))
         self._resources = AsyncExitStack()
         self._documents: Documents | None = None
         self._downloads: Downloads | None = None
         self._versions: Versions | None = None
+        self._rebuilder: Rebuilder | None = None
+        self.catalog_state = CatalogState(self._reader, self._directory)
+        self._links = Links(self._reading, self._reader, LinkRepository(), self.revocations)
+        self._locator: Locator | None = None
+        self._linked: LinkedDownloads | None = None
+        self._archives: Archives | None = None
         self.search = Search(self._reader, SearchRepository())
+        self.forgiving = ForgivingSearch(self.search, self._reader, Corrections(WordRepository()))
+        self.suggester = Suggester(self._reader, TermRepository())
 
     def dependencies(self) -> list[Dependency]:
         """None is essential: documents are found by id also without the catalog, and without Redis."""
@@ -84,6 +120,7 @@ class RunningQuery:
             RedisDependency(self._redis),
             CatalogDependency(self._reader),
             self._directory.dependency(),
+            self._breakers.dependency(self._directory.elements),
             self._revocations_follower,
         ]
 
@@ -95,6 +132,7 @@ class RunningQuery:
         stack = self._resources
         stack.push_async_callback(self._writing.close)
         stack.push_async_callback(self._reading.close)
+        stack.push_async_callback(self._building.close)
         stack.push_async_callback(self._redis.aclose)
         session = await stack.enter_async_context(http_session())
         background = Background()
@@ -107,17 +145,23 @@ class RunningQuery:
         stack.push_async_callback(background.stop)
         directory = self._directory
         directory.admin = AdminRegistry(*account)
-        follower = CatalogFollower(
-            self._catalog,
-            EventStreams(self._redis),
-            ElementListing(session, token),
-            directory,
-        )
+        listing = ElementListing(session, token)
+        cache = DocumentCache(settings.cache_documents)
+        follower = CatalogFollower(self._catalog, EventStreams(self._redis), listing, directory, cache)
+        rebuilder = self._rebuilder = Rebuilder(self._building, listing, directory)
         elements = ElementFiles(session)
-        locator = Locator(self._reader, FilesRepository(), directory, elements, follower)
+        locator = self._locator = Locator(
+            self._reader, FilesRepository(), directory, elements, follower, cache
+        )
         self._documents = Documents(locator)
-        self._downloads = Downloads(locator, directory, elements)
+        fetcher = Fetcher(elements, ElementChoice(directory.get, self._breakers))
+        self._downloads = Downloads(locator, fetcher, settings.failover_seconds)
         self._versions = Versions(self._reader, FilesRepository(), locator)
+        self._linked = LinkedDownloads(self._links, self._downloads, locator, token)
+        self._archives = Archives(
+            self._reader, self.search, locator, self._downloads, token, settings.archives_at_once
+        )
+        stack.callback(self._archives.close)
         try:
             await self._prepare_catalog()
         except DatabaseDown as error:
@@ -128,7 +172,10 @@ class RunningQuery:
         await self._revocations_follower.learn_first()
         background.start("revocations", self._revocations_follower.run)
         background.start("catalog", lambda: self._follow(follower))
+        background.start("rebuild of the catalog", lambda: self._rebuild(rebuilder))
         background.start("catalog counts", lambda: count_documents(self._reader, CatalogRepository()))
+        background.start("terms of old documents", self._backfill)
+        background.start("terms of nothing", self._sweep)
         with suppress(TimeoutError):
             async with asyncio.timeout(_ELEMENTS_KNOWN_SECONDS):
                 await directory.ready.wait()
@@ -145,15 +192,46 @@ class RunningQuery:
         assert self._downloads is not None, "no request comes before the start"
         return await self._downloads.endpoint(request, principal)
 
+    async def linked_download(self, request: Request) -> Response:
+        assert self._linked is not None, "no request comes before the start"
+        return await self._linked.endpoint(request)
+
+    def archives(self) -> Archives:
+        assert self._archives is not None, "no request comes before the start"
+        return self._archives
+
+    def links(self) -> Links:
+        return self._links
+
+    def locator(self) -> Locator:
+        assert self._locator is not None, "no request comes before the start"
+        return self._locator
+
     def versions(self) -> Versions:
         assert self._versions is not None, "no request comes before the start"
         return self._versions
+
+    def rebuilder(self) -> Rebuilder:
+        assert self._rebuilder is not None, "no request comes before the start"
+        return self._rebuilder
 
     async def _prepare_catalog(self) -> None:
         await migrate(
             self._settings.database_url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE
         )
         self._reader.ready.set()
+
+    async def _backfill(self) -> None:
+        await self._reader.ready.wait()
+        await Backfill(self._writing).run()
+
+    async def _sweep(self) -> None:
+        await self._reader.ready.wait()
+        await Sweeper(self._writing).run()
+
+    async def _rebuild(self, rebuilder: Rebuilder) -> None:
+        await self._reader.ready.wait()
+        await rebuilder.run()
 
     async def _follow(self, follower: CatalogFollower) -> None:
         """Each time from the start: the tables may have gone with a database that was replaced."""

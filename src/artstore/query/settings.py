@@ -21,7 +21,26 @@ class QuerySettings(ServiceSettings):
     """Connections to PostgreSQL, at most. Requests beyond wait for one, for up to five seconds."""
     search_seconds: float = Field(default=5.0, gt=0, le=300)
     """Seconds that PostgreSQL may work on one search; then it is given up and answered with 503."""
+    cache_documents: int = Field(default=5000, ge=0, le=1_000_000)
+    """Answers of the catalog about single documents that a process keeps, each of some kilobytes. 0: none."""
+    failover_seconds: float = Field(default=10, ge=0, le=300)
+    """How long a download that its element broke off waits for one that goes on; then it is broken off, too.
+
+    Long enough for an element to start again, and shorter than clients wait for the next byte.
+    """
+    archives_at_once: int = Field(default=8, ge=1, le=1000)
+    """Archives of many documents that are made at once in one process; more are refused with 429.
+
+    Each takes a share of two threads that pack, and some MiB of memory.
+    """
+    breaker_failures: int = Field(default=3, ge=1, le=1000)
+    """Failures in a row (not reached, silent, broken) after which an element is left alone for a while."""
+    breaker_open_seconds: float = Field(default=1, gt=0, le=3600)
+    """How long it is left alone at first, give or take half of it; doubled each time it fails again."""
+    breaker_longest_seconds: float = Field(default=30, gt=0, le=3600)
+    """The longest that it is left alone before it is tried again."""
     client_id: str
     """The account of this service, with the scopes ``files:read``, ``files:all`` and ``elements:read``."""
     client_secret: SecretStr
-    """Its secret. Used for background work only: a client's requests travel on with the client's token."""
+    """Its secret. Used for background work, for whoever comes with a link in place of a token, and for
+    archives of many documents; all other requests of clients travel on with the client's token."""

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import httpx
@@ -16,6 +16,7 @@ from artstore.attributes import RetentionPolicy
 from artstore.sdk import downloads, uploads
 from artstore.sdk.accounts import AsyncAccounts
 from artstore.sdk.batches import AsyncBatches
+from artstore.sdk.catalog import AsyncCatalog
 from artstore.sdk.downloads import DocumentStream
 from artstore.sdk.errors import NotFound
 from artstore.sdk.keys import AsyncKeys
@@ -36,6 +37,7 @@ from artstore.wire.index import IndexReport
 from artstore.wire.retention import Extension, NewLegalHold
 from artstore.wire.scopes import Role
 from artstore.wire.scrub import ScrubFinding, ScrubFindingPage, ScrubReport, ScrubStatus
+from artstore.wire.suggestions import Suggestion, SuggestionKind, Suggestions
 from artstore.wire.transactions import Finalization, TransactionState
 
 PAGE_SIZE = 100
@@ -74,6 +76,8 @@ class AsyncClient:
         """Work of several steps, such as finalizations."""
         self.batches = AsyncBatches(self._transport, self.profile.ingester_url)
         """Documents that are stored together or not at all."""
+        self.catalog = AsyncCatalog(self._transport, self.profile.query_url)
+        """What searches read."""
 
     async def upload(
         self,
@@ -135,6 +139,7 @@ class AsyncClient:
     async def search(self, q: str = "", *, limit: int | None = None) -> AsyncIterator[SearchHit]:
         """Documents in which all words of ``q`` are found, newest first; all documents for an empty ``q``.
 
+        Nothing is asked but what ``q`` says: typing errors are not forgiven, for nobody would see it.
         Pages are fetched as the iteration goes on; ``limit`` ends it after so many documents.
         """
         async for page in self.search_pages(q, limit=limit):
@@ -144,8 +149,20 @@ class AsyncClient:
     async def search_pages(self, q: str = "", *, limit: int | None = None) -> AsyncIterator[list[SearchHit]]:
         """Like ``search``, in lists as they come from the service."""
         url, asked = f"{self.profile.query_url}/api/v1/search", {"q": unicode_text(q)}
-        async for page in self._hit_pages(url, asked, limit):
+        async for page in self._hit_pages(url, asked | {"corrections": "false"}, limit):
             yield page
+
+    async def suggest(
+        self, q: str, *, kinds: Sequence[SuggestionKind | str] = (), limit: int | None = None
+    ) -> list[Suggestion]:
+        """What ``q`` may become: file names, tags, attributes and values, or some ``kinds`` of them, that
+        begin so or have a word that does. Nothing for fewer than two letters.
+        """
+        asked = [("q", unicode_text(q)), *(("kinds", SuggestionKind(kind).value) for kind in kinds)]
+        if limit is not None:
+            asked.append(("limit", str(limit)))
+        url = f"{self.profile.query_url}/api/v1/suggest?{urlencode(asked)}"
+        return (await self._transport.get(url, Suggestions)).items
 
     async def versions(self, file_id: FileId, *, limit: int | None = None) -> AsyncIterator[SearchHit]:
         """All versions of a document, the newest first, by the id of any of them.

@@ -149,6 +149,7 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.BATCH_FULL: Conflict,
     ProblemType.BATCH_INCOMPLETE: Conflict,
     ProblemType.TOO_MANY_BATCHES: TooManyRequests,
+    ProblemType.TOO_MANY_LINKS: TooManyRequests,
     ProblemType.INSUFFICIENT_STORAGE: NoRoom,
     ProblemType.RETAINED: Conflict,
     ProblemType.LEGAL_HOLD: Conflict,

@@ -17,6 +17,7 @@ from artstore.attributes import RetentionPolicy
 from artstore.sdk.accounts_front import Accounts
 from artstore.sdk.asynchronous import AsyncClient, FileId
 from artstore.sdk.batches import Batches
+from artstore.sdk.catalog import Catalog
 from artstore.sdk.downloads import DocumentStream
 from artstore.sdk.keys import Keys
 from artstore.sdk.profile import Profile
@@ -33,6 +34,7 @@ from artstore.wire.elements import ListedElement
 from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
 from artstore.wire.scrub import ScrubFinding, ScrubReport
+from artstore.wire.suggestions import Suggestion, SuggestionKind
 from artstore.wire.transactions import Finalization
 
 T = TypeVar("T")
@@ -88,8 +90,11 @@ class Client:
         self.registry = Registry(self._client.registry, self._run)
         """What is decided about the storage elements."""
         self.transactions = Transactions(self._client.transactions, self._run, self._iterate)
-        self.batches = Batches(self._client.batches, self._run, self._iterate)
         """Work of several steps, such as finalizations."""
+        self.batches = Batches(self._client.batches, self._run, self._iterate)
+        """Documents that are stored together or not at all."""
+        self.catalog = Catalog(self._client.catalog, self._run)
+        """What searches read."""
 
     def upload(
         self,
@@ -138,6 +143,12 @@ class Client:
     def search_pages(self, q: str = "", *, limit: int | None = None) -> Iterator[list[SearchHit]]:
         """Like ``search``, in lists as they come from the service."""
         return self._iterate(self._client.search_pages(q, limit=limit))
+
+    def suggest(
+        self, q: str, *, kinds: Sequence[SuggestionKind | str] = (), limit: int | None = None
+    ) -> list[Suggestion]:
+        """What ``q`` may become: file names, tags, attributes and values, or some ``kinds`` of them."""
+        return self._run(partial(self._client.suggest, q, kinds=kinds, limit=limit))
 
     def versions(self, file_id: FileId, *, limit: int | None = None) -> Iterator[SearchHit]:
         """All versions of a document, newest first, by the id of any of them. Raises NotFound."""

@@ -82,6 +82,8 @@ class ProblemType(Enum):
     DOCUMENT_DAMAGED = ("document-damaged", 500, "The stored bytes do not match their attributes")
     RANGE_NOT_SATISFIABLE = ("range-not-satisfiable", 416, "The range lies outside the document")
 
+    TOO_MANY_LINKS = ("too-many-links", 429, "The account has too many links that are good")
+
     # State of the system
     NO_ELEMENT_AVAILABLE = ("no-element-available", 503, "No storage element can take the request now")
     ELEMENT_UNAVAILABLE = ("element-unavailable", 503, "The storage element of the document is away")

@@ -188,6 +188,12 @@ class SearchBasis(SearchFilters):
 class SearchQuestion(SearchBasis):
     """What a page of results is made from."""
 
+    corrections: bool = Field(
+        default=True,
+        description="Whether other words may be tried where nothing is found: the nearest ones that stand in"
+        " the documents of the caller. `corrected` in the answer is then what was really asked. Not with the"
+        " mode `exact`.",
+    )
     total: bool = Field(default=False, description="Say how many documents there are, on all pages.")
     facet: list[Text] = Field(
         default=[],

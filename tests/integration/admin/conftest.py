@@ -144,8 +144,8 @@ def start_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartAdmi
 
 
 @pytest.fixture
-def start_admin(tmp_path: Path) -> Iterator[StartAdmin]:
-    """Starts Admin processes, which end with the test."""
+def start_admin(tmp_path: Path, backends: Backends) -> Iterator[StartAdmin]:
+    """Starts Admin processes, which end with the test, before the backends that they may use."""
     yield from _starter(tmp_path / "admin")
 
 

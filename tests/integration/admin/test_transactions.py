@@ -22,7 +22,6 @@ FAST = {"transaction_attempts": "3", "transaction_pause_seconds": "0.5"}
 def _backends(postgres: Any, redis: Any) -> Iterator[Backends]:
     name = f"admin_{secrets.token_hex(6)}"
     yield Backends(postgres.create_database(name), redis)
-    postgres.drop_database(name)
 
 
 @pytest.fixture(scope="module")

@@ -445,6 +445,15 @@ class TestRebuild:
         (report,) = Run(profile, "storage", "rebuild", "rw-01", "--no-wait", "--json").results
         assert report["rebuild"]["reason"] == "it was asked for"
 
+    def test_of_the_catalog(self, profile: Path, note: Path) -> None:
+        store(profile, note)
+        assert "documents in the catalog" in Run(profile, "query", "rebuild").text
+        (report,) = Run(profile, "query", "rebuild", "--json").results
+        assert report["status"] == "ready"
+        assert report["rebuild"]["finished_at"]
+        assert report["rebuild"]["kept"] == []
+        assert report["documents"] == sum(element["documents"] for element in report["elements"]) >= 1
+
     def test_an_unknown_element(self, profile: Path) -> None:
         run = Run(profile, "storage", "rebuild", "rw-99")
         assert run.code == 4

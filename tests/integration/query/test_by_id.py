@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import io
+import zipfile
 from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
@@ -17,7 +19,8 @@ MISSING = "0193a5b0-0000-7000-8000-000000000000"
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    settings = SystemSettings(default_ports={}, durable_database=False)
+    soon = {"ARTSTORE_QUERY_FAILOVER_SECONDS": "1"}
+    settings = SystemSettings(default_ports={}, durable_database=False, environment=soon)
     system = RunningSystem(tmp_path_factory.mktemp("system"), settings)
     system.launch()
     try:
@@ -91,6 +94,10 @@ async def test_element_away(system: RunningSystem, account: Account, other_accou
         assert answer.json()["type"] == "urn:artstore:problem:element-unavailable"
         assert int(answer.headers["retry-after"]) > 0
         assert (await info(account, file_id)).json()["original_filename"] == "kept.txt"
+        for _ in range(2):
+            assert (await account.download(file_id)).status_code == 503
+        down = (await system.health("query"))["dependencies"]["element_breakers"]
+        assert (down["status"], down["detail"]) == ("down", "rw-01 is open")
         assert (await other_account.download(MISSING)).status_code == 404
         # What is as young as this one may be in the element and not yet in the catalog.
         as_young = await other_account.download(str(UUID(int=UUID(file_id).int ^ 1)))
@@ -137,6 +144,11 @@ async def test_start_without_postgresql(system: RunningSystem, account: Account)
         refused = await account.search_page("bird")
         assert refused.status_code == 503
         assert refused.json()["type"] == "urn:artstore:problem:dependency-unavailable"
+        bodies: dict[str, dict[str, object]] = {f"files/{file_id}/link": {}, "downloads": {"ids": [file_id]}}
+        for path, body in bodies.items():
+            refused = await account.http.post(f"{system.query_url}/api/v1/{path}", json=body)
+            assert refused.status_code == 503
+            assert refused.json()["type"] == "urn:artstore:problem:dependency-unavailable"
         health = await system.health("query")
         assert health["status"] == "degraded"
         assert health["dependencies"]["database"]["status"] == "down"
@@ -159,3 +171,33 @@ async def test_client_that_leaves_is_noticed(system: RunningSystem, account: Acc
 
     await eventually(counted, "the download goes on without a client")
     await asyncio.wait_for(system.no_more_is_sent("query"), 30)
+
+
+async def test_archive_of_which_an_element_dies_in_the_middle_is_none(
+    system: RunningSystem, account: Account
+) -> None:
+    content = hashlib.sha256(b"block").digest() * (100 * MIB // 32)
+    ids = [await stored(account, f"large {number}.bin", content) for number in range(2)]
+    url = f"{system.query_url}/api/v1/downloads"
+    received = bytearray()
+
+    async def read(answer: httpx.Response) -> None:
+        async for chunk in answer.aiter_bytes():
+            if not received:
+                await system.kill("rw-01")
+            received.extend(chunk)
+
+    try:
+        async with account.http.stream("POST", url, json={"ids": ids}) as answer:
+            assert answer.status_code == 200
+            with pytest.raises(httpx.RemoteProtocolError):
+                await read(answer)
+        refused = await account.http.post(url, json={"ids": ids})
+        assert refused.status_code == 503
+        assert refused.json()["type"] == "urn:artstore:problem:element-unavailable"
+    finally:
+        await system.start("rw-01")
+    assert len(received) < 2 * len(content)
+    with pytest.raises(zipfile.BadZipFile):
+        zipfile.ZipFile(io.BytesIO(bytes(received)))
+    assert (await account.download_when_ready(ids[0])).content == content

@@ -17,7 +17,9 @@ from artstore.query.catalog.changes import NOTHING_KNOWN
 from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.catalog.tables import SCHEMA, catalog_files, metadata
 from artstore.query.files.repository import FilesRepository
+from artstore.query.links.tables import links
 from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
+from artstore.query.rebuild.tables import catalog_rebuild
 from artstore.wire.documents import Document
 from artstore.wire.events import EventKind
 from tests.support.element_model import ModelElement
@@ -128,6 +130,7 @@ class TestMigrations:
             options = {"include_schemas": True, "include_object": of_ours, "compare_type": True}
             return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
+        assert links.metadata is catalog_rebuild.metadata is metadata
         engine = create_engine(database_url)
         with engine.connect() as connection:
             assert difference(connection) == []

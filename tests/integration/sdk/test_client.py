@@ -442,6 +442,26 @@ class TestPages:
         assert len({hit.file_id for hit in found}) == count
         assert len(server.requests) == requests
 
+    async def test_search_asks_nothing_else(self) -> None:
+        async def search(client: AsyncClient) -> list[Any]:
+            return [hit async for hit in client.search("all of them", limit=1)]
+
+        _, server = await ask(self.pages, search)
+        assert server.requests[0].query["corrections"] == "false"
+
+    async def test_suggest(self) -> None:
+        def script(request: Request) -> Reply:
+            assert (request.path, request.query["q"]) == ("/api/v1/suggest", "до & c+")
+            assert request.query.get("limit") == "5"
+            return Reply.of({"items": [{"kind": request.query["kinds"], "text": "Договор"}]})
+
+        async def suggest(client: AsyncClient) -> list[Any]:
+            return [
+                (one.kind.value, one.text) for one in await client.suggest("до & c+", kinds=["tag"], limit=5)
+            ]
+
+        assert (await ask(script, suggest))[0] == [("tag", "Договор")]
+
     async def test_versions(self) -> None:
         def script(request: Request) -> Reply:
             assert request.path == f"/api/v1/files/{FILE_ID}/versions"

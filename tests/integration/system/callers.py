@@ -165,7 +165,7 @@ class Setup:
     def store(self, owner: Caller) -> str:
         answer = owner.http.post(
             f"{self.documents}/api/v1/files/upload",
-            data={"retention_policy": "temporary"},
+            data={"retention_policy": "temporary", "tags": tag_of(owner)},
             files={"file": (f"{WORD}.txt", b"content")},
         )
         return str(succeeded(answer)["file_id"])
@@ -288,6 +288,11 @@ class World(Setup):
             eventually(lambda url=url: wanted <= listed(self.root.http.get(f"{url}&limit=1000")), url)  # type: ignore[misc]
         checkpoint = f"{self.admin}/api/v1/audit/checkpoint"
         eventually(lambda: self.root.http.get(checkpoint).status_code == 200, "nothing is sealed")
+
+
+def tag_of(owner: Caller) -> str:
+    """Of all documents of an owner, and of no others."""
+    return f"{WORD}-{owner.account_id}"
 
 
 def storing() -> set[str]:

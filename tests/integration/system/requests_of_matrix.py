@@ -16,7 +16,7 @@ import httpx
 
 from artstore.admin.administrators import totp
 from artstore.wire.transactions import TRANSACTIONS_PATH
-from tests.support.access_matrix import OTHERS, SERVICES, Row
+from tests.support.access_matrix import NOBODY, OTHERS, OWN, SERVICES, Row
 
 from .callers import (
     ACCOUNTS_PATH,
@@ -28,6 +28,7 @@ from .callers import (
     eventually,
     new_password,
     succeeded,
+    tag_of,
 )
 
 ELEMENTS = "/api/v1/storage-elements"
@@ -423,8 +424,32 @@ INGESTER: dict[str, Request] = {
     "POST /api/v1/batches": lambda ask: ask.send(ask.world.ingester),
     **{what: lambda ask: with_batch(ask, ask.world.ingester) for what in BATCHES},
 }
+
+
+def with_link(ask: Ask) -> httpx.Response:
+    """A link that was made just now; nobody has none of its own."""
+    is_own = ask.row.whose == OWN and ask.caller.name != NOBODY
+    maker = ask.caller if is_own else ask.world.owners[OTHERS]
+    file_id = ask.world.document(maker, OWN)
+    link = succeeded(maker.http.post(f"{ask.world.query}/api/v1/files/{file_id}/link", json={"once": True}))
+    secret = link["url"].split("/")[-2]
+    return ask.send(ask.world.query, ids={"link_id": link["link_id"], "secret": secret})
+
+
 QUERY: dict[str, Request] = {
+    "POST /api/v1/downloads": lambda ask: ask.send(ask.world.query, json={"ids": [ask.file_id()]}),
+    "GET /api/v1/links": lambda ask: ask.send(ask.world.query),
+    "DELETE /api/v1/links/{link_id}": with_link,
+    "GET /api/v1/links/{secret}/download": with_link,
+    "HEAD /api/v1/links/{secret}/download": with_link,
+    **{
+        what: lambda ask: ask.send(ask.world.query)
+        for what in ("GET /api/v1/catalog", "POST /api/v1/catalog/rebuild")
+    },
     "GET /api/v1/search": lambda ask: ask.send(ask.world.query, params={"q": WORD, "limit": 1000}),
+    "GET /api/v1/suggest": lambda ask: ask.send(
+        ask.world.query, params={"q": tag_of(ask.world.owner(ask.caller, ask.row.whose)), "kinds": "tag"}
+    ),
     "GET /api/v1/search/export": lambda ask: ask.send(ask.world.query, params={"q": WORD, "format": "jsonl"}),
     "POST /api/v1/search": lambda ask: ask.send(ask.world.query, json={"q": WORD, "limit": 1000}),
     **{
@@ -434,6 +459,7 @@ QUERY: dict[str, Request] = {
             "GET /api/v1/files/{file_id}/versions",
             "GET /api/v1/files/{file_id}/download",
             "HEAD /api/v1/files/{file_id}/download",
+            "POST /api/v1/files/{file_id}/link",
         )
     },
 }

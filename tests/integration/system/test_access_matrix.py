@@ -91,6 +91,8 @@ def is_shown(ask: Ask, answer: httpx.Response) -> bool:
     match ask.row.endpoint:
         case "GET /api/v1/search" | "POST /api/v1/search" | "GET /api/v1/files":
             return ask.file_id() in {item["file_id"] for item in answer.json()["items"]}
+        case "GET /api/v1/suggest":
+            return bool(answer.json()["items"])
         case "GET /api/v1/search/export":
             return ask.file_id() in {json.loads(line)["file_id"] for line in answer.text.splitlines()}
         case "POST /api/v1/auth/introspect":

@@ -15,6 +15,7 @@ import pytest
 
 from artstore.launcher.settings import Element, SystemSettings
 from artstore.sdk import AsyncClient, Profile
+from tests.support.byteranges import parts_of
 from tests.support.elements import AtElement
 from tests.support.finalization import begun, is_permanent
 from tests.support.finalization import stored as stored_temporarily
@@ -155,6 +156,16 @@ class TestDownload:
         answer, _ = await raw(account, url, "br", Range=f"bytes={len(content)}-")
         assert answer.status_code == 416
 
+    async def test_several_ranges(self, account: Account, url: str, content: bytes) -> None:
+        middle, last = len(content) // 2, len(content) - 1
+        headers = {"Range": f"bytes=-10,{middle}-{middle + 99},0-9", "Accept-Encoding": "br"}
+        answer = await account.http.get(url, headers=headers)
+        assert answer.status_code == 206
+        assert parts_of(answer) == [
+            ("text/csv", f"bytes {first}-{end}/{len(content)}", content[first : end + 1])
+            for first, end in ((0, 9), (middle, middle + 99), (last - 9, last))
+        ]
+
     async def test_no_range_to_who_refuses_the_original(
         self, account: Account, url: str, content: bytes
     ) -> None:
@@ -183,6 +194,11 @@ class TestDownload:
             answer, body = await raw(account, url, "br", **headers)
             assert answer.status_code == status
             assert (body == content[5:10]) is (status == 206)
+        for tag in (plain, coded):
+            answer, body = await raw(account, url, "br", **{"If-Match": tag})
+            assert (answer.status_code, answer.headers["ETag"]) == (200, tag)
+            assert (body == content) is (tag == plain)
+        assert (await raw(account, url, **{"If-Match": coded}))[0].status_code == 412
         got, _ = await raw(account, url)
         headers = {"If-Range": got.headers["Last-Modified"], "Range": "bytes=5-9"}
         assert (await raw(account, url, **headers))[0].status_code == 200

@@ -59,7 +59,7 @@ class Made(Setup):
             case "ingester":
                 return self._ingester()
             case "query":
-                return Target(self.query, self.administrator.token, self._documents())
+                return Target(self.query, self.administrator.token, self._documents() | self._links())
             case _:
                 return self._element()
 
@@ -74,6 +74,16 @@ class Made(Setup):
         return {
             "path.file_id": [self.store(self.administrator) for _ in range(MANY)],
             "header.Range": ["bytes=0-1", "bytes=2-", "bytes=-3", "bytes=99-"],
+        }
+
+    def _links(self) -> dict[str, list[str]]:
+        """Some to use, others to end."""
+        file_id = self.store(self.administrator)
+        url = f"{self.query}/api/v1/files/{file_id}/link"
+        links = [succeeded(self.administrator.http.post(url)) for _ in range(MANY)]
+        return {
+            "path.secret": [link["url"].split("/")[-2] for link in links[:FEW]],
+            "path.link_id": [link["link_id"] for link in links[FEW:]],
         }
 
     def _ingester(self) -> Target:

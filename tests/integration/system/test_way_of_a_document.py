@@ -4,11 +4,14 @@ import base64
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.support.byteranges import parts_of
 from tests.support.http_connection import Connection
 from tests.support.system import BOUNDARY, Account, RunningSystem, form, part
 
@@ -180,6 +183,25 @@ class TestDownload:
         assert answer.headers["content-range"] == f"bytes */{len(content)}"
         assert answer.json()["type"] == "urn:artstore:problem:range-not-satisfiable"
 
+    async def test_several_ranges(self, account: Account, content: bytes, file_id: str) -> None:
+        asked = {"Range": "bytes=200000-200999,0-9,5-99,-500,999999-"}
+        answer = await account.download(file_id, headers=asked)
+        assert answer.status_code == 206
+        assert "content-range" not in answer.headers
+        assert parts_of(answer) == [
+            ("application/octet-stream", f"bytes {first}-{last}/{len(content)}", content[first : last + 1])
+            for first, last in ((0, 99), (200000, 200999), (len(content) - 500, len(content) - 1))
+        ]
+        assert answer.headers["etag"] == f'"{hashlib.sha256(content).hexdigest()}"'
+        again = await account.download(file_id, headers=asked)
+        assert again.content == answer.content
+
+    async def test_several_ranges_that_are_one(self, account: Account, content: bytes, file_id: str) -> None:
+        answer = await account.download(file_id, headers={"Range": "bytes=50-99,0-60"})
+        assert answer.status_code == 206
+        assert answer.headers["content-range"] == f"bytes 0-99/{len(content)}"
+        assert answer.content == content[:100]
+
     async def test_resumes_only_the_same_document(
         self, account: Account, content: bytes, file_id: str
     ) -> None:
@@ -201,6 +223,44 @@ class TestDownload:
         assert head.content == b""
         cached = await account.http.get(url, headers={"If-None-Match": head.headers["etag"]})
         assert cached.status_code == 304
+
+    async def test_conditions(self, account: Account, content: bytes, file_id: str) -> None:
+        whole = await account.download(file_id)
+        tag, at = whole.headers["etag"], parsedate_to_datetime(whole.headers["last-modified"])
+        before, after = (format_datetime(at + timedelta(days=days), usegmt=True) for days in (-1, 1))
+        for name, value, status in (
+            ("If-Match", tag, 200),
+            ("If-Match", "*", 200),
+            ("If-Match", f'"other", {tag}', 200),
+            ("If-Match", f"W/{tag}", 412),
+            ("If-Match", '"other"', 412),
+            ("If-Unmodified-Since", after, 200),
+            ("If-Unmodified-Since", whole.headers["last-modified"], 200),
+            ("If-Unmodified-Since", before, 412),
+            ("If-Unmodified-Since", "some day", 200),
+            ("If-None-Match", f"W/{tag}", 304),
+            ("If-None-Match", '"other"', 200),
+            ("If-Modified-Since", after, 304),
+            ("If-Modified-Since", before, 200),
+        ):
+            answer = await account.download(file_id, headers={name: value})
+            assert answer.status_code == status, (name, value)
+            if status == 412:
+                assert answer.json()["type"] == "urn:artstore:problem:precondition-failed"
+            elif status == 200:
+                assert answer.content == content
+        both = {"If-Match": tag, "If-Unmodified-Since": before, "Range": "bytes=0-9"}
+        assert (await account.download(file_id, headers=both)).content == content[:10]
+
+    @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/xhtml+xml"])
+    async def test_what_a_browser_could_run_is_only_kept(self, account: Account, kind: str) -> None:
+        headers = {"Content-Type": kind}
+        url = f"{account.system.ingester_url}/api/v1/files?filename=page"
+        stored = await account.http.post(url, content=b"<script>1</script>", headers=headers)
+        answer = await account.download(stored.json()["file_id"])
+        assert answer.headers["content-disposition"].startswith("attachment")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
 
     async def test_name_in_any_script_survives(self, account: Account) -> None:
         stored = (await account.upload("отчёт 报告 “2025”.txt", b"text")).json()

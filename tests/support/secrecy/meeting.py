@@ -27,6 +27,7 @@ _FIELDS = {
 }
 _VARIABLE = re.compile(r"ARTSTORE_\w*(SECRET|SECRET_ACCESS_KEY|PASSWORD|PASSPHRASE|PASSPHRASE_BEFORE|TOKEN)")
 _ADDRESS = re.compile(r"ARTSTORE_\w*_URL")
+_LINK = re.compile(r"(?<=/api/v1/links/)[\w-]{43}(?=/download)")
 _MOST_BYTES = 1 << 18
 _REFRESH_COOKIE = "artstore-refresh"
 
@@ -69,6 +70,13 @@ def in_fields(ledger: Ledger, found: object) -> None:
     for name, value in _leaves(found):
         if name in _FIELDS:
             ledger.add(_FIELDS[name], value)
+        elif name == "url" and (link := _LINK.search(value)) is not None:
+            ledger.add("the secret of a link", link[0])
+
+
+def shown(url: str) -> str:
+    """The address without what only its answer is to be searched for."""
+    return _LINK.sub("…", url.partition("?")[0])
 
 
 def in_environment(ledger: Ledger, environment: Mapping[str, str]) -> None:

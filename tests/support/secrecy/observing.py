@@ -96,7 +96,7 @@ class Observer:
         url = str(request.url)
         if answer.status_code >= _REFUSED or any(path in url for path in _RECORDS):
             self.write(
-                "answers", f"{request.method} {url.partition('?')[0]} {answer.status_code}\n".encode() + body
+                "answers", f"{request.method} {meeting.shown(url)} {answer.status_code}\n".encode() + body
             )
         else:
             meeting.in_body(self.ledger, answer.headers.get("Content-Type", ""), body)

@@ -42,7 +42,7 @@ def test_these_are_the_commands() -> None:
         *(f"elements {act}" for act in ("list", "show", "register", "set", "drain", "activate", "retire")),
         *("elements statistics", "key list", "key rotate", "key revoke"),
         *(f"account {name}" for name in ACCOUNT_COMMANDS),
-        *("storage adopt", "storage rebuild", "storage scrub"),
+        *("storage adopt", "storage rebuild", "storage scrub", "query rebuild"),
         *("audit verify", "audit checkpoint", "audit key", "admin migrate"),
         *(f"{service} serve" for service in SERVICES),
         *(f"admin user {what}" for what in ("create", "list", "reset-password", "unlock")),

@@ -71,9 +71,17 @@ def test_whatever_concerns_a_document_tells_whose() -> None:
         for name, whose in cases("Ingester", "Query", "Storage Element").items()
         # Transfers are of nobody, and uploads name no document.
         if ("{file_id}" in name and "/transfers/" not in name)
-        or name.endswith(("/api/v1/search", "/search/export", "GET /api/v1/files"))
+        or name.endswith(
+            (
+                "/api/v1/search",
+                "/search/export",
+                "GET /api/v1/suggest",
+                "GET /api/v1/files",
+                "POST /api/v1/downloads",
+            )
+        )
     }
-    assert len(of_documents) == 23
+    assert len(of_documents) == 26
     assert all(whose == [OWN, OTHERS, GRANTED_READ, GRANTED_WRITE] for whose in of_documents.values())
 
 

@@ -17,6 +17,7 @@ _OPEN_TO_EVERYBODY = {
         "get /.well-known/jwks.json",
         "get /.well-known/oauth-authorization-server",
     ),
+    *("get /api/v1/links/{secret}/download", "head /api/v1/links/{secret}/download"),
     *("options /api/v1/uploads", "options /api/v1/uploads/{upload}"),
     *(f"post /api/v1/admin-auth/{what}" for what in ("login", "refresh", "logout", "password/reset")),
 }

@@ -67,6 +67,27 @@ class TestBackground:
         assert ended
         await background.stop()
 
+    async def test_stop_is_the_end_of_one_that_fails_on_its_way_out(self) -> None:
+        """As a task does that wants to say goodbye to a database that is away."""
+        background = Background(first_pause=0.001)
+        working = asyncio.Event()
+        runs = 0
+
+        async def work() -> None:
+            nonlocal runs
+            runs += 1
+            working.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                raise OSError("the database is away")
+
+        background.start("says goodbye", work)
+        await working.wait()
+        async with asyncio.timeout(20):
+            await background.stop()
+        assert runs == 1
+
     async def test_name_is_taken_while_it_runs(self) -> None:
         background = Background()
         background.start("twice", asyncio.Event().wait)

@@ -1,5 +1,6 @@
 """The catalog's rules, tried with every order in which the changes of an element may arrive."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from uuid import UUID
@@ -72,19 +73,13 @@ def page_of(element: ModelElement) -> Callable[[int, str | None], Coroutine[Any,
     return fetch
 
 
-def finished(coroutine: Coroutine[Any, Any, object]) -> None:
-    """Runs a coroutine that waits for nothing."""
-    with pytest.raises(StopIteration):
-        coroutine.send(None)
-
-
 @given(st.data(), st.sets(st.sampled_from(IDS)))
 @settings(max_examples=300, deadline=None)
 def test_ends_equal_to_the_element_whatever_arrives(data: st.DataObject, adopted: set[UUID]) -> None:
     element, catalog = ModelElement(ELEMENT, adopted), MemoryCatalog()
     walk = Walk(data, element, catalog)
-    finished(walk.go(most_steps=25))
-    finished(walk.list_all(limit=3))
+    asyncio.run(walk.go(most_steps=25))
+    asyncio.run(walk.list_all(limit=3))
     assert catalog.position == element.last_lsn
     assert catalog.documents() == element.documents()
 
@@ -110,16 +105,16 @@ def test_stream_alone_is_enough_where_it_is_whole(
 class TestListing:
     def test_what_went_while_a_first_listing_was_broken_off_is_not_kept(self) -> None:
         element, catalog = ModelElement(ELEMENT, IDS[:2]), MemoryCatalog()
-        finished(catalog.take_page(ELEMENT, NOTHING_KNOWN, element.page(NOTHING_KNOWN, None, 1)))
+        asyncio.run(catalog.take_page(ELEMENT, NOTHING_KNOWN, element.page(NOTHING_KNOWN, None, 1)))
         assert list(catalog.rows) == IDS[:1]
         element.change(EventKind.DELETE, IDS[0])
         element.rebuild_index(element.last_lsn)  # it no longer tells of the deletion
-        finished(catch_up(catalog, ELEMENT, catalog.position, page_of(element)))
+        asyncio.run(catch_up(catalog, ELEMENT, catalog.position, page_of(element)))
         assert catalog.documents() == element.documents()
 
     def test_one_that_began_before_another_forgot_is_given_up(self) -> None:
         element, catalog = ModelElement(ELEMENT, IDS[:2]), MemoryCatalog()
-        finished(catalog.forget(ELEMENT))
+        asyncio.run(catalog.forget(ELEMENT))
         assert by_listing(catalog.position, NOTHING_KNOWN, element.page(NOTHING_KNOWN, None, 1)).gap
 
 

@@ -43,6 +43,6 @@ async def test_decoding_on_the_way_to_a_range_ends(tmp_path: Path, monkeypatch: 
     document = await engine.open_document(FileId(stored.file_id))
     part = RangeSpec(len(TEXT) - 10, len(TEXT), len(TEXT))
     with pytest.raises(ClientDisconnect):
-        await DocumentResponse(document, part, 206, {})({"type": "http"}, gone, send)
+        await DocumentResponse(document, [part], 206, {})({"type": "http"}, gone, send)
     assert 1 <= len(steps) < 10
     await engine.close()

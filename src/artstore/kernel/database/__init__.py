@@ -12,7 +12,7 @@ context``), beside ``schema`` and ``version_table``.
 """
 
 from artstore.kernel.database.errors import DatabaseDown, libpq_address
-from artstore.kernel.database.migration import UnknownRevision, migrate
+from artstore.kernel.database.migration import UnknownRevision, head_of, migrate
 from artstore.kernel.database.pool import (
     Database,
     DatabaseDependency,
@@ -31,6 +31,7 @@ __all__ = [
     "ReadConnection",
     "UnknownRevision",
     "WriteConnection",
+    "head_of",
     "libpq_address",
     "migrate",
 ]

@@ -30,9 +30,11 @@ class Catalog:
         async with self._database.write() as db:
             position = await self._repository.locked_position(db, element_id)
             advance = by_events(position, entries)
-            if advance.position != position:
-                await self._repository.apply(db, element_id, advance.changes)
-                await self._repository.move(db, element_id, advance.position)
+            if advance.position == position:
+                return advance
+            written = await self._repository.apply(db, element_id, advance.changes)
+            await self._repository.move(db, element_id, advance.position)
+        self._repository.remember(written)
         return advance
 
     async def take_page(self, element_id: str, since: int, page: ElementDocumentPage) -> Advance:
@@ -43,9 +45,10 @@ class Catalog:
         async with self._database.write() as db:
             position = await self._repository.locked_position(db, element_id)
             advance = by_listing(position, since, page)
-            await self._repository.apply(db, element_id, advance.changes)
+            written = await self._repository.apply(db, element_id, advance.changes)
             if advance.position != position:
                 await self._repository.move(db, element_id, advance.position)
+        self._repository.remember(written)
         return advance
 
     async def forget(self, element_id: str) -> int:

@@ -1,5 +1,6 @@
 """Taking the listing of an element, page by page."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -37,10 +38,18 @@ async def catch_up(
         page = await fetch(since, None)
     deletions_since = page.deletions_since
     while True:
-        advance = await catalog.take_page(element_id, since, page)
-        if advance.gap or page.next_cursor is None:
-            return advance.position
-        page = await fetch(since, page.next_cursor)
+        # The next page comes while this one is written.
+        cursor = page.next_cursor
+        following = None if cursor is None else asyncio.ensure_future(fetch(since, cursor))
+        try:
+            advance = await catalog.take_page(element_id, since, page)
+            if advance.gap or following is None:
+                return advance.position
+            page = await following
+        finally:
+            if following is not None:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
         if page.deletions_since != deletions_since:
             # LSNs were given out anew, so that documents may have passed from behind the cursor to before it.
             raise ListingUnavailable("its index was rebuilt in the middle of the listing")

@@ -3,8 +3,9 @@
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NoReturn, Protocol
+from uuid import UUID
 
 from redis.exceptions import RedisError
 
@@ -31,6 +32,18 @@ _LONGEST_RETRY_SECONDS = 5.0
 _log = get_logger(__name__)
 
 
+class Listener(Protocol):
+    """Whoever keeps what the catalog said: told of each change once the catalog has it."""
+
+    def changed(self, file_ids: Iterable[UUID]) -> None: ...
+
+    def clear(self) -> None:
+        """Something has changed, and it is not known what."""
+
+    def up_to_date(self) -> None:
+        """All that the streams have was told."""
+
+
 class CatalogFollower:
     """Keeps the catalog equal to the elements. ``run`` never returns; one at a time in a process.
 
@@ -40,12 +53,18 @@ class CatalogFollower:
     """
 
     def __init__(
-        self, catalog: Catalog, streams: EventStreams, listing: ElementListing, directory: ElementDirectory
+        self,
+        catalog: Catalog,
+        streams: EventStreams,
+        listing: ElementListing,
+        directory: ElementDirectory,
+        listener: Listener,
     ) -> None:
         self._catalog = catalog
         self._streams = streams
         self._listing = listing
         self._directory = directory
+        self._listener = listener
         self._lookout = Lookout()
         self._positions: dict[str, int] = {}
         self._read_positions_at = 0.0
@@ -56,6 +75,7 @@ class CatalogFollower:
     async def run(self) -> NoReturn:
         self._positions.clear()
         self._attempts.clear()
+        self._listener.clear()
         async with asyncio.TaskGroup() as group:
             while True:
                 elements = {element.element_id: element for element in self._directory.elements()}
@@ -73,8 +93,7 @@ class CatalogFollower:
         """Take what the streams have: for each that had something, whether it followed on without a gap."""
         try:
             if not followed <= self._positions.keys() or self._positions_are_old():
-                self._positions = dict.fromkeys(elements, NOTHING_KNOWN) | await self._catalog.positions()
-                self._read_positions_at = time.monotonic()
+                await self._read_positions(elements)
             if not followed:
                 await asyncio.sleep(_PAUSE_SECONDS)
                 return {}
@@ -87,7 +106,18 @@ class CatalogFollower:
             await asyncio.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.0))
             return {}
         self._tell_away(None)
+        if not self._attempts:
+            self._listener.up_to_date()
         return whole
+
+    async def _read_positions(self, elements: Iterable[str]) -> None:
+        """What another process took before this one is read here all the same, for the listener."""
+        found = dict.fromkeys(elements, NOTHING_KNOWN) | await self._catalog.positions()
+        own = {element_id: position for element_id, position in self._positions.items() if position >= 0}
+        self._positions = {
+            element_id: min(position, own.get(element_id, position)) for element_id, position in found.items()
+        }
+        self._read_positions_at = time.monotonic()
 
     def _positions_are_old(self) -> bool:
         return time.monotonic() - self._read_positions_at > _LOOK_AGAIN_SECONDS
@@ -95,7 +125,15 @@ class CatalogFollower:
     async def _take(self, element_id: str, entries: Sequence[Entry]) -> bool:
         before = self._positions[element_id]
         advance = await self._catalog.take_events(element_id, entries)
-        self._move(element_id, advance.position, source="events")
+        if entries[0].lsn == before + 1 and not advance.gap:
+            self._listener.changed(
+                entry.event.file_id for entry in entries if entry.event and entry.event.file_id
+            )
+        else:
+            self._listener.clear()
+        # Where another process is ahead, what it took is still to be read here, for the listener.
+        position = advance.position if advance.gap else min(advance.position, entries[-1].lsn)
+        self._move(element_id, position, source="events")
         if advance.gap and before >= 0 and element_id not in self._fruitless:
             _log.info("gap in the events", element_id=element_id, position=before, next_seen=entries[0].lsn)
         return not advance.gap
@@ -134,7 +172,10 @@ class CatalogFollower:
             return await self._listing.page(element.url, since=since, cursor=cursor)
 
         since = self._positions[element.element_id]
-        position = await catch_up(self._catalog, element.element_id, since, fetch)
+        try:
+            position = await catch_up(self._catalog, element.element_id, since, fetch)
+        finally:
+            self._listener.clear()
         self._move(element.element_id, position, source="listing")
         _log.info("caught up", element_id=element.element_id, since=since, position=position)
 
@@ -146,6 +187,7 @@ class CatalogFollower:
             last_lsn=element.last_lsn,
         )
         self._positions[element.element_id] = await self._catalog.forget(element.element_id)
+        self._listener.clear()
 
     def _move(self, element_id: str, position: int, *, source: str) -> None:
         moved = position - self._positions[element_id]

@@ -7,10 +7,12 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     Integer,
+    Table,
     Text,
     Uuid,
     bindparam,
     cast,
+    column,
     delete,
     func,
     select,
@@ -21,33 +23,48 @@ from sqlalchemy.sql.dml import Delete, Insert
 
 from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.query.catalog.changes import NOTHING_KNOWN, DocumentChange
-from artstore.query.catalog.rows import columns
+from artstore.query.catalog.rows import batch
 from artstore.query.catalog.tables import catalog_files, catalog_positions
+from artstore.query.suggest.writing import TermWriter, Written
 
 
 class CatalogRepository:
+    """``files`` and ``positions`` are the tables of the catalog, or such as are to take their place.
+
+    ``terms``: what keeps those of the documents in the same transactions; None: nothing does.
+    """
+
+    def __init__(
+        self,
+        files: Table = catalog_files,
+        positions: Table = catalog_positions,
+        terms: TermWriter | None = None,
+    ) -> None:
+        self._files = files
+        self._positions = positions
+        self._upsert = _upsert(files)
+        self._delete = _delete(files)
+        self._terms = terms
+
     async def positions(self, db: ReadConnection) -> dict[str, int]:
         """The position of each element that was ever followed."""
-        rows = await db.execute(select(catalog_positions.c.element_id, catalog_positions.c.lsn))
+        rows = await db.execute(select(self._positions.c.element_id, self._positions.c.lsn))
         return {row.element_id: row.lsn for row in rows}
 
     async def document_counts(self, db: ReadConnection) -> dict[str, int]:
         """Documents by element. Reads an index from end to end."""
-        counted = select(catalog_files.c.element_id, func.count().label("documents")).group_by(
-            catalog_files.c.element_id
+        counted = select(self._files.c.element_id, func.count().label("documents")).group_by(
+            self._files.c.element_id
         )
         return {row.element_id: row.documents for row in await db.execute(counted)}
 
     async def locked_position(self, db: WriteConnection, element_id: str) -> int:
         """The position of an element, which nobody else moves until this transaction ends."""
-        position = (
-            select(catalog_positions.c.lsn)
-            .where(catalog_positions.c.element_id == element_id)
-            .with_for_update()
-        )
+        positions = self._positions
+        position = select(positions.c.lsn).where(positions.c.element_id == element_id).with_for_update()
         found: int | None = await db.scalar(position)
         if found is None:
-            first = insert(catalog_positions).values(element_id=element_id, lsn=NOTHING_KNOWN)
+            first = insert(positions).values(element_id=element_id, lsn=NOTHING_KNOWN)
             await db.execute(first.on_conflict_do_nothing())
             found = await db.scalar(position)
             assert found is not None, "positions are never deleted"
@@ -55,49 +72,65 @@ class CatalogRepository:
 
     async def move(self, db: WriteConnection, element_id: str, position: int) -> None:
         await db.execute(
-            update(catalog_positions).where(catalog_positions.c.element_id == element_id).values(lsn=position)
+            update(self._positions).where(self._positions.c.element_id == element_id).values(lsn=position)
         )
 
-    async def apply(self, db: WriteConnection, element_id: str, changes: Sequence[DocumentChange]) -> None:
-        """Take changes, each document at most once. A row that shows the same or a later change stays."""
-        existing = columns(changes)
-        if existing["file_ids"]:
-            await db.execute(_UPSERT, {**existing, "element_id": element_id})
+    async def apply(self, db: WriteConnection, element_id: str, changes: Sequence[DocumentChange]) -> Written:
+        """Take changes, each document at most once. A row that shows the same or a later change stays.
+
+        `remember` what this answers once the transaction is committed: it is then written faster again.
+        """
+        if self._terms is not None and changes:
+            await self._terms.doubt_documents(db, element_id, [change.file_id for change in changes])
+        rows, words = batch(changes)
+        if words:
+            await db.execute(self._upsert, {"batch": rows, "element_id": element_id})
         deleted = [change for change in changes if change.document is None]
         if deleted:
             await db.execute(
-                _DELETE,
+                self._delete,
                 {
                     "element_id": element_id,
                     "file_ids": [change.file_id for change in deleted],
                     "lsns": [change.lsn for change in deleted],
                 },
             )
+        if self._terms is None:
+            return Written()
+        # Last, as others wait for whoever has just added a term that they add as well.
+        documents = [change.document for change in changes if change.document is not None]
+        return await self._terms.write(db, documents, words)
+
+    def remember(self, written: Written) -> None:
+        if self._terms is not None:
+            self._terms.remember(written)
 
     async def forget(self, db: WriteConnection, element_id: str) -> None:
         """Drop all rows of an element."""
-        await db.execute(delete(catalog_files).where(catalog_files.c.element_id == element_id))
+        if self._terms is not None:
+            await self._terms.doubt_element(db, element_id)
+        await db.execute(delete(self._files).where(self._files.c.element_id == element_id))
 
 
-def _upsert() -> Insert:
-    """One statement for a whole batch: arrays in (as rows.columns names them), rows out of unnest."""
+def _upsert(files: Table) -> Insert:
+    """One statement for a whole batch: JSON in (as rows.batch makes it), rows out of it."""
     given = (
-        func.unnest(
-            bindparam("file_ids", type_=ARRAY(Uuid)),
-            bindparam("lsns", type_=ARRAY(BigInteger)),
-            bindparam("created_by_ids", type_=ARRAY(Text)),
-            bindparam("created_ats", type_=ARRAY(DateTime(timezone=True))),
-            bindparam("documents", type_=ARRAY(Text)),
-            bindparam("words", type_=ARRAY(Text)),
-            bindparam("positions", type_=ARRAY(Text)),
+        func.jsonb_to_recordset(bindparam("batch", type_=Text).cast(JSONB))
+        .table_valued(
+            column("file_id", Uuid),
+            column("lsn", BigInteger),
+            column("created_by_id", Text),
+            column("created_at", DateTime(timezone=True)),
+            column("document", JSONB),
+            column("words", Text),
+            column("positions", Text),
         )
-        .table_valued("file_id", "lsn", "created_by_id", "created_at", "document", "words", "positions")
-        .render_derived(name="given")
+        .render_derived(name="given", with_types=True)
     )
     words = func.string_to_array(given.c.words, " ")
     positions = cast(func.string_to_array(given.c.positions, " "), ARRAY(Integer))
     names = ["file_id", "element_id", "lsn", "created_by_id", "created_at", "document", "search"]
-    statement = insert(catalog_files).from_select(
+    statement = insert(files).from_select(
         names,
         select(
             given.c.file_id,
@@ -105,19 +138,19 @@ def _upsert() -> Insert:
             given.c.lsn,
             given.c.created_by_id,
             given.c.created_at,
-            cast(given.c.document, JSONB),
+            given.c.document,
             func.query.search_vector(words, positions),
         ),
     )
     new = statement.excluded
     return statement.on_conflict_do_update(
-        index_elements=[catalog_files.c.file_id, catalog_files.c.element_id],
+        index_elements=[files.c.file_id, files.c.element_id],
         set_={name: new[name] for name in names[2:]},
-        where=new.lsn > catalog_files.c.lsn,
+        where=new.lsn > files.c.lsn,
     )
 
 
-def _delete() -> Delete:
+def _delete(files: Table) -> Delete:
     given = (
         func.unnest(
             bindparam("file_ids", type_=ARRAY(Uuid)),
@@ -126,12 +159,8 @@ def _delete() -> Delete:
         .table_valued("file_id", "lsn")
         .render_derived(name="given")
     )
-    return delete(catalog_files).where(
-        catalog_files.c.element_id == bindparam("element_id", type_=Text),
-        catalog_files.c.file_id == given.c.file_id,
-        catalog_files.c.lsn <= given.c.lsn,
+    return delete(files).where(
+        files.c.element_id == bindparam("element_id", type_=Text),
+        files.c.file_id == given.c.file_id,
+        files.c.lsn <= given.c.lsn,
     )
-
-
-_UPSERT = _upsert()
-_DELETE = _delete()

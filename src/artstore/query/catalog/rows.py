@@ -1,36 +1,40 @@
 """A document as a row of the catalog, and back."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from artstore.query.catalog.changes import DocumentChange
-from artstore.query.search.text import document_words
+from artstore.query.search.text import Words, document_words
 from artstore.wire.documents import Document
 
 _MEMBERS = tuple(Document.model_fields)
 
 
-def columns(changes: Iterable[DocumentChange]) -> dict[str, Sequence[object]]:
-    """The arrays that the upsert takes, one element for each document that exists.
+def batch(changes: Iterable[DocumentChange]) -> tuple[str, list[list[str]]]:
+    """The documents of the changes as one JSON array, from which the upsert makes rows; the words of each.
 
-    Words and positions go as one text each, parted by blanks: arrays of arrays must all have one length.
+    One text, because a driver looks at every character of an array of texts.
     """
-    rows = [_row(change, change.document) for change in changes if change.document is not None]
-    names = ("file_ids", "lsns", "created_by_ids", "created_ats", "documents", "words", "positions")
-    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    rows, words = [], []
+    for change in changes:
+        if change.document is not None:
+            found = document_words(searchable_texts(change.document))
+            rows.append(_row(change, change.document, found))
+            words.append(found.words)
+    return f"[{','.join(rows)}]", words
 
 
-def _row(change: DocumentChange, document: Document) -> tuple[object, ...]:
-    found = document_words(searchable_texts(document))
-    return (
-        change.file_id,
-        change.lsn,
-        document.created_by_id,
-        document.created_at,
-        document.model_dump_json(exclude_none=True),
-        " ".join(found.words),
-        " ".join(map(str, found.positions)),
-    )
+def _row(change: DocumentChange, document: Document, found: Words) -> str:
+    members = {
+        "file_id": str(change.file_id),
+        "lsn": change.lsn,
+        "created_by_id": document.created_by_id,
+        "created_at": document.created_at.isoformat(),
+        "words": " ".join(found.words),
+        "positions": " ".join(map(str, found.positions)),
+    }
+    return f'{json.dumps(members)[:-1]},"document":{document.model_dump_json(exclude_none=True)}}}'
 
 
 def searchable_texts(document: Document) -> Iterator[str]:

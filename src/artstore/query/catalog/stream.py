@@ -10,8 +10,9 @@ from artstore.kernel.logging import get_logger
 from artstore.query.catalog.changes import Entry, is_readable
 from artstore.wire.events import ENTRY_FIELD, ElementEvent, element_stream
 
-BLOCK_SECONDS = 1.0
-"""How long one read waits for news, and so how long a new element may wait to be read."""
+BLOCK_SECONDS = 0.5
+"""How long one read waits for news, and so how long a new element may wait to be read. Whoever keeps what he
+has read is sure of it for as long (`files.cache`)."""
 BATCH_ENTRIES = 500
 """How many entries of one stream are read, and written to the catalog, at once."""
 

@@ -1,20 +1,20 @@
 """``GET /api/v1/files/{file_id}``, ``GET`` and ``HEAD /api/v1/files/{file_id}/download``."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-import aiohttp
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from artstore.kernel.access import Principal
 from artstore.kernel.openapi import problem_answers
-from artstore.kernel.peers import ElementDirectory, ElementSilent, forwarded_headers
+from artstore.kernel.peers import forwarded_headers
 from artstore.query.catalog.rows import hit
-from artstore.query.files.elements import ElementFiles
-from artstore.query.files.locate import Copies, Locator, not_found, unavailable
+from artstore.query.files.continuing import Continuation
+from artstore.query.files.fetching import Asked, Fetcher
+from artstore.query.files.locate import Locator, Whereabouts, not_found
 from artstore.query.files.relay import RelayedResponse
+from artstore.query.files.stream import DocumentStream
 from artstore.wire.problems import ProblemType
 
 DOCUMENT_PATH = "/api/v1/files/{file_id}"
@@ -50,7 +50,7 @@ DOCUMENT_OPERATION: dict[str, Any] = {
     },
 }
 DOWNLOAD_OPERATION: dict[str, Any] = {
-    "summary": "The bytes of one document, or a range of them",
+    "summary": "The bytes of one document, or ranges of them",
     "tags": ["files"],
     "parameters": [
         _FILE_ID,
@@ -61,11 +61,12 @@ DOWNLOAD_OPERATION: dict[str, Any] = {
     ],
     "responses": {
         "200": {"description": "The whole document", "content": {"*/*": {}}},
-        "206": {"description": "The range that was asked for", "content": {"*/*": {}}},
+        "206": {"description": "The ranges that were asked for", "content": {"*/*": {}}},
         "304": {"description": "The client has these bytes already"},
         **problem_answers(
             ProblemType.DOCUMENT_OFFLINE,
             ProblemType.NOT_FOUND,
+            ProblemType.PRECONDITION_FAILED,
             ProblemType.RANGE_NOT_SATISFIABLE,
             ProblemType.DOCUMENT_DAMAGED,
             ProblemType.ELEMENT_UNAVAILABLE,
@@ -91,48 +92,30 @@ class Documents:
 class Downloads:
     """The bytes of one document, from whichever element has it."""
 
-    def __init__(self, locator: Locator, directory: ElementDirectory, elements: ElementFiles) -> None:
+    def __init__(self, locator: Locator, fetcher: Fetcher, failover_seconds: float) -> None:
         self._locator = locator
-        self._directory = directory
-        self._elements = elements
+        self._fetcher = fetcher
+        self._failover_seconds = failover_seconds
 
     async def endpoint(self, request: Request, principal: Principal) -> Response:
         file_id = _file_id(request)
-        asked = forwarded_headers(request, principal)
-        values = {name: ", ".join(request.headers.getlist(name)) for name in _PASSED_ON}
-        passed = asked | {name: value for name, value in values.items() if name in request.headers}
-        known = await self._locator.in_catalog(file_id, principal)
-        answer = await self._opened(known, file_id, request.method, passed)
-        if answer is None:
-            # The catalog may be behind: the document is new, or has moved to another element.
-            found = await self._locator.in_elements(file_id, asked)
-            answer = await self._opened(found, file_id, request.method, passed)
-        if answer is None:
-            raise not_found()
-        return RelayedResponse(answer)
+        caller = forwarded_headers(request, principal)
+        asked = Asked(file_id, request.method, caller, conditions_of(request))
+        return RelayedResponse(
+            await self.stream(asked, Whereabouts(self._locator, file_id, principal, caller))
+        )
 
-    async def _opened(
-        self, copies: Copies, file_id: UUID, method: str, headers: Mapping[str, str]
-    ) -> aiohttp.ClientResponse | None:
-        """The answer of the first element that has the document after all; None where none of them has.
+    async def stream(self, asked: Asked, where: Whereabouts) -> DocumentStream:
+        """Raises Problem NOT_FOUND, and ELEMENT_UNAVAILABLE where an element that has it does not answer."""
+        opened = await self._fetcher.open(asked, where)
+        continuation = Continuation(self._fetcher, asked, where, opened, seconds=self._failover_seconds)
+        return DocumentStream(opened, continuation)
 
-        Raises Problem ELEMENT_UNAVAILABLE where one that should have it does not answer, and no other has it.
-        """
-        silent = False
-        for element_id in copies:
-            element = self._directory.get(element_id)
-            try:
-                if element is None:
-                    raise ElementSilent("it has never announced itself here")
-                answer = await self._elements.download(element.url, file_id, method, headers)
-            except ElementSilent:
-                silent = True
-                continue
-            if answer is not None:
-                return answer
-        if silent:
-            raise unavailable()
-        return None
+
+def conditions_of(request: Request) -> dict[str, str]:
+    """The headers of a request that say which bytes are wanted, and in which form."""
+    values = {name: ", ".join(request.headers.getlist(name)) for name in _PASSED_ON}
+    return {name: value for name, value in values.items() if name in request.headers}
 
 
 def _file_id(request: Request) -> UUID:

@@ -1,7 +1,7 @@
 """Finding a document by its id: in the catalog, and where it is not there, by asking the elements."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from artstore.kernel.problems import Problem
 from artstore.query import metrics
 from artstore.query.catalog.follower import CatalogFollower
 from artstore.query.catalog.reading import CatalogReader
+from artstore.query.files.cache import DocumentCache
 from artstore.query.files.elements import ElementFiles
 from artstore.query.files.repository import FilesRepository
 from artstore.wire.elements import ElementAnnouncement, ElementHealth
@@ -38,12 +39,14 @@ class Locator:
         directory: ElementDirectory,
         elements: ElementFiles,
         follower: CatalogFollower,
+        cache: DocumentCache,
     ) -> None:
         self._catalog = catalog
         self._repository = repository
         self._directory = directory
         self._elements = elements
         self._follower = follower
+        self._cache = cache
 
     async def find(self, file_id: UUID, principal: Principal, headers: Mapping[str, str]) -> Copies:
         """At least one copy. Raises Problem NOT_FOUND, or ELEMENT_UNAVAILABLE where that is uncertain."""
@@ -52,9 +55,14 @@ class Locator:
 
     async def in_catalog(self, file_id: UUID, principal: Principal) -> Copies:
         """What the catalog knows, which may be nothing yet; nothing, too, while PostgreSQL is away."""
-        try:
+        owners = principal.visible_owners()
+
+        async def load() -> dict[str, dict[str, Any]]:
             async with self._catalog.read() as db:
-                copies = await self._repository.copies(db, file_id, owners=principal.visible_owners())
+                return await self._repository.copies(db, file_id, owners=owners)
+
+        try:
+            copies = await self._cache.get(file_id, owners, load)
         except DatabaseDown as error:
             _log.warning("the catalog cannot be read", reason=error.reason)
             return {}
@@ -104,6 +112,38 @@ class Locator:
             return True
         created_at = created_at_of(file_id)
         return created_at is not None and created_at >= element.announced_at - _CLOCKS_DIFFER
+
+
+class Whereabouts:
+    """Where one document is, as far as the one who asks may see it."""
+
+    def __init__(
+        self,
+        locator: Locator,
+        file_id: UUID,
+        principal: Principal,
+        headers: Mapping[str, str],
+        known: Sequence[str] | None = None,
+    ) -> None:
+        """``known``: what the catalog says, where it was asked already."""
+        self._known = known
+        self._locator = locator
+        self._file_id = file_id
+        self._principal = principal
+        self._headers = headers
+
+    async def known(self) -> Iterable[str]:
+        """The elements that should have it; none where that is not known."""
+        if self._known is not None:
+            return self._known
+        return await self._locator.in_catalog(self._file_id, self._principal)
+
+    async def asked(self) -> Iterable[str]:
+        """The elements that say that they have it, which costs a request to each; never none.
+
+        Raises Problem NOT_FOUND, and ELEMENT_UNAVAILABLE where an element that may have it is silent.
+        """
+        return await self._locator.in_elements(self._file_id, self._headers)
 
 
 def _stays(document: Mapping[str, Any]) -> bool:

@@ -1,13 +1,14 @@
 """An element's answer passed on to the client while it arrives."""
 
 import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
-import aiohttp
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from artstore.kernel.logging import get_logger
 from artstore.query import metrics
+from artstore.query.files.stream import DocumentStream
 
 _RELAYED = (
     "Accept-Ranges",
@@ -25,62 +26,56 @@ _RELAYED = (
     "Vary",
     "WWW-Authenticate",
 )
-_log = get_logger(__name__)
-
-
-class ElementBroke(Exception):
-    """The element's connection ended before the document did."""
 
 
 class RelayedResponse(Response):
     """Sends the status, the headers that concern the document, and the bytes, as they come.
 
     No more than the buffer of one connection is held: while the client does not take, nothing is read from
-    the element. When the element breaks off, ElementBroke breaks the client's connection, so that it never
-    takes a part for the whole; when the client goes away, the element's connection is closed.
+    the element. When no element goes on with the document, ElementBroke breaks the client's connection, so
+    that it never takes a part for the whole. When the client goes away, the element's connection is closed.
     """
 
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
-        self._answer = answer
+    def __init__(self, stream: DocumentStream, *, headers: Mapping[str, str] | None = None) -> None:
+        """``headers`` stand in the answer in place of the element's own."""
+        self._stream = stream
+        answer = stream.head
         self.status_code = answer.status
         self.background = None
+        relayed = {name: answer.headers[name] for name in _RELAYED if name in answer.headers}
         self.raw_headers = [
-            (name.lower().encode("latin-1"), answer.headers[name].encode("utf-8", "surrogateescape"))
-            for name in _RELAYED
-            if name in answer.headers
+            (name.lower().encode("latin-1"), value.encode("utf-8", "surrogateescape"))
+            for name, value in {**relayed, **(headers or {})}.items()
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        pump = asyncio.create_task(self._pump(send))
-        # The server does not tell a sender that the client went away; only receive() does.
-        gone = asyncio.create_task(_client_goes_away(receive))
         try:
-            await asyncio.wait((pump, gone), return_when=asyncio.FIRST_COMPLETED)
-            if pump.done():
-                pump.result()
-            else:
-                metrics.DOWNLOADS_BROKEN.labels("client").inc()
+            await unless_client_goes(self._pump(send), receive)
         finally:
-            for task in (pump, gone):
-                task.cancel()
-            await asyncio.gather(pump, gone, return_exceptions=True)
-            self._answer.close()
+            self._stream.close()
 
     async def _pump(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        try:
-            async for chunk in self._answer.content.iter_any():
-                metrics.DOWNLOAD_BYTES.inc(len(chunk))
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            metrics.DOWNLOADS_BROKEN.labels("element").inc()
-            _log.warning(
-                "an element broke off a download", url=str(self._answer.url), reason=type(error).__name__
-            )
-            raise ElementBroke(
-                f"{type(error).__name__} while a document was read from its element"
-            ) from error
+        async for chunk in self._stream.chunks():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def unless_client_goes(sending: Coroutine[Any, Any, None], receive: Receive) -> None:
+    """Sends to the end, or until the client goes away. Raises what sending raises."""
+    pump = asyncio.create_task(sending)
+    # The server does not tell a sender that the client went away; only receive() does.
+    gone = asyncio.create_task(_client_goes_away(receive))
+    try:
+        await asyncio.wait((pump, gone), return_when=asyncio.FIRST_COMPLETED)
+        if pump.done():
+            pump.result()
+        else:
+            metrics.DOWNLOADS_BROKEN.labels("client").inc()
+    finally:
+        for task in (pump, gone):
+            task.cancel()
+        await asyncio.gather(pump, gone, return_exceptions=True)
 
 
 async def _client_goes_away(receive: Receive) -> None:

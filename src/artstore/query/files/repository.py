@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, or_, select, true, tuple_
 
 from artstore.kernel.database import ReadConnection
 from artstore.query.catalog.tables import catalog_files, document_id, has_moved, stays
@@ -18,13 +18,11 @@ class FilesRepository:
         self, db: ReadConnection, file_id: UUID, *, owners: frozenset[str] | None
     ) -> dict[str, dict[str, Any]]:
         """A document by element: in several while it moves, the copy first that stays."""
-        files = catalog_files.c
-        query = (
-            select(files.element_id, files.document)
-            .where(files.file_id == file_id, _of(owners))
-            .order_by(stays(files).desc(), files.element_id)
-        )
-        return {row.element_id: row.document for row in await db.execute(query)}
+        asked: dict[str, object] = {"file_id": file_id}
+        if owners is not None:
+            asked["owners"] = sorted(owners)
+        rows = await db.execute(_COPIES if owners is None else _COPIES_OF_OWNERS, asked)
+        return {row.element_id: row.document for row in rows}
 
     async def document_of(
         self, db: ReadConnection, either_id: UUID, *, owners: frozenset[str] | None
@@ -66,6 +64,15 @@ class FilesRepository:
             for created_at, file_id, element_id, document in await db.execute(query.where(which))
         ]
         return sorted(found, key=lambda one: one.mark, reverse=True)[:limit]
+
+
+_COPIES = (
+    select(catalog_files.c.element_id, catalog_files.c.document)
+    .where(catalog_files.c.file_id == bindparam("file_id", type_=Uuid))
+    .order_by(stays(catalog_files.c).desc(), catalog_files.c.element_id)
+)
+"""Made once: for each download anew it would take longer than PostgreSQL does."""
+_COPIES_OF_OWNERS = _COPIES.where(catalog_files.c.created_by_id.in_(bindparam("owners", expanding=True)))
 
 
 def _of(owners: frozenset[str] | None) -> ColumnElement[bool]:

@@ -12,6 +12,7 @@ from artstore.query.catalog.rows import hit
 from artstore.query.search.attributes import read_attribute
 from artstore.query.search.export import exported
 from artstore.query.search.facets import read_facets
+from artstore.query.search.forgiving import ForgivingSearch
 from artstore.query.search.service import Question, Search
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
@@ -32,8 +33,24 @@ _REFUSALS = problem_answers(ProblemType.INVALID_CURSOR, ProblemType.DEPENDENCY_U
 _CONTENT_TYPES = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.JSONL: "application/x-ndjson"}
 
 
-def search_routes(search: Search) -> APIRouter:
+def search_routes(search: Search, forgiving: ForgivingSearch) -> APIRouter:
     router = APIRouter(tags=["search"])
+
+    async def answered(question: Question, corrections: bool, principal: Principal) -> JSONResponse:
+        corrected: str | None = None
+        if corrections:
+            page, corrected = await forgiving.answer(question, principal)
+        else:
+            page = await search.page(question, principal)
+        items = [hit(one.document, one.mark.element_id) for one in page.found]
+        # What the rows hold was checked when it was taken in: doing so again would cost more than the search.
+        answer: dict[str, Any] = {"items": items, "next_cursor": page.next_cursor, "corrected": corrected}
+        if page.total is not None:
+            answer["total"] = page.total.model_dump()
+        if page.facets is not None and page.faceted is not None:
+            answer["facets"] = {name: facet.model_dump() for name, facet in page.facets.items()}
+            answer["faceted"] = page.faceted.model_dump()
+        return JSONResponse(answer)
 
     @router.get(
         "/api/v1/search",
@@ -45,7 +62,7 @@ def search_routes(search: Search) -> APIRouter:
         principal: Annotated[Principal, Requires(Scope.FILES_READ)],
         asked: Annotated[SearchParameters, Query()],
     ) -> JSONResponse:
-        return await _page(search, of_parameters(asked), principal)
+        return await answered(of_parameters(asked), asked.corrections, principal)
 
     @router.post(
         "/api/v1/search",
@@ -57,7 +74,7 @@ def search_routes(search: Search) -> APIRouter:
         principal: Annotated[Principal, Requires(Scope.FILES_READ)], asked: SearchRequest
     ) -> JSONResponse:
         attributes = tuple((one,) for one in asked.attribute)
-        return await _page(search, _question(asked, attributes), principal)
+        return await answered(_question(asked, attributes), asked.corrections, principal)
 
     @router.get(
         "/api/v1/search/export",
@@ -106,16 +123,3 @@ def _basis(asked: SearchBasis, attributes: tuple[tuple[AttributeFilter, ...], ..
     return Question(
         asked.q, limit=1, mode=asked.mode, sort=asked.sort, filters=filters, attributes=attributes
     )
-
-
-async def _page(search: Search, question: Question, principal: Principal) -> JSONResponse:
-    page = await search.page(question, principal)
-    items = [hit(one.document, one.mark.element_id) for one in page.found]
-    # What the rows hold was checked when it was taken in: doing so again would cost more than the search.
-    answer: dict[str, Any] = {"items": items, "next_cursor": page.next_cursor}
-    if page.total is not None:
-        answer["total"] = page.total.model_dump()
-    if page.facets is not None and page.faceted is not None:
-        answer["facets"] = {name: facet.model_dump() for name, facet in page.facets.items()}
-        answer["faceted"] = page.faceted.model_dump()
-    return JSONResponse(answer)

@@ -118,13 +118,17 @@ def is_word_character(character: str) -> bool:
     return _CLASSES[ord(character)] != " "
 
 
-def _runs(folded: str) -> Iterator[tuple[str, bool]]:
-    """The runs of word characters, and whether each is of a script without blanks."""
+def word_spans(folded: str) -> Iterator[tuple[int, int, bool]]:
+    """Where the words of a folded text begin and end, and whether each is of a script without blanks."""
     classes = folded.translate(_CLASSES)
     for match in _RUN.finditer(classes):
-        unspaced = classes[match.start()] == "u"
-        run = folded[match.start() : match.end()]
-        yield (run if unspaced else run[:MAX_WORD_CHARACTERS]), unspaced
+        yield match.start(), match.end(), classes[match.start()] == "u"
+
+
+def _runs(folded: str) -> Iterator[tuple[str, bool]]:
+    """The runs of word characters, and whether each is of a script without blanks."""
+    for start, end, unspaced in word_spans(folded):
+        yield (folded[start:end] if unspaced else folded[start:end][:MAX_WORD_CHARACTERS]), unspaced
 
 
 def _put(found: Words, word: str, position: int) -> None:

@@ -1,4 +1,4 @@
-"""``GET`` and ``HEAD /api/v1/files/{file_id}/download``: the bytes of a document, or one range of them."""
+"""``GET`` and ``HEAD /api/v1/files/{file_id}/download``: the bytes of a document, or ranges of them."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,10 @@ from artstore.attributes import FileAttributes, FileId
 from artstore.engine import Damaged, ModeForbids, OpenDocument
 from artstore.kernel.access import Principal
 from artstore.kernel.problems import Problem, problem_response
-from artstore.kernel.streaming import RangeSpec, parse_range
+from artstore.kernel.streaming import RangeSpec, parse_ranges
 from artstore.storage import metrics
 from artstore.storage.files import headers as fields
+from artstore.storage.files.byteranges import ByteRanges
 from artstore.storage.files.document import demand_visible, document_id, visible_attributes
 from artstore.storage.files.representation import Representation, acceptable
 from artstore.storage.files.sending import PIECE_BYTES, DocumentResponse
@@ -66,26 +67,26 @@ class Downloads:
 
 
 async def _answer(request: Request, document: OpenDocument) -> Response:
-    """Whole, in the form that the client prefers; a range is of the original bytes only."""
+    """Whole, in the form that the client prefers; ranges are of the original bytes only."""
     attributes = document.attributes
-    forms = acceptable(request, attributes)
+    forms = _expected(request, attributes, acceptable(request, attributes))
     if (unchanged := _unchanged(request, attributes, forms)) is not None:
         return Response(status_code=304, headers=_validators(attributes, unchanged))
     plain = next((form for form in forms if form.coding is None), None)
-    wanted = None if plain is None else _range(request, attributes, plain)
-    form = forms[0] if wanted is None or plain is None else plain
-    headers = _headers(attributes, form, wanted)
-    status = 200 if wanted is None else 206
+    wanted = () if plain is None else _ranges(request, attributes, plain)
+    form = forms[0] if not wanted or plain is None else plain
+    headers, body = _content(attributes, form, wanted)
+    status = 206 if wanted else 200
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
-    part = wanted or RangeSpec(0, form.size, form.size)
     as_stored = form.coding is not None
     # What takes long to come to is sent by what sees that the client has gone.
-    is_far = document.coding is not None and not as_stored and part.start > PIECE_BYTES
-    if part.length > PIECE_BYTES or is_far:
-        return DocumentResponse(document, part, status, headers, as_stored=as_stored)
+    is_far = document.coding is not None and any(part.start > PIECE_BYTES for part in wanted)
+    if int(headers["Content-Length"]) > PIECE_BYTES or is_far:
+        return DocumentResponse(document, body, status, headers, as_stored=as_stored)
     read = document.read_stored if as_stored else document.read
-    content = await read(part.start, part.length)
+    pieces = [part if isinstance(part, bytes) else await read(part.start, part.length) for part in body]
+    content = b"".join(pieces)
     metrics.BYTES_OUT.inc(len(content))
     return Response(content, status, headers)
 
@@ -105,6 +106,29 @@ def _offline(attributes: FileAttributes, element_id: str) -> Problem:
     )
 
 
+def _expected(
+    request: Request, attributes: FileAttributes, forms: Sequence[Representation]
+) -> Sequence[Representation]:
+    """The forms that the client goes on with, by the first preconditions of RFC 9110 §13.2.2; never none.
+
+    Raises Problem PRECONDITION_FAILED.
+    """
+    lines = request.headers.getlist("if-match")
+    if lines:
+        header = ", ".join(lines).strip()
+        tags = fields.strong_tags(header)
+        expected = forms if header == "*" else [form for form in forms if form.tag in tags]
+    else:
+        since = request.headers.get("if-unmodified-since")
+        expected = [] if since is not None and fields.is_modified(since, attributes.created_at) else forms
+    if not expected:
+        raise Problem(
+            ProblemType.PRECONDITION_FAILED,
+            "The document is not the one that the headers If-Match or If-Unmodified-Since tell of.",
+        )
+    return expected
+
+
 def _unchanged(
     request: Request, attributes: FileAttributes, forms: Sequence[Representation]
 ) -> Representation | None:
@@ -118,13 +142,13 @@ def _unchanged(
     return None
 
 
-def _range(request: Request, attributes: FileAttributes, plain: Representation) -> RangeSpec | None:
+def _ranges(request: Request, attributes: FileAttributes, plain: Representation) -> Sequence[RangeSpec]:
     if request.method == "HEAD":
-        return None  # a range is defined for GET only (RFC 9110 §14.2)
+        return ()  # a range is defined for GET only (RFC 9110 §14.2)
     if_range = request.headers.get("if-range")
     if if_range is not None and not fields.allows_range(if_range, plain.tag, attributes):
-        return None
-    return parse_range(request.headers.get("range"), plain.size)
+        return ()
+    return parse_ranges(request.headers.get("range"), plain.size)
 
 
 def _validators(attributes: FileAttributes, form: Representation) -> dict[str, str]:
@@ -136,12 +160,22 @@ def _validators(attributes: FileAttributes, form: Representation) -> dict[str, s
     return validators if attributes.content_encoding is None else {**validators, "Vary": "Accept-Encoding"}
 
 
-def _headers(attributes: FileAttributes, form: Representation, wanted: RangeSpec | None) -> dict[str, str]:
+def _content(
+    attributes: FileAttributes, form: Representation, wanted: Sequence[RangeSpec]
+) -> tuple[dict[str, str], Sequence[bytes | RangeSpec]]:
+    """The head of the answer, and what its body is made of."""
+    body: Sequence[bytes | RangeSpec] = wanted or (RangeSpec(0, form.size, form.size),)
+    length, content_type = form.size, attributes.content_type
+    if len(wanted) == 1:
+        length = wanted[0].length
+    elif wanted:
+        several = ByteRanges(wanted, form.checksum, attributes.content_type)
+        body, length, content_type = several.body(), several.length, several.content_type
     headers = {
         **_validators(attributes, form),
-        "Content-Type": attributes.content_type,
+        "Content-Type": content_type,
         "Content-Disposition": fields.content_disposition(attributes.original_filename),
-        "Content-Length": str(form.size if wanted is None else wanted.length),
+        "Content-Length": str(length),
         "Accept-Ranges": "bytes" if form.coding is None else "none",
         REPR_DIGEST: form.digest,
         # A document is somebody's content, never a page of this site, whatever it claims to be.
@@ -149,6 +183,6 @@ def _headers(attributes: FileAttributes, form: Representation, wanted: RangeSpec
     }
     if form.coding is not None:
         headers["Content-Encoding"] = form.coding
-    if wanted is not None:
-        headers["Content-Range"] = wanted.content_range
-    return headers
+    if len(wanted) == 1:
+        headers["Content-Range"] = wanted[0].content_range
+    return headers, body

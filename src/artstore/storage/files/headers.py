@@ -50,6 +50,12 @@ def is_unmodified(header: str, since: datetime) -> bool:
     return at is not None and since.replace(microsecond=0) <= at
 
 
+def is_modified(header: str, at: datetime) -> bool:
+    """Whether an ``If-Unmodified-Since`` is before ``at``. A malformed date is ignored (§13.1.4)."""
+    since = _date(header)
+    return since is not None and since < at.replace(microsecond=0)
+
+
 def allows_range(header: str, tag: str, attributes: FileAttributes) -> bool:
     """Whether the ``Range`` beside an ``If-Range`` may be served: strong tag or exact date (§13.1.5).
 

@@ -232,7 +232,7 @@ _DOWNLOAD_HEADERS = {
 
 DOWNLOAD: dict[str, Any] = {
     "summary": "The bytes of a document",
-    "description": "One range for each request; several are answered with the whole document.",
+    "description": "Several ranges are answered with `multipart/byteranges`; those that nearly meet are one.",
     "tags": ["files"],
     "parameters": [
         _FILE_ID,
@@ -244,13 +244,15 @@ DOWNLOAD: dict[str, Any] = {
         },
         _condition("Accept-Encoding", "What the client can decode; ranges are never compressed"),
         _condition("If-Range", "A range only of these bytes, by ETag or date; else the whole document"),
+        _condition("If-Match", "ETags of the bytes that are wanted, and no others"),
+        _condition("If-Unmodified-Since", "When the caller learned of the bytes that are wanted"),
         _condition("If-None-Match", "The ETag of bytes that the caller has"),
         _condition("If-Modified-Since", "When the caller got the bytes that it has"),
     ],
     "responses": {
         "200": {"description": "The whole document", "headers": _DOWNLOAD_HEADERS, "content": _BYTES},
         "206": {
-            "description": "The range that was asked for",
+            "description": "The ranges that were asked for",
             "headers": _DOWNLOAD_HEADERS,
             "content": _BYTES,
         },
@@ -258,6 +260,7 @@ DOWNLOAD: dict[str, Any] = {
         **problem_answers(
             ProblemType.DOCUMENT_OFFLINE,
             ProblemType.NOT_FOUND,
+            ProblemType.PRECONDITION_FAILED,
             ProblemType.RANGE_NOT_SATISFIABLE,
             ProblemType.DOCUMENT_DAMAGED,
         ),

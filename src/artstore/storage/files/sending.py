@@ -1,7 +1,7 @@
 """An answer that carries the bytes of a document, piece by piece."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -16,26 +16,27 @@ PIECE_BYTES = 1024 * 1024
 
 
 class DocumentResponse(Response):
-    """Sends ``part`` of an open document, and closes the document at the end, however it comes.
+    """Sends parts of an open document, and closes the document at the end, however it comes.
 
-    Whoever makes the response must also call it. A document that turns out damaged breaks the connection: the
-    client never gets a short answer that looks whole.
+    ``body`` are the parts and, as bytes, what stands between them. Whoever makes the response must also call
+    it. A document that turns out damaged breaks the connection: the client never gets a short answer that
+    looks whole.
     """
 
     def __init__(
         self,
         document: OpenDocument,
-        part: RangeSpec,
+        body: Sequence[bytes | RangeSpec],
         status_code: int,
         headers: Mapping[str, str],
         *,
         as_stored: bool = False,
     ) -> None:
-        """``as_stored``: ``part`` is of the bytes as they are stored."""
+        """``as_stored``: the parts are of the bytes as they are stored."""
         super().__init__(None, status_code, headers)
         self._document = document
         self._read = document.read_stored if as_stored else document.read
-        self._part = part
+        self._body = body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The server takes what is sent to a client that went away without a word: only receive() tells.
@@ -51,27 +52,37 @@ class DocumentResponse(Response):
             await self._document.close()
 
     async def _send_pieces(self, send: Send, gone: "asyncio.Task[None]") -> None:
-        position, stop = self._part.start, self._part.stop
-        ahead = self._read_ahead(position)
+        pieces = self._pieces()
+        ahead: asyncio.Task[bytes] | None = self._read_ahead(next(pieces))
         try:
-            while position < stop:
+            while ahead is not None:
                 await asyncio.wait((ahead, gone), return_when=asyncio.FIRST_COMPLETED)
                 if gone.done():
                     raise ClientDisconnect
                 piece = ahead.result()
-                position += len(piece)
-                if position < stop:
-                    ahead = self._read_ahead(position)
-                await send({"type": "http.response.body", "body": piece, "more_body": position < stop})
+                following = next(pieces, None)
+                ahead = None if following is None else self._read_ahead(following)
+                await send({"type": "http.response.body", "body": piece, "more_body": ahead is not None})
                 metrics.BYTES_OUT.inc(len(piece))
         finally:
             # A thread may still be reading: the document must not be closed under it.
             self._document.abandon()
-            await asyncio.gather(ahead, return_exceptions=True)
+            if ahead is not None:
+                await asyncio.gather(ahead, return_exceptions=True)
 
-    def _read_ahead(self, position: int) -> "asyncio.Task[bytes]":
-        length = min(PIECE_BYTES, self._part.stop - position)
-        return asyncio.create_task(self._read(position, length), name="read ahead")
+    def _pieces(self) -> Iterator[bytes | RangeSpec]:
+        for part in self._body:
+            if isinstance(part, bytes):
+                yield part
+                continue
+            for start in range(part.start, part.stop, PIECE_BYTES):
+                yield RangeSpec(start, min(start + PIECE_BYTES, part.stop), part.size)
+
+    def _read_ahead(self, piece: bytes | RangeSpec) -> "asyncio.Task[bytes]":
+        return asyncio.create_task(self._content(piece), name="read ahead")
+
+    async def _content(self, piece: bytes | RangeSpec) -> bytes:
+        return piece if isinstance(piece, bytes) else await self._read(piece.start, piece.length)
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -4,7 +4,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision = "0003_search"
-down_revision = "0002_versions"
+down_revision = "0003_links"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,63 @@
+"""Links to documents: whoever has one may download, without a token, until it ends."""
+
+from datetime import datetime
+from ipaddress import ip_network
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from artstore.wire.accounts import MAX_TOKEN_SECONDS
+from artstore.wire.administrators import MAX_LOGIN_TOKEN_SECONDS
+
+MAX_LINK_SECONDS: Final = MAX_TOKEN_SECONDS
+"""No longer than a token may live: so long it is remembered everywhere that the tokens of an account ended,
+and with them its links."""
+MAX_LINK_SECONDS_OF_PERSON: Final = MAX_LOGIN_TOKEN_SECONDS
+"""The same of the session of an administrator."""
+RESUME_SECONDS: Final = 900
+"""So long after its first use a link for one use goes on to serve the address that used it."""
+MAX_LINKS: Final = 1000
+"""Of one account, at a time."""
+
+
+def _network(text: str) -> str:
+    return str(ip_network(text, strict=False))
+
+
+Network = Annotated[str, Field(max_length=64), AfterValidator(_network)]
+"""An IP address or a network (``192.0.2.0/24``)."""
+
+
+class NewLink(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    expires_in: Annotated[int, Field(ge=1, le=MAX_LINK_SECONDS)] = 3600
+    """Seconds. Of a person at most MAX_LINK_SECONDS_OF_PERSON."""
+    once: bool = False
+    """For one download, which may be resumed for RESUME_SECONDS from the same address."""
+    address: Network | None = None
+    """Only a client there may use it."""
+
+
+class Link(BaseModel):
+    link_id: UUID
+    file_id: UUID
+    created_at: datetime
+    expires_at: datetime
+    once: bool
+    address: str | None
+    used_at: datetime | None
+    """When a link for one use was used."""
+
+
+class LinkCreated(Link):
+    url: str
+    """The path at Query. Told once: whoever has it can download."""
+
+
+class LinkPage(BaseModel):
+    items: list[Link]
+    """Newest first; those that have ended are left out."""
+    next_cursor: str | None = None
+    """Always null: an account has MAX_LINKS at most."""

@@ -1,0 +1,118 @@
+"""Two processes with a cache each, on one database: a change is seen in both, whoever took it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from uuid import UUID
+
+import pytest
+
+from artstore.kernel.background import Background
+from artstore.kernel.database import Database
+from artstore.query.catalog.catalog import Catalog
+from artstore.query.catalog.follower import CatalogFollower
+from artstore.query.catalog.repository import CatalogRepository
+from artstore.query.catalog.stream import EventStreams
+from artstore.query.files.cache import DocumentCache
+from artstore.query.files.repository import FilesRepository
+from artstore.wire.events import EventKind
+from tests.support.system import eventually
+
+from .following import Following, ServedElement
+
+
+class CachedReader:
+    """What one process answers about a document."""
+
+    def __init__(self, database: Database, cache: DocumentCache) -> None:
+        self._database = database
+        self._cache = cache
+        self.asked = 0
+
+    async def description(self, file_id: UUID) -> str | None:
+        async def load() -> dict[str, dict[str, object]]:
+            self.asked += 1
+            async with self._database.read() as db:
+                return await FilesRepository().copies(db, file_id, owners=None)
+
+        copies = await self._cache.get(file_id, None, load)
+        return str(next(iter(copies.values()))["description"]) if copies else None
+
+
+@pytest.fixture
+async def readers(following: Following, database: Database) -> AsyncIterator[list[CachedReader]]:
+    async with AsyncExitStack() as stack:
+        background = Background()
+        caches = [following.cache, DocumentCache(100)]
+        follower = CatalogFollower(
+            Catalog(database, CatalogRepository()),
+            EventStreams(following.redis),
+            following.listing,
+            following.directory,
+            caches[1],
+        )
+        background.start("second follower", follower.run)
+        stack.push_async_callback(background.stop)
+        yield [CachedReader(database, cache) for cache in caches]
+
+
+async def test_a_change_is_seen_in_both(element: ServedElement, readers: list[CachedReader]) -> None:
+    """Each answers from its cache in between, and never again what was before, once it told of the change."""
+    file_id = UUID(int=1)
+    for _ in range(20):
+        before = element.last_lsn
+        element.change(EventKind.UPDATE, file_id)
+        await element.publish(before)
+        new = element.documents()[file_id].description
+        for reader in readers:
+
+            async def seen(reader: CachedReader = reader, new: str | None = new) -> bool:
+                return await reader.description(file_id) == new
+
+            await eventually(seen, "the change is not seen")
+        for reader in readers:
+            assert await reader.description(file_id) == new
+    assert all(reader.asked < 400 for reader in readers)
+
+
+async def test_a_deletion_is_seen_in_both(element: ServedElement, readers: list[CachedReader]) -> None:
+    file_id = UUID(int=2)
+    for reader in readers:
+        assert await reader.description(file_id) is not None
+    before = element.last_lsn
+    element.change(EventKind.DELETE, file_id)
+    await element.publish(before)
+    for reader in readers:
+
+        async def gone(reader: CachedReader = reader) -> bool:
+            return await reader.description(file_id) is None
+
+        await eventually(gone, "a deleted document is still answered")
+
+
+async def test_lost_events_are_seen_in_both(element: ServedElement, readers: list[CachedReader]) -> None:
+    """What only the listing tells, and only one of them may have asked for."""
+    file_id = UUID(int=3)
+    for reader in readers:
+        await reader.description(file_id)
+    element.change(EventKind.UPDATE, file_id)  # lost: it is not published
+    await element.announce()
+    new = element.documents()[file_id].description
+    for reader in readers:
+
+        async def seen(reader: CachedReader = reader) -> bool:
+            return await reader.description(file_id) == new
+
+        await eventually(seen, "the change is not seen")
+
+
+async def test_is_used_while_nothing_changes(element: ServedElement, readers: list[CachedReader]) -> None:
+    [reader, _] = readers
+
+    async def unasked() -> bool:
+        asked = reader.asked
+        await reader.description(UUID(int=1))
+        await asyncio.sleep(0)
+        return reader.asked == asked
+
+    await eventually(unasked, "the cache answers nothing")

@@ -1,0 +1,169 @@
+"""Downloads over bad lines and from elements that die, of documents that two elements have; real processes."""
+
+import asyncio
+import hashlib
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from uuid_utils.compat import uuid7
+
+from artstore.launcher.settings import Element, SystemSettings
+from tests.support.breaking_proxy import BreakingProxy
+from tests.support.system import Account, RunningSystem, eventually
+
+MIB = 1 << 20
+CONTENT = b"".join(hashlib.sha512(number.to_bytes(4, "big")).digest() for number in range(24 * MIB // 64))
+LARGE = CONTENT * 4
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    settings = SystemSettings(
+        default_ports={},
+        durable_database=False,
+        elements=(Element("rw-01", "rw"), Element("rw-02", "rw")),
+        # Long enough for an element to start again on a busy machine.
+        environment={"ARTSTORE_QUERY_FAILOVER_SECONDS": "60"},
+    )
+    system = RunningSystem(tmp_path_factory.mktemp("two-copies"), settings)
+    system.launch()
+    try:
+        yield system
+    finally:
+        system.shut_down()
+    system.check_elements()
+
+
+@pytest.fixture
+async def account(system: RunningSystem) -> AsyncIterator[Account]:
+    yield await system.create_account()
+    await system.close_accounts()
+
+
+async def stored(account: Account, content: bytes, *elements: str) -> str:
+    """The same document in each of these elements, as after its copying in a finalization, and in the catalog."""
+    file_id = str(uuid7())
+    for element_id in elements:
+        url = f"{account.system.element_urls[element_id]}/api/v1/files/upload"
+        files = {"file": (f"{file_id}.bin", content)}
+        answer = await account.http.post(url, files=files, headers={"X-File-Id": file_id}, timeout=60)
+        assert answer.status_code == 201, answer.text
+
+    async def known() -> bool:
+        items = await account.search(file_id)
+        return {item["element_id"] for item in items} == set(elements)
+
+    await eventually(known, "the catalog does not know both copies")
+    return file_id
+
+
+async def continued(account: Account, element: str) -> float:
+    metrics = (await account.http.get(f"{account.system.query_url}/metrics")).text
+    name = f'artstore_query_downloads_continued_total{{element="{element}"}} '
+    return sum(float(line.removeprefix(name)) for line in metrics.splitlines() if line.startswith(name))
+
+
+class TestElementDies:
+    async def read(self, account: Account, file_id: str, headers: dict[str, str]) -> httpx.Response:
+        """The download, in the middle of which the element dies that serves it."""
+        url = f"{account.system.query_url}/api/v1/files/{file_id}/download"
+        content = bytearray()
+        async with account.http.stream("GET", url, headers=headers, timeout=90) as answer:
+            async for chunk in answer.aiter_raw():
+                if not content:
+                    await account.system.kill("rw-01")
+                content += chunk
+        return httpx.Response(answer.status_code, headers=answer.headers, content=bytes(content))
+
+    @pytest.mark.parametrize("first", [0, 10 * MIB])
+    async def test_another_goes_on(self, system: RunningSystem, account: Account, first: int) -> None:
+        file_id = await stored(account, LARGE, "rw-01", "rw-02")
+        before = await continued(account, "other")
+        try:
+            answer = await self.read(account, file_id, {"Range": f"bytes={first}-"} if first else {})
+        finally:
+            await system.start("rw-01")
+        assert answer.status_code == (206 if first else 200)
+        assert answer.content == LARGE[first:]
+        assert await continued(account, "other") == before + 1
+
+    async def test_it_goes_on_when_it_is_back(self, system: RunningSystem, account: Account) -> None:
+        file_id = await stored(account, LARGE, "rw-01")
+        before = await continued(account, "same")
+        reading = asyncio.create_task(self.read(account, file_id, {}))
+        await eventually(lambda: system.running_pid("rw-01") is None, "it does not die")
+        await system.start("rw-01")
+        assert (await reading).content == LARGE
+        assert await continued(account, "same") == before + 1
+
+
+class Client:
+    """A program that downloads to a file, and goes on with what it has."""
+
+    def __init__(self, folder: Path, url: str, token: str) -> None:
+        self.folder, self.url = folder, url
+        self.head = folder / "head"
+        # In files: whoever lists processes would see it in an argument.
+        header = f"Authorization: Bearer {token}"
+        self.head.write_text(header)
+        (folder / "wgetrc").write_text(f"header = {header}\n")
+        (folder / "aria2.conf").write_text(f"header={header}\n")
+
+    async def fetch(self, name: str) -> bytes:
+        target = self.folder / "copy.bin"
+        commands = {
+            "curl": ["-sSf", "-C", "-", "--limit-rate", "8M", "-H", f"@{self.head}", "-o", str(target)],
+            "wget": [
+                f"--config={self.folder / 'wgetrc'}",
+                "-c",
+                "--no-verbose",
+                "--limit-rate=8m",
+                "--waitretry=1",
+                "--tries=3",
+                "-O",
+                str(target),
+            ],
+            "aria2c": [
+                f"--conf-path={self.folder / 'aria2.conf'}",
+                *("-x8", "-s8", "-k1M", "-c", "--file-allocation=none", "--console-log-level=warn"),
+                *(
+                    "--max-tries=3",
+                    "--retry-wait=1",
+                    "--max-overall-download-limit=8M",
+                    "--summary-interval=0",
+                ),
+                *(f"--dir={self.folder}", "--out=copy.bin"),
+            ],
+        }
+        for _ in range(20):
+            process = await asyncio.create_subprocess_exec(
+                name, *commands[name], self.url, stdout=-1, stderr=asyncio.subprocess.STDOUT
+            )
+            said, _ = await asyncio.wait_for(process.communicate(), 120)
+            if process.returncode == 0:
+                return target.read_bytes()
+        raise AssertionError(f"{name} does not come to an end: {said.decode(errors='replace')}")
+
+
+@pytest.mark.parametrize("name", ["curl", "wget", "aria2c"])
+async def test_real_clients_over_bad_lines(
+    system: RunningSystem, account: Account, tmp_path: Path, name: str
+) -> None:
+    assert shutil.which(name), f"{name} is not installed: see CONTRIBUTING.md"
+    file_id = await stored(account, CONTENT, "rw-01", "rw-02")
+    cuts = [5 * MIB, 100, 1, 300_000, 64_000]
+    async with BreakingProxy(system.query_url, cuts, downloads=True).serving() as proxy:
+        client = Client(tmp_path, f"{proxy.url}/api/v1/files/{file_id}/download", account.token)
+        fetching = asyncio.create_task(client.fetch(name))
+        await proxy.passed(8 * MIB)
+        await system.kill("query")
+        await system.start("query")
+        await proxy.passed(14 * MIB)
+        await system.kill("rw-01")
+        await system.start("rw-01")
+        assert await fetching == CONTENT
+        # Of several connections at once the first may end before its cut.
+        assert proxy.broken >= len(cuts) - 1
