@@ -2,11 +2,12 @@
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from artstore.attributes import RetentionPolicy
 from artstore.wire.documents import SearchPage
@@ -23,6 +24,7 @@ MAX_FACETS = 10
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 1000
 _MAX_SIZE = 2**63 - 1
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class SearchMode(StrEnum):
@@ -56,6 +58,13 @@ def _storable(text: str) -> str:
     return text
 
 
+def _written(moment: object) -> object:
+    """A number would be taken for seconds, or for thousandths of seconds, as it happens."""
+    if (isinstance(moment, str) and _DATE.match(moment) is None) or isinstance(moment, int | float):
+        raise ValueError("it is no date as RFC 3339 writes it")
+    return moment
+
+
 def _in_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
@@ -79,7 +88,7 @@ def _comparable(value: Any, depth: int = 1) -> Any:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_storable)]
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 """Without a zone: UTC."""
 Comparable = Annotated[Any, AfterValidator(_comparable)]
 Bound = Annotated[
@@ -237,6 +246,16 @@ class SearchRequest(SearchQuestion):
         description="Conditions on custom attributes, all of which must be met.",
         max_length=MAX_ATTRIBUTES,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_json(cls, body: Any) -> Any:
+        """What a URL can only write as a text has a type of its own in JSON."""
+        for name in ("size_min", "size_max", "limit", "total") if isinstance(body, dict) else ():
+            value = body.get(name)
+            if isinstance(value, str) or (value is not None and isinstance(value, bool) != (name == "total")):
+                raise ValueError(f"'{name}' must be {'true or false' if name == 'total' else 'a number'}")
+        return body
 
 
 class SearchTotal(BaseModel):

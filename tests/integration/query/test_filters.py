@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from artstore.kernel.problems import Problem
 from artstore.query.catalog.catalog import Catalog
@@ -250,3 +251,9 @@ def test_days_and_moments_without_a_zone_are_in_utc() -> None:
     )
     assert filters.created_from == datetime(2025, 3, 17, tzinfo=UTC)
     assert filters.created_before == datetime(2025, 3, 17, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("moment", ["0", "1742000000", 1742000000, 1.5, "", "now", "2025", "2025-13-01"])
+def test_numbers_are_no_moments(moment: object) -> None:
+    with pytest.raises(ValidationError):
+        SearchFilters.model_validate({"created_from": moment})

@@ -1,19 +1,25 @@
 """Searches in PostgreSQL: words of three scripts, who sees what, pages, and whatever else may be asked."""
 
 from collections.abc import Iterator
+from random import Random
 from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import and_, select
 
 from artstore.kernel.problems import Problem
 from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.reading import CatalogReader
+from artstore.query.catalog.tables import catalog_files
+from artstore.query.search.grammar import read_question, word_count
+from artstore.query.search.matching import Asked
 from artstore.query.search.repository import SearchRepository
-from artstore.query.search.service import MAX_CHARACTERS, Question, Search
+from artstore.query.search.service import MAX_CHARACTERS, MAX_WORDS, Question, Search
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Role
+from artstore.wire.search import SearchMode
 from tests.support.search_archive import Archive, principal
 
 
@@ -147,6 +153,75 @@ class TestPages:
         assert refused.value.kind is ProblemType.INVALID_CURSOR
 
 
+SCRAPS = [
+    *(
+        "'",
+        '"',
+        "\\",
+        "%",
+        "_",
+        "*",
+        ":*",
+        "-",
+        "--",
+        "!",
+        "&",
+        "|",
+        "<->",
+        "<2>",
+        "(",
+        ")",
+        "[",
+        "{",
+        "$1",
+        ":x",
+        "%s",
+    ),
+    *(
+        "'; DROP TABLE x; --",
+        "' OR 1=1",
+        "or",
+        "OR",
+        "and",
+        "not",
+        "NULL",
+        "$$",
+        "\x00",
+        "\ud800",
+        "\u202e",
+        "\ufeff",
+    ),
+    *(
+        "счёт",
+        "年度",
+        "报",
+        "a",
+        "résumé",
+        "2025-03",
+        "\u0301",
+        "ﷺ",
+        "🗄️",
+        "ไทย",
+        "한국",
+        "\n",
+        "\t",
+        " ",
+        " ",
+        " ",
+        "«",
+        "»",
+    ),
+]
+
+
+def hostile(random: Random) -> str:
+    scraps = random.choices(SCRAPS, k=random.randint(1, 12))
+    letters = [
+        chr(random.choice((random.randrange(128), random.randrange(0x3000), random.randrange(0x110000))))
+    ]
+    return "".join(random.sample(scraps + letters * random.randint(0, 2), k=len(scraps)))
+
+
 class TestHostile:
     @given(st.text(max_size=MAX_CHARACTERS) | st.text("()&|!<->:*'\"\\ab漢\x00", max_size=MAX_CHARACTERS))
     @settings(
@@ -165,6 +240,22 @@ class TestHostile:
             assert page.found == []
         else:
             assert refusal.kind is ProblemType.INVALID_PARAMETER
+
+    async def test_ten_thousand_strings(self, archive: Archive, reader: CatalogReader) -> None:
+        """Made of what means something to the language, to tsquery, to SQL, to JSON and to LIKE, and of any
+        text, in every mode. Many questions in one, so that it takes seconds: `matching` makes one condition
+        of each."""
+        await archive.store("Счёт 2025 年度报告 résumé.pdf", tags=["a"], custom_attributes={"a": {"b": 1}})
+        random = Random(20250317)
+        for mode, batches in ((SearchMode.FULLTEXT, 50), (SearchMode.EXACT, 30), (SearchMode.PARTIAL, 20)):
+            for batch in range(batches):
+                texts = [hostile(random) for _ in range(100)]
+                groups = [read_question(text) for text in texts]
+                asked = [Asked(each, mode) for each in groups if each and word_count(each) <= MAX_WORDS]
+                columns = [and_(*one.conditions(catalog_files.c)) for one in asked]
+                async with reader.read() as db:
+                    rows = (await db.execute(select(*columns).select_from(catalog_files))).all()
+                assert [len(row) for row in rows] == [len(asked)], (mode, batch)
 
     @pytest.mark.parametrize("words", ["x" * 10_000, "a " * 5_000, "漢" * 900, "a " * 400, "1" * 1001])
     async def test_too_long_or_too_many(self, archive: Archive, words: str) -> None:
