@@ -238,6 +238,10 @@ class ExportParameters(SearchBasis, _UrlAttributes):
     )
 
 
+_NUMBERS = ("size_min", "size_max", "limit")
+_SWITCHES = ("total", "corrections")
+
+
 class SearchRequest(SearchQuestion):
     """The body of ``POST /api/v1/search``."""
 
@@ -251,10 +255,10 @@ class SearchRequest(SearchQuestion):
     @classmethod
     def _of_json(cls, body: Any) -> Any:
         """What a URL can only write as a text has a type of its own in JSON."""
-        for name in ("size_min", "size_max", "limit", "total") if isinstance(body, dict) else ():
-            value = body.get(name)
-            if isinstance(value, str) or (value is not None and isinstance(value, bool) != (name == "total")):
-                raise ValueError(f"'{name}' must be {'true or false' if name == 'total' else 'a number'}")
+        for name in (*_NUMBERS, *_SWITCHES) if isinstance(body, dict) else ():
+            value, is_switch = body.get(name), name in _SWITCHES
+            if isinstance(value, str) or (value is not None and isinstance(value, bool) != is_switch):
+                raise ValueError(f"'{name}' must be {'true or false' if is_switch else 'a number'}")
         return body
 
 
