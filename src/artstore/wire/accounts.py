@@ -14,6 +14,9 @@ AUDIENCE = "artstore"
 """The ``aud`` of every access token."""
 EPOCH_CLAIM: Final = "epoch"
 """In an access token: which generation of its account's tokens it is; absent: 0. See ``revocations``."""
+ACCOUNT_END_CLAIM: Final = "account_end"
+"""In an access token, absent where there is none: when its account ends, in seconds since 1970. What outlives
+the token, as a link does, must not outlive the account."""
 GRANTS_CLAIM: Final = "grants"
 """In an access token, absent where there are none: ``{"r": […], "w": […]}``, the accounts whose documents the
 token's account may read (r), or read and change (w), each by the Base64url of its UUID without padding."""

@@ -1,7 +1,7 @@
 """Links to documents: whoever has one may download, without a token, until it ends."""
 
 from datetime import datetime
-from ipaddress import ip_network
+from ipaddress import IPv6Network, ip_network
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -19,10 +19,18 @@ RESUME_SECONDS: Final = 900
 """So long after its first use a link for one use goes on to serve the address that used it."""
 MAX_LINKS: Final = 1000
 """Of one account, at a time."""
+_MAPPED_BITS = 96
+"""Of an address of IPv4 written as one of IPv6, those before it."""
 
 
 def _network(text: str) -> str:
-    return str(ip_network(text, strict=False))
+    if "%" in text:
+        raise ValueError("an address has no zone here")
+    network = ip_network(text, strict=False)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is not None and network.prefixlen >= _MAPPED_BITS:
+        return str(ip_network((mapped, network.prefixlen - _MAPPED_BITS)))
+    return str(network)
 
 
 Network = Annotated[str, Field(max_length=64), AfterValidator(_network)]

@@ -39,6 +39,7 @@ class ServedElement(ModelElement):
         self.url = ""
         self.away = False
         self.listings = 0
+        self.only_first_pages = False
         self.answers = asyncio.Event()
         self.answers.set()
         self._redis = redis
@@ -101,6 +102,8 @@ class ServedElement(ModelElement):
         if self.away:
             return web.Response(status=503)
         query = request.query
+        if self.only_first_pages and "cursor" in query:
+            return web.Response(status=503)
         page = self.page(int(query["since_lsn"]), query.get("cursor"), min(3, int(query["limit"])))
         return web.Response(text=page.model_dump_json(), content_type="application/json")
 

@@ -6,16 +6,18 @@ from contextlib import AsyncExitStack
 from uuid import UUID
 
 import pytest
+from redis.asyncio import Redis
 
 from artstore.kernel.background import Background
 from artstore.kernel.database import Database
+from artstore.query.catalog import follower, stream
 from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.follower import CatalogFollower
 from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.catalog.stream import EventStreams
 from artstore.query.files.cache import DocumentCache
 from artstore.query.files.repository import FilesRepository
-from artstore.wire.events import EventKind
+from artstore.wire.events import ENTRY_FIELD, EventKind, element_stream
 from tests.support.system import eventually
 
 from .following import Following, ServedElement
@@ -24,9 +26,13 @@ from .following import Following, ServedElement
 class CachedReader:
     """What one process answers about a document."""
 
-    def __init__(self, database: Database, cache: DocumentCache) -> None:
+    def __init__(
+        self, database: Database, redis: Redis, follower: CatalogFollower, cache: DocumentCache
+    ) -> None:
+        self.redis = redis
+        self.follower = follower
+        self.cache = cache
         self._database = database
-        self._cache = cache
         self.asked = 0
 
     async def description(self, file_id: UUID) -> str | None:
@@ -35,7 +41,7 @@ class CachedReader:
             async with self._database.read() as db:
                 return await FilesRepository().copies(db, file_id, owners=None)
 
-        copies = await self._cache.get(file_id, None, load)
+        copies = await self.cache.get(file_id, None, load)
         return str(next(iter(copies.values()))["description"]) if copies else None
 
 
@@ -43,17 +49,20 @@ class CachedReader:
 async def readers(following: Following, database: Database) -> AsyncIterator[list[CachedReader]]:
     async with AsyncExitStack() as stack:
         background = Background()
-        caches = [following.cache, DocumentCache(100)]
-        follower = CatalogFollower(
+        cache = DocumentCache(100)
+        second = CatalogFollower(
             Catalog(database, CatalogRepository()),
             EventStreams(following.redis),
             following.listing,
             following.directory,
-            caches[1],
+            cache,
         )
-        background.start("second follower", follower.run)
+        background.start("second follower", second.run)
         stack.push_async_callback(background.stop)
-        yield [CachedReader(database, cache) for cache in caches]
+        yield [
+            CachedReader(database, following.redis, following.follower, following.cache),
+            CachedReader(database, following.redis, second, cache),
+        ]
 
 
 async def test_a_change_is_seen_in_both(element: ServedElement, readers: list[CachedReader]) -> None:
@@ -104,6 +113,29 @@ async def test_lost_events_are_seen_in_both(element: ServedElement, readers: lis
             return await reader.description(file_id) == new
 
         await eventually(seen, "the change is not seen")
+
+
+async def test_is_not_up_to_date_while_events_wait_to_be_read(
+    element: ServedElement, readers: list[CachedReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read that brings as much as it may leaves some, perhaps."""
+    reader = readers[1]
+    for module in (stream, follower):
+        monkeypatch.setattr(module, "BATCH_ENTRIES", 2)
+    told: list[int | None] = []
+    monkeypatch.setattr(
+        reader.cache, "up_to_date", lambda: told.append(reader.follower.position(element.element_id))
+    )
+    before = element.last_lsn
+    for number in range(100, 106):
+        element.change(EventKind.PUT, UUID(int=number))
+    async with reader.redis.pipeline() as pipe:  # all at once, so that no read brings but one
+        for event in element.events[before:]:
+            entry: dict[str, str] = {ENTRY_FIELD: event.model_dump_json()}
+            pipe.xadd(element_stream(element.element_id), entry, id=f"{event.lsn}-0")  # type: ignore[arg-type]  # a narrower dict
+        await pipe.execute()
+    await eventually(lambda: element.last_lsn in told, "the events are not taken")
+    assert set(told) <= {before, element.last_lsn}
 
 
 async def test_is_used_while_nothing_changes(element: ServedElement, readers: list[CachedReader]) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import shutil
+from pathlib import Path
 from uuid import UUID
 
 from alembic.autogenerate import compare_metadata
@@ -22,7 +24,7 @@ from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
 from artstore.query.rebuild.tables import catalog_rebuild
 from artstore.wire.documents import Document
 from artstore.wire.events import EventKind
-from tests.support.element_model import ModelElement
+from tests.support.element_model import ModelElement, document
 from tests.support.histories import IDS, Walk
 
 numbers = itertools.count()
@@ -135,6 +137,31 @@ class TestMigrations:
         with engine.connect() as connection:
             assert difference(connection) == []
         engine.dispose()
+
+    async def test_a_catalog_from_before_is_rebuilt(self, postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+        """Its rows do not tell words from their stems."""
+        versions = tmp_path / "versions"
+        versions.mkdir()
+        for name in ("0001_catalog.py", "0002_versions.py"):
+            shutil.copy(MIGRATIONS / "versions" / name, versions)
+        url = postgres.create_database("query_before")
+        await migrate(url, migrations=tmp_path, schema=SCHEMA, version_table=VERSION_TABLE)
+        database = Database(url, application_name="test")
+        async with database.write() as db:
+            await db.execute(
+                text(
+                    "INSERT INTO query.catalog_files"
+                    " (file_id, element_id, lsn, created_by_id, created_at, document, search)"
+                    " VALUES (gen_random_uuid(), 'rw-01', 1, 'me', now(), :document, '')"
+                ),
+                {"document": document(UUID(int=1)).model_dump_json(exclude_none=True)},
+            )
+        await migrate(url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE)
+        async with database.read() as db:
+            asked = await db.execute(text("SELECT builder, finished_at FROM query.catalog_rebuild"))
+            assert asked.all() == [(None, None)]
+        await database.close()
+        postgres.drop_database("query_before")
 
     async def test_many_processes_may_migrate_at_once(self, postgres: EmbeddedPostgres) -> None:
         url = postgres.create_database("query_many")

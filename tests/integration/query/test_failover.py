@@ -205,6 +205,14 @@ class TestGoesOn:
             assert await stand.content("a") == CONTENT
         assert [asked.get("range") for asked in a.asked] == [None, f"bytes=100000-{len(CONTENT) - 1}"]
 
+    @pytest.mark.parametrize("status", [429, 503])
+    async def test_at_the_same_element_that_refuses_for_a_moment(self, status: int) -> None:
+        a = FakeElement(100_000)
+        async with standing(a) as stand:
+            stream = await stand.stream("a")
+            a.refuse(Reply(status, b"{}"), times=1)
+            assert b"".join([chunk async for chunk in stream.chunks()]) == CONTENT
+
     async def test_where_the_document_has_moved_to(self) -> None:
         a, b = FakeElement(100_000), FakeElement()
         async with standing(a, b) as stand:

@@ -1,6 +1,7 @@
 """Links as their rows decide: how long, how often, from where, and for whose tokens they are good."""
 
 import asyncio
+import time
 from datetime import timedelta
 from uuid import uuid4
 
@@ -20,8 +21,23 @@ HERE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 FILE_ID = uuid4()
 
 
-def maker(epoch: int = 3, session_id: str | None = None, account_id: str = "") -> Principal:
-    return Principal(account_id or ACCOUNT, "c", "u", "USER", frozenset(), "", session_id, epoch=epoch)
+def maker(
+    epoch: int = 3,
+    session_id: str | None = None,
+    account_id: str = "",
+    account_end: int | None = None,
+) -> Principal:
+    return Principal(
+        account_id or ACCOUNT,
+        "c",
+        "u",
+        "USER",
+        frozenset(),
+        "",
+        session_id,
+        epoch=epoch,
+        account_end=account_end,
+    )
 
 
 ACCOUNT = str(uuid4())
@@ -123,6 +139,8 @@ class TestAddress:
         ("network", "inside", "outside"),
         [
             (HERE, [HERE, f"::ffff:{HERE}"], [ELSEWHERE, "192.0.2.2", "::1"]),
+            (f"::ffff:{HERE}", [HERE, f"::ffff:{HERE}"], [ELSEWHERE, "::1"]),
+            ("::ffff:192.0.2.0/120", ["192.0.2.0", "192.0.2.255"], ["192.0.3.0"]),
             ("192.0.2.77/24", ["192.0.2.0", "192.0.2.255"], ["192.0.3.0"]),
             ("2001:db8::/32", ["2001:db8::1"], ["2001:db9::1", HERE]),
         ],
@@ -136,7 +154,9 @@ class TestAddress:
         for somewhere in (*outside, None, "unknown", ""):
             assert not await is_good(links, link, somewhere), somewhere
 
-    @pytest.mark.parametrize("network", ["", "nowhere", "192.0.2.0/33", "192.0.2", "1" * 100])
+    @pytest.mark.parametrize(
+        "network", ["", "nowhere", "192.0.2.0/33", "192.0.2", "1" * 100, "fe80::1%eth0", "fe80::1%\x00"]
+    )
     async def test_must_be_one(self, network: str) -> None:
         with pytest.raises(ValueError, match="address"):
             NewLink(address=network)
@@ -167,6 +187,14 @@ class TestEnds:
         link, other = await made(links, maker(session_id=session)), await made(links)
         ended.learn([Revocation.model_validate({"position": 1, "session_id": session, "until": 2e9})])
         assert [await is_good(links, each) for each in (link, other)] == [False, True]
+
+
+async def test_none_outlives_its_account(links: Links) -> None:
+    end = int(time.time()) + 60
+    link = await made(links, maker(account_end=end), expires_in=3600)
+    assert end - 5 <= link.expires_at.timestamp() <= end + 5
+    over = await made(links, maker(account_end=end - 120), expires_in=3600)
+    assert not await is_good(links, over)
 
 
 async def test_those_of_a_person_are_short(links: Links) -> None:

@@ -192,6 +192,83 @@ async def test_an_element_that_cannot_be_asked_is_kept(
     await following.equals(other)
 
 
+async def test_an_element_that_fails_in_the_middle_is_kept_as_the_catalog_has_it(
+    following: Following,
+    element: ServedElement,
+    database: Database,
+    start_rebuilder: StartRebuilder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also what is deleted and changed after the page that the rebuild still got, and before the copy."""
+    monkeypatch.setattr(rebuilding, "_FIRST_PAUSE_SECONDS", 0.001)
+    other = await following.element("rw-02")
+    await other.store(11, 12, 13, 14, 15)
+    await other.announce()
+    await following.reaches(other)
+    other.only_first_pages = True
+    copy_ahead = RebuildRepository.copy_ahead
+
+    async def copied_later(self: RebuildRepository, *arguments: Any) -> UUID | None:
+        if other.last_lsn == 5:
+            other.change(EventKind.DELETE, UUID(int=11))
+            other.change(EventKind.UPDATE, UUID(int=12))
+            await other.publish(5)
+            await following.reaches(other)
+        return await copy_ahead(self, *arguments)
+
+    monkeypatch.setattr(RebuildRepository, "copy_ahead", copied_later)
+    await (await start_rebuilder()).ask()
+    assert (await finished(database)).kept == ["rw-02"]
+    assert await following.documents("rw-02") == other.documents()
+    other.only_first_pages = False
+    await other.store(16)
+    await following.equals(other)
+
+
+async def test_an_element_that_comes_meanwhile_is_in_it(
+    following: Following, element: ServedElement, database: Database, start_rebuilder: StartRebuilder
+) -> None:
+    element.answers.clear()
+    listings = element.listings
+    await (await start_rebuilder()).ask()
+    await eventually(lambda: element.listings > listings, "the rebuild does not begin")
+    other = await following.element("rw-02")
+    await other.store(11, 12, 13)
+    await other.announce()
+    await following.reaches(other)
+    element.answers.set()
+    await finished(database)
+    assert await following.documents("rw-02") == other.documents()
+    await other.store(14)
+    await following.equals(other)
+
+
+async def test_an_element_that_hangs_at_the_end_holds_nothing_up(
+    following: Following,
+    element: ServedElement,
+    database: Database,
+    start_rebuilder: StartRebuilder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rebuilding, "_ELEMENT_SECONDS", 0.2)
+    monkeypatch.setattr(rebuilding, "_LAST_CHANGES_SECONDS", 0.2)
+    make_indexes = RebuildRepository.make_indexes
+
+    async def then_hangs(self: RebuildRepository, *arguments: Any) -> None:
+        await make_indexes(self, *arguments)
+        element.answers.clear()
+        await element.store(4, 5)
+        await following.reaches(element)
+
+    monkeypatch.setattr(RebuildRepository, "make_indexes", then_hangs)
+    await (await start_rebuilder()).ask()
+    assert (await finished(database)).kept == ["rw-01"]
+    assert await following.documents("rw-01") == element.documents()
+    element.answers.set()
+    await element.store(6)
+    await following.equals(element)
+
+
 async def test_one_is_under_way_at_a_time(
     following: Following, element: ServedElement, database: Database, start_rebuilder: StartRebuilder
 ) -> None:

@@ -84,7 +84,14 @@ class TestConditions:
         assert headers.is_unmodified("Mon, 23 Nov 2026 12:01:02 GMT", AT)
         assert not headers.is_unmodified("Mon, 23 Nov 2026 12:01:01 GMT", AT)
 
-    @pytest.mark.parametrize("header", ["", "yesterday", "Mon, 99 Nov 2026 12:01:02 GMT"])
+    @pytest.mark.parametrize(
+        "header",
+        [
+            *("", "yesterday", "Mon, 99 Nov 2026 12:01:02 GMT"),
+            "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+            "Mon, 23 Nov 2026 12:01:02 +99999999999999999999",
+        ],
+    )
     def test_a_malformed_date_is_no_condition(self, header: str) -> None:
         assert not headers.is_unmodified(header, AT)
 

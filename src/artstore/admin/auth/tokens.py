@@ -11,7 +11,7 @@ from artstore.admin.auth.refusals import ErrorCode, RequestRefused
 from artstore.admin.keys.ring import KeyRing
 from artstore.admin.service_accounts.account import Account
 from artstore.kernel.access.grants import grants_claim
-from artstore.wire.accounts import AUDIENCE, EPOCH_CLAIM, GRANTS_CLAIM, Grant, TokenAnswer
+from artstore.wire.accounts import ACCOUNT_END_CLAIM, AUDIENCE, EPOCH_CLAIM, GRANTS_CLAIM, Grant, TokenAnswer
 from artstore.wire.scopes import Scope
 
 ALGORITHM: Final = "RS256"
@@ -41,7 +41,9 @@ class TokenIssuer:
     def issue(self, account: Account, scopes: list[Scope], grants: Sequence[Grant]) -> TokenAnswer:
         """A token for an authenticated account; none outlives it. A signature costs about a millisecond."""
         lifetime, scope = self._lifetime_seconds, " ".join(scopes)
+        end: dict[str, int] = {}
         if account.expires_at is not None:
+            end = {ACCOUNT_END_CLAIM: int(account.expires_at.timestamp())}
             lifetime = min(lifetime, max(0, int(account.expires_at.timestamp() - time.time())))
         claims: dict[str, Any] = {
             "sub": str(account.id),
@@ -51,6 +53,7 @@ class TokenIssuer:
             "scope": scope,
             "rate_limit": account.rate_limit,
             EPOCH_CLAIM: account.token_epoch,
+            **end,
         }
         changeable = [grant.owner_id for grant in grants if Scope.FILES_WRITE in grant.scopes]
         if (granted := grants_claim((grant.owner_id for grant in grants), changeable)) is not None:

@@ -27,6 +27,8 @@ class Principal:
     jti: str = ""
     epoch: int = 0
     """Generation of the account's tokens; those of a lower one than the last may have been revoked."""
+    account_end: int | None = None
+    """When the account ends, in seconds since 1970; None: never, or it is not known."""
     rate_limit: int = 100
     """Requests for each minute, of which each service allows a multiple; 0: no limit."""
     readable_owners: frozenset[str] = frozenset()

@@ -16,7 +16,7 @@ from artstore.kernel.access.keys import KeySource, KeysUnavailable
 from artstore.kernel.access.principal import Principal
 from artstore.kernel.access.revocations import RevocationList
 from artstore.kernel.problems import CHALLENGE, Problem
-from artstore.wire.accounts import AUDIENCE, EPOCH_CLAIM, GRANTS_CLAIM
+from artstore.wire.accounts import ACCOUNT_END_CLAIM, AUDIENCE, EPOCH_CLAIM, GRANTS_CLAIM
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
 
@@ -169,6 +169,7 @@ def _principal(claims: dict[str, Any], token: str, issuer: str, now: float) -> t
         session_id if isinstance(session_id, str) else None,
         jti=text["jti"],
         epoch=_count(claims, EPOCH_CLAIM, absent=0),
+        account_end=_count(claims, ACCOUNT_END_CLAIM, absent=0) or None,
         rate_limit=_count(claims, "rate_limit", absent=_RATE_LIMIT),
         readable_owners=readable,
         changeable_owners=changeable,

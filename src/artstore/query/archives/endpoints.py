@@ -1,9 +1,12 @@
 """``POST /api/v1/downloads``: many documents as one ZIP."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -32,6 +35,12 @@ from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope as AccessScope
 
 _THREADS = 2
+STALLED_SECONDS = 60.0
+"""How long a client may take nothing; it holds a place that others wait for."""
+
+
+class ClientStalled(ConnectionAbortedError):
+    """Breaks the connection of a client that takes nothing."""
 
 
 class Archives:
@@ -56,7 +65,8 @@ class Archives:
         self._downloads = downloads
         self._token = token
         self._most = most
-        self._under_way = 0
+        self._under_way: Counter[str] = Counter()
+        """Archives of each account that has some."""
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="archives")
 
     def close(self) -> None:
@@ -67,13 +77,7 @@ class Archives:
 
         Raises Problem NOT_FOUND, ELEMENT_UNAVAILABLE, INVALID_PARAMETER, TOO_MANY_REQUESTS, and DatabaseDown.
         """
-        if self._under_way >= self._most:
-            raise Problem(
-                ProblemType.TOO_MANY_REQUESTS,
-                f"{self._most} archives are being made now; try again when one of them has ended.",
-                headers={"Retry-After": "5"},
-            )
-        self._under_way += 1
+        self._take_place(principal.account_id)
         try:
             reading = await self._reading(request, new, principal)
             documents = reading.documents()
@@ -89,11 +93,28 @@ class Archives:
                 await reading.close()
                 raise
         except BaseException:
-            self._under_way -= 1
+            self._give_place_back(principal.account_id)
             raise
         folder = f"artstore-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         bag = Bag(folder, self._threads, partial=new.partial)
-        return _ArchiveResponse(folder, bag.chunks(_after(first, documents)), reading, self._ended)
+        ended = partial(self._ended, principal.account_id)
+        return _ArchiveResponse(folder, bag.chunks(_after(first, documents)), reading, ended)
+
+    def _take_place(self, account_id: str) -> None:
+        own = max(1, self._most // 2)
+        if self._under_way.total() >= self._most or self._under_way[account_id] >= own:
+            raise Problem(
+                ProblemType.TOO_MANY_REQUESTS,
+                f"{self._most} archives are made at a time, {own} of them for one account; try again when one"
+                " has ended.",
+                headers={"Retry-After": "5"},
+            )
+        self._under_way[account_id] += 1
+
+    def _give_place_back(self, account_id: str) -> None:
+        self._under_way[account_id] -= 1
+        if self._under_way[account_id] == 0:
+            del self._under_way[account_id]
 
     async def _reading(self, request: Request, new: NewArchive, principal: Principal) -> Reading:
         caller = forwarded_headers(request, principal)
@@ -109,8 +130,8 @@ class Archives:
 
         return Reading(await selection.chosen(new), selection, self._downloads, asking)
 
-    def _ended(self, outcome: str) -> None:
-        self._under_way -= 1
+    def _ended(self, account_id: str, outcome: str) -> None:
+        self._give_place_back(account_id)
         metrics.ARCHIVES.labels(outcome).inc()
 
 
@@ -146,16 +167,26 @@ class _ArchiveResponse(Response):
         try:
             async with aclosing(self._chunks) as chunks:
                 async for chunk in chunks:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    await _taken(send({"type": "http.response.body", "body": chunk, "more_body": True}))
         except Problem as problem:
             self._outcome = "broken"
             # Nobody may answer with it any more.
             raise ConnectionAbortedError(f"an archive cannot go on: {problem}") from problem
+        except ClientStalled:
+            raise
         except Exception:
             self._outcome = "broken"
             raise
         self._outcome = "done"
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _taken(sending: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(STALLED_SECONDS):
+            await sending
+    except TimeoutError as error:
+        raise ClientStalled(f"the client took nothing of an archive for {STALLED_SECONDS:g} s") from error
 
 
 async def _after(first: Open | Missing, rest: AsyncIterator[Open | Missing]) -> AsyncIterator[Open | Missing]:

@@ -83,7 +83,7 @@ class Reading:
 
     async def _open(self, file_id: UUID, known: Known | None) -> Open | Missing:
         if known is None:
-            return Missing(file_id, "it is not there, or not yours to see")
+            return Missing(file_id, self._selection.why_missing(file_id))
         try:
             stream = await self._downloads.stream(*await self._asking(file_id, known.elements))
         except Problem as problem:

@@ -46,12 +46,19 @@ class Selection:
         self._new: dict[UUID, Known] = {}
         """Found in elements, before the catalog knew of them."""
         self._left = _MOST_UNKNOWN
+        self._partial = False
+        self._uncertain: dict[UUID, str] = {}
+
+    def why_missing(self, file_id: UUID) -> str:
+        """Of one that `known` did not find."""
+        return self._uncertain.get(file_id, "it is not there, or not yours to see")
 
     async def chosen(self, new: NewArchive) -> list[UUID]:
         """The ids of the documents, each once. Those that the caller names are there, or may be left out.
 
         Raises Problem NOT_FOUND with the ids of those that are not there, or not the caller's to see.
         """
+        self._partial = new.partial
         if new.q is not None:
             return await self._found(new.q)
         ids = list(dict.fromkeys(new.ids or ()))
@@ -71,6 +78,8 @@ class Selection:
             found = await self._repository.documents(db, file_ids, owners=self._owners)
         found |= {file_id: self._new[file_id] for file_id in file_ids if file_id in self._new}
         unknown = [file_id for file_id in file_ids if file_id not in found]
+        for file_id in unknown[self._left :]:
+            self._uncertain[file_id] = "the catalog does not know it, and too many others were looked for"
         return found | await self._in_elements(unknown[: self._left])
 
     async def _found(self, q: str) -> list[UUID]:
@@ -114,6 +123,9 @@ class Selection:
             copies = await self._locator.in_elements(file_id, self._caller)
         except Problem as problem:
             if problem.kind is ProblemType.NOT_FOUND:
+                return None
+            if problem.kind is ProblemType.ELEMENT_UNAVAILABLE and self._partial:
+                self._uncertain[file_id] = "an element that may have it does not answer"
                 return None
             raise
         return Known(next(iter(copies.values())), tuple(copies))

@@ -18,7 +18,7 @@ from artstore.query.catalog.catching_up import ListingUnavailable, catch_up
 from artstore.query.catalog.changes import NOTHING_KNOWN, Entry
 from artstore.query.catalog.listing import ElementListing
 from artstore.query.catalog.lookout import Lookout
-from artstore.query.catalog.stream import EventStreams
+from artstore.query.catalog.stream import BATCH_ENTRIES, EventStreams
 from artstore.wire.documents import ElementDocumentPage
 from artstore.wire.elements import ElementAnnouncement
 
@@ -106,7 +106,7 @@ class CatalogFollower:
             await asyncio.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.0))
             return {}
         self._tell_away(None)
-        if not self._attempts:
+        if not self._attempts and all(len(entries) < BATCH_ENTRIES for entries in read.values()):
             self._listener.up_to_date()
         return whole
 

@@ -92,7 +92,9 @@ class Continuation:
                 continue
             tried = await self._fetcher.ask(asked, [element_id])
             silent = silent or tried.silent
-            if tried.opened is None:
+            if tried.opened is None or tried.opened.may_answer_soon:
+                refused = tried.opened or tried.refusal
+                silent = silent or (refused is not None and refused.may_answer_soon)
                 tried.close()
             elif self._head.is_continued_by(tried.opened, position, dropped):
                 return (tried.opened, dropped), False

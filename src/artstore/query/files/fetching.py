@@ -42,6 +42,11 @@ class Opened:
         """False for one that only says why the bytes cannot be had from this element now."""
         return self.answer.status < 500 and self.answer.status != 202
 
+    @property
+    def may_answer_soon(self) -> bool:
+        """Whether this element cannot just now, because it is closing or has too much to do."""
+        return self.answer.status in (429, 503)
+
     def close(self) -> None:
         """May be called again."""
         self.answer.close()

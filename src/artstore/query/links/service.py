@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -49,6 +50,9 @@ class Links:
                 f"A link that a person makes is good for at most {MAX_LINK_SECONDS_OF_PERSON} seconds.",
                 field="expires_in",
             )
+        if principal.account_end is not None:
+            left = max(0, principal.account_end - int(time.time()))
+            new = new.model_copy(update={"expires_in": min(new.expires_in, left)})
         secret = secrets.token_urlsafe(_SECRET_BYTES)
         maker = Maker(principal.account_id, principal.epoch, principal.session_id, principal.rate_limit)
         async with self._write() as db:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -29,8 +29,12 @@ _ATTEMPTS = 6
 """To list one element."""
 _FIRST_PAUSE_SECONDS = 0.2
 _ROWS_AT_ONCE = 2000
-_HOLD_SECONDS = 10.0
-"""How long the followers may be held off while the last changes are taken."""
+_ELEMENT_SECONDS = 60.0
+"""How long one element may take to tell what changed since it was listed."""
+_LAST_CHANGES_SECONDS = 5.0
+"""The same while the followers are held off."""
+_HOLD_SECONDS = 60.0
+"""How long the followers may be held off."""
 _SWAPS = 20
 _log = get_logger(__name__)
 
@@ -165,13 +169,13 @@ class _Attempt:
             else:
                 return
         self._progress.kept.add(element_id)
-        await self._keep(element_id)
+        await self._copy_ahead(element_id)
 
-    async def _keep(self, element_id: str) -> None:
+    async def _copy_ahead(self, element_id: str) -> None:
         after: UUID | None = None
         while True:
             async with self._database.write() as db:
-                after = await self._repository.keep(db, self._builder, element_id, after, _ROWS_AT_ONCE)
+                after = await self._repository.copy_ahead(db, self._builder, element_id, after, _ROWS_AT_ONCE)
             if after is None:
                 return
 
@@ -194,11 +198,12 @@ class _Attempt:
     async def _swap(self) -> None:
         """Catch up, then hold the followers off, take what came meanwhile, and change places."""
         for attempt in range(1, _SWAPS + 1):
-            await self._catch_up()
+            await self._catch_up(_ELEMENT_SECONDS)
             try:
                 async with asyncio.timeout(_HOLD_SECONDS), self._database.write() as db:
-                    await self._repository.hold_followers(db, self._builder)
-                    await self._catch_up()
+                    positions = await self._repository.hold_followers(db, self._builder)
+                    await self._catch_up(_LAST_CHANGES_SECONDS)
+                    await self._repository.take_over(db, await self._to_take_over(positions))
                     await self._repository.take_place(db, **self._progress.columns())
             except (DatabaseDown, TimeoutError) as error:
                 if attempt == _SWAPS:
@@ -208,14 +213,34 @@ class _Attempt:
             else:
                 return
 
-    async def _catch_up(self) -> None:
-        """What changed since, of all elements that can be asked."""
-        await _all(self._list_rest(element_id) for element_id in await self._next.positions())
+    async def _catch_up(self, seconds: float) -> None:
+        """What changed since, of all elements that can be asked, each for so long at most."""
+        await _all(
+            self._list_rest(element_id, seconds)
+            for element_id in await self._next.positions()
+            if element_id not in self._progress.kept
+        )
 
-    async def _list_rest(self, element_id: str) -> None:
-        # One that cannot be asked stays as it is: the catalog will follow it from there.
-        with suppress(ListingUnavailable):
-            await self._list(element_id)
+    async def _list_rest(self, element_id: str, seconds: float) -> None:
+        with suppress(ListingUnavailable, TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._list(element_id)
+
+    async def _to_take_over(self, positions: Mapping[str, int]) -> list[str]:
+        """Elements of which the catalog knows more than what is beside: it would be lost, or seen less.
+
+        They came while this was under way, or could not be asked.
+        """
+        beside = await self._next.positions()
+        silent = {
+            element_id for element_id, position in beside.items() if position < positions.get(element_id, -1)
+        }
+        self._progress.kept |= silent
+        return [
+            element_id
+            for element_id in positions
+            if element_id not in beside or element_id in self._progress.kept
+        ]
 
 
 async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:

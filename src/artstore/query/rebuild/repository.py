@@ -1,10 +1,24 @@
 """The row of the rebuild, and what is done to the tables beside. Each runs on the caller's transaction."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Uuid, bindparam, func, or_, select, text, true, update
+from sqlalchemy import (
+    Row,
+    Uuid,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable, DropSchema, DropTable
 
@@ -80,20 +94,16 @@ class RebuildRepository:
         mine = update(catalog_rebuild).where(_row.builder == builder)
         await db.execute(mine.values(builder=None, waits_for=reason))
 
-    async def keep(
+    async def copy_ahead(
         self, db: WriteConnection, builder: UUID, element_id: str, after: UUID | None, limit: int
     ) -> UUID | None:
-        """Take over rows of an element as they are in the catalog, after the one ``after``.
+        """Copy rows of an element, after the one ``after``, so that `take_over` finds little left to do.
 
-        Returns the last one, or None where there are no more. The first call takes the position too: what
-        changes after it comes again. Raises NotTheBuilder.
+        Returns the last one, or None where there are no more. Raises NotTheBuilder.
         """
         await _check(db, builder)
-        if after is None:
-            await self._keep_position(db, element_id)
-        names = [column.name for column in catalog_files.c if column.computed is None]
         rows = (
-            select(*(catalog_files.c[name] for name in names))
+            select(*(catalog_files.c[name] for name in _COPIED))
             .where(
                 catalog_files.c.element_id == element_id,
                 true() if after is None else catalog_files.c.file_id > bindparam("after", after, Uuid),
@@ -104,11 +114,24 @@ class RebuildRepository:
         last: UUID | None = await db.scalar(
             select(rows.subquery().c.file_id).order_by(text("file_id DESC")).limit(1)
         )
-        await db.execute(insert(next_files).from_select(names, rows).on_conflict_do_nothing())
+        await db.execute(insert(next_files).from_select(_COPIED, rows).on_conflict_do_nothing())
         return last
 
-    async def _keep_position(self, db: WriteConnection, element_id: str) -> None:
-        kept = select(catalog_positions).where(catalog_positions.c.element_id == element_id)
+    async def take_over(self, db: WriteConnection, element_ids: Collection[str]) -> None:
+        """Make what is beside of these elements what the catalog has, while the followers are held off."""
+        await db.execute(text("SET LOCAL statement_timeout = 0"))
+        files, beside = catalog_files.c, next_files.c
+        same_row = and_(beside.file_id == files.file_id, beside.element_id == files.element_id)
+        same_change = exists().where(same_row, beside.lsn == files.lsn)
+        await db.execute(
+            delete(next_files).where(beside.element_id.in_(element_ids), ~same_change.correlate(next_files))
+        )
+        missing = select(*(files[name] for name in _COPIED)).where(
+            files.element_id.in_(element_ids), ~exists().where(same_row).correlate(catalog_files)
+        )
+        await db.execute(insert(next_files).from_select(_COPIED, missing))
+        positions = catalog_positions.c
+        kept = select(positions.element_id, positions.lsn).where(positions.element_id.in_(element_ids))
         statement = insert(next_positions).from_select(["element_id", "lsn"], kept)
         await db.execute(
             statement.on_conflict_do_update(
@@ -125,14 +148,15 @@ class RebuildRepository:
             await db.execute(CreateIndex(index))
         await db.execute(text(f"ANALYZE {NEXT_SCHEMA}.{next_files.name}"))
 
-    async def hold_followers(self, db: WriteConnection, builder: UUID) -> None:
-        """Until this transaction ends, nobody changes the catalog. Raises NotTheBuilder."""
+    async def hold_followers(self, db: WriteConnection, builder: UUID) -> dict[str, int]:
+        """Until this transaction ends, nobody changes the catalog. The positions. Raises NotTheBuilder."""
         await db.execute(_LOCK_TIMEOUT)
         mine = select(_row.id).where(_row.builder == builder).with_for_update(key_share=True)
         if await db.scalar(mine) is None or await db.scalar(_REVISION) != REVISION:
             raise NotTheBuilder
         positions = select(catalog_positions).order_by(catalog_positions.c.element_id)
-        await db.execute(positions.with_for_update())
+        rows = await db.execute(positions.with_for_update())
+        return {row.element_id: row.lsn for row in rows}
 
     async def take_place(self, db: WriteConnection, **progress: Any) -> None:
         """Put the tables beside in the place of the catalog's, in the transaction of ``hold_followers``."""
@@ -173,4 +197,5 @@ async def _check(db: WriteConnection, builder: UUID) -> None:
         raise NotTheBuilder
 
 
+_COPIED = [column.name for column in catalog_files.c if column.computed is None]
 _REVISION = text(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}")  # noqa: S608  names of ours

@@ -69,6 +69,6 @@ def allows_range(header: str, tag: str, attributes: FileAttributes) -> bool:
 def _date(header: str) -> datetime | None:
     try:
         at = parsedate_to_datetime(header)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -121,6 +121,12 @@ RETURN (
 )
 """
 
+# Rows from before have stems that look like words. They are made anew from the elements.
+REBUILD = """
+INSERT INTO query.catalog_rebuild (id, asked_at, documents, expected, kept)
+SELECT 1, now(), 0, 0, '{}' WHERE EXISTS (SELECT FROM query.catalog_files)
+"""
+
 
 def upgrade() -> None:
     op.execute(SEARCH_VECTOR)
@@ -134,6 +140,7 @@ def upgrade() -> None:
         schema="query",
         postgresql_using="gin",
     )
+    op.execute(REBUILD)
 
 
 def downgrade() -> None:
