@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -15,11 +15,14 @@ class SmallDisk:
         self._ballast = folder / "ballast"
 
     def fill(self) -> None:
-        """To the last byte, with a file that nobody else knows of."""
+        """To the last byte, with a file that nobody else knows of, while others may write."""
         descriptor = os.open(self._ballast, os.O_WRONLY | os.O_CREAT)
+        size = 0
         try:
-            found = os.statvfs(self.folder)
-            os.posix_fallocate(descriptor, 0, found.f_bavail * found.f_frsize)
+            while found := os.statvfs(self.folder).f_bavail:
+                with suppress(OSError):  # somebody took some of it meanwhile
+                    os.posix_fallocate(descriptor, size, found * os.statvfs(self.folder).f_frsize)
+                size = os.fstat(descriptor).st_size
         finally:
             os.close(descriptor)
         assert os.statvfs(self.folder).f_bavail == 0
