@@ -128,7 +128,7 @@ class Archives:
             asked = Asked(file_id, "GET", headers, {})
             return asked, Whereabouts(self._locator, file_id, service, headers, known)
 
-        return Reading(await selection.chosen(new), selection, self._downloads, asking)
+        return Reading(await selection.chosen(new), selection, self._downloads, asking, self._token.forget)
 
     def _ended(self, account_id: str, outcome: str) -> None:
         self._give_place_back(account_id)

@@ -46,12 +46,15 @@ class Reading:
         selection: Selection,
         downloads: Downloads,
         asking: Callable[[UUID, Sequence[str]], Awaitable[tuple[Asked, Whereabouts]]],
+        forget_token: Callable[[], None],
     ) -> None:
-        """``asking``: how a document is asked for now, whose elements were known to be these."""
+        """``asking``: how a document is asked for now, whose elements were known to be these.
+        ``forget_token``: has ``asking`` use another token from now on."""
         self._ids = ids
         self._selection = selection
         self._downloads = downloads
         self._asking = asking
+        self._forget_token = forget_token
         self._ahead: deque[asyncio.Task[Open | Missing]] = deque()
 
     async def documents(self) -> AsyncIterator[Open | Missing]:
@@ -85,7 +88,7 @@ class Reading:
         if known is None:
             return Missing(file_id, self._selection.why_missing(file_id))
         try:
-            stream = await self._downloads.stream(*await self._asking(file_id, known.elements))
+            stream = await self._stream(file_id, known)
         except Problem as problem:
             if problem.kind is ProblemType.NOT_FOUND:
                 return Missing(file_id, "it is not there, or not yours to see")
@@ -102,3 +105,12 @@ class Reading:
             stream.close()
             return Missing(file_id, "its bytes are not those that its attributes tell of")
         return Open(known.document, stream)
+
+    async def _stream(self, file_id: UUID, known: Known) -> DocumentStream:
+        stream = await self._downloads.stream(*await self._asking(file_id, known.elements))
+        if stream.head.status != 401:
+            return stream
+        # A token may end before its time, for its account was changed or its key revoked.
+        stream.close()
+        self._forget_token()
+        return await self._downloads.stream(*await self._asking(file_id, known.elements))
