@@ -1,5 +1,7 @@
 """What an archive says of documents that cannot be had, who may have how many at once, and for how long."""
 
+import asyncio
+from collections.abc import AsyncGenerator
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -8,8 +10,9 @@ import pytest
 
 from artstore.kernel.access import Principal
 from artstore.kernel.problems import Problem
+from artstore.query.archives import endpoints
 from artstore.query.archives import selection as selecting
-from artstore.query.archives.endpoints import Archives
+from artstore.query.archives.endpoints import Archives, ClientStalled
 from artstore.query.archives.reading import Missing, Open, Reading
 from artstore.query.archives.repository import ArchiveRepository
 from artstore.query.archives.selection import Selection
@@ -132,6 +135,34 @@ class TestRefusedToken:
         assert one == Missing(UUID(int=1), "its element answers with status 401")
         assert elements.forgotten == 1
         assert [answer.is_closed for answer in elements.opened] == [True, True]
+
+
+async def test_gives_its_place_back_when_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "STALLED_SECONDS", 0.01)
+    closed, outcomes, never = asyncio.Event(), list[str](), asyncio.Event()
+
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        try:
+            while True:
+                yield b"a part"
+        finally:
+            closed.set()
+
+    async def close() -> None:
+        assert closed.is_set()
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            await never.wait()
+
+    async def receive() -> Any:
+        await never.wait()
+
+    reading: Any = SimpleNamespace(close=close)
+    response = endpoints._ArchiveResponse("archive", chunks(), reading, outcomes.append)
+    with pytest.raises(ClientStalled):
+        await response({}, receive, send)
+    assert outcomes == ["client_gone"]
 
 
 def test_one_account_leaves_places_for_others() -> None:
