@@ -11,7 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import psycopg
@@ -54,6 +54,15 @@ class RunningSystem:
                 connection.execute(
                     "UPDATE admin.service_accounts SET rate_limit = 1000000 WHERE role = 'ADMIN'"
                 )
+
+    def for_a_while(self) -> Iterator[Self]:
+        """As a fixture has it: launched, shut down, and its elements verified where all went well."""
+        self.launch()
+        try:
+            yield self
+        finally:
+            self.shut_down()
+        self.check_elements()
 
     def shut_down(self) -> None:
         self._system.stop()

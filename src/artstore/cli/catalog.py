@@ -1,10 +1,8 @@
 """``artstore query rebuild``: make the catalog anew from the elements."""
 
-from typing import Annotated
-
 import typer
 
-from artstore.cli.options import AsJson, ProfileFile
+from artstore.cli.options import AsJson, ProfileFile, Wait
 
 
 def register(group: typer.Typer) -> None:
@@ -12,9 +10,7 @@ def register(group: typer.Typer) -> None:
 
 
 def rebuild(
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Return when it is through, or as soon as it has begun.")
-    ] = True,
+    wait: Wait = True,
     profile: ProfileFile = None,
     as_json: AsJson = False,
 ) -> None:

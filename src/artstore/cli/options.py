@@ -16,4 +16,7 @@ ProfileFile = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="One JSON object for each result, one on each line, and nothing else.")
 ]
+Wait = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Return when it is through, or as soon as it has begun.")
+]
 DataFolder = Annotated[Path, typer.Option("--data", metavar="DIR", help="Where all data is kept.")]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from artstore.cli.options import AsJson, ProfileFile
+from artstore.cli.options import AsJson, ProfileFile, Wait
 
 
 def register(group: typer.Typer) -> None:
@@ -13,9 +13,7 @@ def register(group: typer.Typer) -> None:
 
 def rebuild(
     element_id: Annotated[str, typer.Argument(metavar="ELEMENT", help="The id of the element.")],
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Return when it is through, or as soon as it has begun.")
-    ] = True,
+    wait: Wait = True,
     profile: ProfileFile = None,
     as_json: AsJson = False,
 ) -> None:

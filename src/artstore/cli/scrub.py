@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from artstore.cli.options import AsJson, ProfileFile
+from artstore.cli.options import AsJson, ProfileFile, Wait
 
 if TYPE_CHECKING:
     from artstore.sdk import Client
@@ -17,9 +17,7 @@ def register(group: typer.Typer) -> None:
 
 def scrub(
     element_id: Annotated[str, typer.Argument(metavar="ELEMENT", help="The id of the element.")],
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Return when it is through, or as soon as it has begun.")
-    ] = True,
+    wait: Wait = True,
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew, instead of going on with a pass under way.")
     ] = False,

@@ -1,7 +1,10 @@
 """The parts of Query that live from the start of the service to its end."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
+from typing import NoReturn
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -172,10 +175,13 @@ class RunningQuery:
         await self._revocations_follower.learn_first()
         background.start("revocations", self._revocations_follower.run)
         background.start("catalog", lambda: self._follow(follower))
-        background.start("rebuild of the catalog", lambda: self._rebuild(rebuilder))
+        for name, work in (
+            ("rebuild of the catalog", rebuilder.run),
+            ("terms of old documents", Backfill(self._writing).run),
+            ("terms of nothing", Sweeper(self._writing).run),
+        ):
+            background.start(name, partial(self._once_there_are_tables, work))
         background.start("catalog counts", lambda: count_documents(self._reader, CatalogRepository()))
-        background.start("terms of old documents", self._backfill)
-        background.start("terms of nothing", self._sweep)
         with suppress(TimeoutError):
             async with asyncio.timeout(_ELEMENTS_KNOWN_SECONDS):
                 await directory.ready.wait()
@@ -221,17 +227,9 @@ class RunningQuery:
         )
         self._reader.ready.set()
 
-    async def _backfill(self) -> None:
+    async def _once_there_are_tables(self, run: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
         await self._reader.ready.wait()
-        await Backfill(self._writing).run()
-
-    async def _sweep(self) -> None:
-        await self._reader.ready.wait()
-        await Sweeper(self._writing).run()
-
-    async def _rebuild(self, rebuilder: Rebuilder) -> None:
-        await self._reader.ready.wait()
-        await rebuilder.run()
+        await run()
 
     async def _follow(self, follower: CatalogFollower) -> None:
         """Each time from the start: the tables may have gone with a database that was replaced."""

@@ -105,8 +105,4 @@ async def following(
 @pytest.fixture
 async def element(following: Following) -> ServedElement:
     """An element with three documents, which the catalog has."""
-    element = await following.element("rw-01")
-    await element.store(1, 2, 3)
-    await element.announce()
-    await following.reaches(element)
-    return element
+    return await following.with_documents("rw-01", 1, 2, 3)

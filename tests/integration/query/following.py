@@ -135,6 +135,14 @@ class Following:
         await element.serve(self._stack)
         return element
 
+    async def with_documents(self, element_id: str, *numbers: int) -> ServedElement:
+        """One whose documents the catalog has."""
+        element = await self.element(element_id)
+        await element.store(*numbers)
+        await element.announce()
+        await self.reaches(element)
+        return element
+
     async def equals(self, element: ServedElement) -> None:
         async def equal() -> bool:
             return await self.documents(element.element_id) == element.documents()

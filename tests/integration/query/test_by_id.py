@@ -22,12 +22,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     soon = {"ARTSTORE_QUERY_FAILOVER_SECONDS": "1"}
     settings = SystemSettings(default_ports={}, durable_database=False, environment=soon)
     system = RunningSystem(tmp_path_factory.mktemp("system"), settings)
-    system.launch()
-    try:
-        yield system
-    finally:
-        system.shut_down()
-    system.check_elements()
+    yield from system.for_a_while()
 
 
 @pytest.fixture

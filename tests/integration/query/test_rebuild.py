@@ -86,10 +86,7 @@ async def indexes(database: Database) -> set[tuple[str, str]]:
 async def test_ends_equal_to_the_elements(
     following: Following, element: ServedElement, database: Database, start_rebuilder: StartRebuilder
 ) -> None:
-    other = await following.element("rw-02")
-    await other.store(11, 12, 13, 14)
-    await other.announce()
-    await following.reaches(other)
+    other = await following.with_documents("rw-02", 11, 12, 13, 14)
     before = await indexes(database)
     await spoil(database)
     await (await start_rebuilder()).ask()
@@ -176,10 +173,7 @@ async def test_an_element_that_cannot_be_asked_is_kept(
 ) -> None:
     monkeypatch.setattr(rebuilding, "_FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(rebuilding, "_ROWS_AT_ONCE", 2)
-    other = await following.element("rw-02")
-    await other.store(11, 12, 13, 14, 15)
-    await other.announce()
-    await following.reaches(other)
+    other = await following.with_documents("rw-02", 11, 12, 13, 14, 15)
     other.away = True
     await spoil(database)
     await (await start_rebuilder()).ask()
@@ -201,10 +195,7 @@ async def test_an_element_that_fails_in_the_middle_is_kept_as_the_catalog_has_it
 ) -> None:
     """Also what is deleted and changed after the page that the rebuild still got, and before the copy."""
     monkeypatch.setattr(rebuilding, "_FIRST_PAUSE_SECONDS", 0.001)
-    other = await following.element("rw-02")
-    await other.store(11, 12, 13, 14, 15)
-    await other.announce()
-    await following.reaches(other)
+    other = await following.with_documents("rw-02", 11, 12, 13, 14, 15)
     other.only_first_pages = True
     copy_ahead = RebuildRepository.copy_ahead
 
@@ -232,10 +223,7 @@ async def test_an_element_that_comes_meanwhile_is_in_it(
     listings = element.listings
     await (await start_rebuilder()).ask()
     await eventually(lambda: element.listings > listings, "the rebuild does not begin")
-    other = await following.element("rw-02")
-    await other.store(11, 12, 13)
-    await other.announce()
-    await following.reaches(other)
+    other = await following.with_documents("rw-02", 11, 12, 13)
     element.answers.set()
     await finished(database)
     assert await following.documents("rw-02") == other.documents()

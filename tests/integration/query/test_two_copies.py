@@ -29,12 +29,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
         environment={"ARTSTORE_QUERY_FAILOVER_SECONDS": "60"},
     )
     system = RunningSystem(tmp_path_factory.mktemp("two-copies"), settings)
-    system.launch()
-    try:
-        yield system
-    finally:
-        system.shut_down()
-    system.check_elements()
+    yield from system.for_a_while()
 
 
 @pytest.fixture

@@ -14,12 +14,7 @@ _SOON = {"ARTSTORE_STORAGE_EXPIRY_SECONDS": "1"}
 
 def _run(folder: pytest.TempPathFactory, name: str, *elements: Element) -> Iterator[RunningSystem]:
     system = running_elements(folder.mktemp(name), *elements)
-    system.launch()
-    try:
-        yield system
-    finally:
-        system.shut_down()
-    system.check_elements()
+    yield from system.for_a_while()
 
 
 @pytest.fixture(scope="session")

@@ -38,12 +38,7 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     system = running_elements(tmp_path_factory.mktemp("small"), Element("small", "edit", SETTINGS))
-    system.launch()
-    try:
-        yield system
-    finally:
-        system.shut_down()
-    system.check_elements()
+    yield from system.for_a_while()
 
 
 @pytest.fixture

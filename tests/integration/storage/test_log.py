@@ -50,12 +50,7 @@ def system(disk: SmallDisk) -> Iterator[RunningSystem]:
         Element("full", "edit"),
         Element("tight", "edit", variables(TIGHT)),
     )
-    system.launch()
-    try:
-        yield system
-    finally:
-        system.shut_down()
-    system.check_elements()
+    yield from system.for_a_while()
 
 
 @pytest.fixture

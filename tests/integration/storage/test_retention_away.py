@@ -20,12 +20,7 @@ def own_elements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSy
     """Instead of those of other modules: here what expires goes soon."""
     soon = Element("edit-01", "edit", {"ARTSTORE_STORAGE_EXPIRY_SECONDS": "1"})
     system = running_elements(tmp_path_factory.mktemp("away"), soon, Element("rw-01", "rw"))
-    system.launch()
-    try:
-        yield system
-    finally:
-        system.shut_down()
-    system.check_elements()
+    yield from system.for_a_while()
 
 
 @pytest.fixture

@@ -34,12 +34,7 @@ def own_elements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSy
         ),
         Element("often-01", "edit", setting("SCRUB_DAYS", "0.00002") | setting("INLINE_LIMIT", "1000")),
     )
-    system.launch()
-    try:
-        yield system
-    finally:
-        system.shut_down()
-    system.check_elements()
+    yield from system.for_a_while()
 
 
 @pytest.fixture

@@ -47,12 +47,7 @@ def system(swift: Swift, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     environment = settings(swift)
     told = SystemSettings(default_ports={}, environment=environment, durable_database=False)
     system = RunningSystem(tmp_path_factory.mktemp("s3-system"), told)
-    system.launch()
-    try:
-        yield system
-    finally:
-        system.shut_down()
-    system.check_elements()
+    yield from system.for_a_while()
     for log in (system.folder / "logs").iterdir():
         assert_no_secret(log)
 

@@ -24,12 +24,7 @@ def _running(
 ) -> Iterator[RunningSystem]:
     settings = SystemSettings(default_ports={}, environment=environment, durable_database=False)
     system = RunningSystem(folder.mktemp(name), settings)
-    system.launch()
-    try:
-        yield system
-    finally:
-        system.shut_down()
-    system.check_elements()
+    yield from system.for_a_while()
 
 
 @pytest.fixture(scope="session")

@@ -34,12 +34,7 @@ def adopted_system(archive: tuple[Path, dict[str, str]]) -> Iterator[RunningSyst
     system = RunningSystem(
         archive[0], SystemSettings(default_ports={}, elements=elements, durable_database=False)
     )
-    system.launch()
-    try:
-        yield system
-    finally:
-        system.shut_down()
-    system.check_elements()
+    yield from system.for_a_while()
 
 
 @pytest.fixture

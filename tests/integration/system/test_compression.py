@@ -35,12 +35,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     )
     settings = SystemSettings(default_ports={}, durable_database=False, elements=elements)
     system = RunningSystem(tmp_path_factory.mktemp("system"), settings)
-    system.launch()
-    try:
-        yield system
-    finally:
-        system.shut_down()
-    system.check_elements()
+    yield from system.for_a_while()
 
 
 @pytest.fixture

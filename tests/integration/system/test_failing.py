@@ -36,12 +36,7 @@ def failing_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
         durable_database=False,
     )
     system = RunningSystem(tmp_path_factory.mktemp("failing-system"), settings)
-    system.launch()
-    try:
-        yield system
-    finally:
-        system.shut_down()
-    system.check_elements()
+    yield from system.for_a_while()
 
 
 @pytest.fixture

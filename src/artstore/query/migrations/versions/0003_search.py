@@ -125,6 +125,7 @@ RETURN (
 REBUILD = """
 INSERT INTO query.catalog_rebuild (id, asked_at, documents, expected, kept)
 SELECT 1, now(), 0, 0, '{}' WHERE EXISTS (SELECT FROM query.catalog_files)
+ON CONFLICT (id) DO UPDATE SET asked_at = excluded.asked_at, builder = NULL, finished_at = NULL
 """
 
 
