@@ -81,13 +81,16 @@ class TestExtension:
         assert answer.status_code == 200, answer.text
         extended = answer.json()
         assert extended["expires_at"] > document["expires_at"]
-        read = await account.http.get(f"{system.query_url}/api/v1/files/{file_id}")
-        assert read.json()["expires_at"] == extended["expires_at"]
+
+        async def read() -> bool:
+            answer = await account.http.get(f"{system.query_url}/api/v1/files/{file_id}")
+            return bool(answer.json()["expires_at"] == extended["expires_at"])
 
         async def found() -> bool:
             hits = await account.search(document["original_filename"])
             return [hit["expires_at"] for hit in hits] == [extended["expires_at"]]
 
+        await eventually(read, "Query does not tell the new time")
         await eventually(found, "the search does not show the new time")
         again = await ask(
             account, "PUT", f"/{file_id}/retention", json={"ttl_days": 91}, headers={"If-Match": '"old"'}
