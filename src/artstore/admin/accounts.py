@@ -10,6 +10,7 @@ from artstore.admin.auth.client_limits import ClientLimits
 from artstore.admin.auth.clients import ClientAuthentication
 from artstore.admin.auth.endpoint import TOKEN_OPERATION, TOKEN_PATH, TokenEndpoint
 from artstore.admin.auth.server_metadata import audiences, metadata_routes
+from artstore.admin.auth.tickets import ticket_routes
 from artstore.admin.auth.token_endpoints import (
     INTROSPECT_OPERATION,
     INTROSPECT_PATH,
@@ -110,6 +111,7 @@ class Accounts:
             hot_route(app, path, endpoint, methods=["POST"], scope=None, operation=operation)
         app.include_router(metadata_routes(issuer=settings.issuer, public_url=settings.public_url))
         app.include_router(revocation_routes(self._feed))
+        app.include_router(ticket_routes(tokens))
         policy, changes = settings.secret_policy(), AccountChanges(database, self._feed)
         app.include_router(service_account_routes(database, self._hasher, policy, changes))
         app.include_router(account_life_routes(AccountLife(changes), Rotation(changes, self._hasher, policy)))

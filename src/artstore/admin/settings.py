@@ -37,7 +37,7 @@ from artstore.admin.service_accounts.configured import ConfiguredAccount
 from artstore.admin.service_accounts.rotation import SecretPolicy
 from artstore.admin.storage_elements.noticing import Thresholds
 from artstore.admin.transactions.progress import RetryPolicy
-from artstore.kernel.access.tokens import LEEWAY_SECONDS
+from artstore.kernel.access.claims import LEEWAY_SECONDS
 from artstore.kernel.settings import ServiceSettings
 from artstore.wire.accounts import MAX_OVERLAP_SECONDS, MAX_TOKEN_SECONDS
 from artstore.wire.administrators import MAX_LOGIN_TOKEN_SECONDS, Username

@@ -47,6 +47,20 @@ def customer(address: str) -> str:
     return str(parsed)
 
 
+def is_within(address: str | None, network: str | None) -> bool:
+    """Whether ``network``, which may be a single address, has this address in it; None has all."""
+    if network is None:
+        return True
+    try:
+        client = ip_address(address or "")
+        allowed = ip_network(network)
+    except ValueError:
+        return False
+    if isinstance(client, IPv6Address) and client.ipv4_mapped is not None:
+        client = client.ipv4_mapped
+    return client in allowed
+
+
 def _forwarded(scope: Scope) -> list[str]:
     values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
     return [part.strip() for value in values for part in value.split(",")]

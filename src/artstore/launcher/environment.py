@@ -114,6 +114,8 @@ class Environment:
             element.element_id,
             {
                 "CLIENT_ID": SERVICE_CLIENT_ID,
+                # On one machine, whoever reaches Query reaches the elements, too.
+                "CLIENT_URL": self.url(element.element_id),
                 "ELEMENT_ID": element.element_id,
                 "MODE": _mode_of(root) or element.mode,
                 "ROOT": str(root),

@@ -41,6 +41,12 @@ DOWNLOADS_CONTINUED = Counter(
 DOWNLOADS_UNDER_WAY = Gauge(
     "artstore_query_downloads_under_way", "Documents that are read from an element now", ("element_id",)
 )
+DIRECT_DOWNLOADS = Counter(
+    "artstore_query_direct_downloads",
+    "Downloads by links that let the client fetch from the element, by what became of them: sent_on to it, or"
+    " through_query where that could not be",
+    ("outcome",),
+)
 ARCHIVES = Counter(
     "artstore_query_archives",
     "Archives of many documents that ended, by outcome: done, broken or client_gone",

@@ -44,9 +44,11 @@ from artstore.query.files.fetching import Fetcher
 from artstore.query.files.locate import Locator
 from artstore.query.files.repository import FilesRepository
 from artstore.query.files.versions import Versions
+from artstore.query.links.direct import DirectDownloads
 from artstore.query.links.endpoints import LinkedDownloads
 from artstore.query.links.repository import LinkRepository
 from artstore.query.links.service import Links
+from artstore.query.links.tickets import AdminTickets
 from artstore.query.migrations import MIGRATIONS, VERSION_TABLE
 from artstore.query.rebuild.endpoints import CatalogState
 from artstore.query.rebuild.rebuilder import CONNECTIONS as REBUILD_CONNECTIONS
@@ -160,7 +162,10 @@ class RunningQuery:
         fetcher = Fetcher(elements, ElementChoice(directory.get, self._breakers))
         self._downloads = Downloads(locator, fetcher, settings.failover_seconds)
         self._versions = Versions(self._reader, FilesRepository(), locator)
-        self._linked = LinkedDownloads(self._links, self._downloads, locator, token)
+        direct = DirectDownloads(
+            fetcher, directory.elements, AdminTickets(session, settings.admin_url, token)
+        )
+        self._linked = LinkedDownloads(self._links, self._downloads, direct, locator, token)
         self._archives = Archives(
             self._reader, self.search, locator, self._downloads, token, settings.archives_at_once
         )

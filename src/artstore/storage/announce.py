@@ -36,6 +36,7 @@ class Identity:
     """What an element says of itself that does not change while it runs."""
 
     url: str
+    client_url: str
     max_file_bytes: int
     started_at: datetime
 
@@ -70,6 +71,7 @@ class Announcer:
         return ElementAnnouncement(
             element_id=self._engine.element.id,
             url=self._identity.url,
+            client_url=self._identity.client_url,
             mode=Mode(self._engine.element.mode),
             capacity_bytes=capacity.capacity_bytes,
             used_bytes=capacity.used_bytes,

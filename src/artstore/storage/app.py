@@ -11,7 +11,13 @@ from starlette.responses import Response
 
 from artstore.engine import failpoints
 from artstore.engine.blobs import Blobs
-from artstore.kernel.access import JwksClient, RevocationFollower, RevocationList, TokenVerifier
+from artstore.kernel.access import (
+    JwksClient,
+    RevocationFollower,
+    RevocationList,
+    TicketVerifier,
+    TokenVerifier,
+)
 from artstore.kernel.app import create_app as create_service
 from artstore.kernel.app import hot_route
 from artstore.kernel.background import Background
@@ -31,6 +37,7 @@ from artstore.storage.files.changes import MAX_PATCH_BYTES, Changes
 from artstore.storage.files.document import Documents
 from artstore.storage.files.download import Downloads
 from artstore.storage.files.listing import Listing, listing_router
+from artstore.storage.files.ticketed import TicketedDownloads
 from artstore.storage.files.upload import Uploads
 from artstore.storage.health import (
     CapacityDependency,
@@ -53,6 +60,7 @@ from artstore.storage.transfers.arriving import Arrivals
 from artstore.storage.transfers.endpoints import transfer_router
 from artstore.version import __version__
 from artstore.wire.scopes import Scope
+from artstore.wire.tickets import TICKET_PATH
 
 SERVICE = "storage"
 
@@ -136,7 +144,8 @@ def compose(settings: StorageSettings) -> FastAPI:
     )
     for refused in REFUSED_CLASSES:
         app.add_exception_handler(refused, _on_refused)
-    _add_routes(app, element, uploads, settings.thresholds)
+    tickets = TicketVerifier(keys, settings.issuer, revocations)
+    _add_routes(app, element, uploads, settings.thresholds, tickets)
     app.include_router(retention_router(element, lambda: app.state.report_hold))
     app.include_router(transfer_router(element, arrivals, lambda: app.state.session))
     _add_resumable(app, ResumableEndpoints(element, idle_seconds=settings.idle_seconds, ttl_days=ttl_days))
@@ -174,7 +183,13 @@ def _object_store(settings: StorageSettings) -> Callable[[], Blobs] | None:
     return lambda: S3Blobs(options)
 
 
-def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads, thresholds: Thresholds) -> None:
+def _add_routes(
+    app: FastAPI,
+    element: RunningElement,
+    uploads: Uploads,
+    thresholds: Thresholds,
+    tickets: TicketVerifier,
+) -> None:
     documents, downloads, changes = Documents(element), Downloads(element), Changes(element)
     read, write, delete = Scope.FILES_READ, Scope.FILES_WRITE, Scope.FILES_DELETE
     hot: list[tuple[str, Any, list[str], Scope, dict[str, Any]]] = [
@@ -194,6 +209,15 @@ def _add_routes(app: FastAPI, element: RunningElement, uploads: Uploads, thresho
         scope=write,
         operation=operations.UPDATE,
         max_body_bytes=MAX_PATCH_BYTES,
+    )
+    hot_route(
+        app,
+        TICKET_PATH,
+        TicketedDownloads(downloads, tickets).endpoint,
+        methods=["GET", "HEAD"],
+        scope=None,  # the ticket itself is the right to it
+        operation=operations.TICKETED_DOWNLOAD,
+        max_body_bytes=0,
     )
     app.include_router(listing_router(Listing(element)))
     app.include_router(element_router(element, thresholds))

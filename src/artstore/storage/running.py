@@ -248,7 +248,10 @@ class RunningElement:
             LogFollower(engine, EventsTarget(engine, stream)),
         )
         identity = Identity(
-            url=settings.public_url, max_file_bytes=settings.max_file_bytes, started_at=datetime.now(UTC)
+            url=settings.public_url,
+            client_url=settings.client_url,
+            max_file_bytes=settings.max_file_bytes,
+            started_at=datetime.now(UTC),
         )
         scrubbing, alarm = self._compose_scrub(engine, followers[0])
         health = partial(health_of, engine, followers, settings.max_backlog_bytes, alarm)

@@ -53,6 +53,8 @@ class ElementAnnouncement(BaseModel):
 
     element_id: str
     url: str
+    client_url: str = ""
+    """Where clients fetch documents from the element itself; empty where they cannot."""
     mode: Mode
     capacity_bytes: int
     used_bytes: int

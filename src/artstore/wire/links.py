@@ -46,6 +46,9 @@ class NewLink(BaseModel):
     """For one download, which may be resumed for RESUME_SECONDS from the same address."""
     address: Network | None = None
     """Only a client there may use it."""
+    direct: bool = False
+    """Send the client on to the storage element, so that the bytes need not pass through Query; where its
+    elements cannot be reached by clients they do all the same."""
 
 
 class Link(BaseModel):
@@ -55,6 +58,7 @@ class Link(BaseModel):
     expires_at: datetime
     once: bool
     address: str | None
+    direct: bool = False
     used_at: datetime | None
     """When a link for one use was used."""
 

@@ -28,6 +28,9 @@ class Scope(StrEnum):
     VERSIONS_VOUCH = "versions:vouch"
     """To tell an element of which document an upload is a version, whose right to it was checked: of the
     account of the services alone, and of no role."""
+    TICKETS_ISSUE = "tickets:issue"
+    """To let somebody fetch a document from its element, whose right to it was checked: of the account of the
+    services alone, and of no role."""
     TRANSFERS_WRITE = "transfers:write"
     """To move documents between elements. Of no account: Admin gives it to itself for its transactions."""
     ADMINISTRATORS_READ = "administrators:read"
@@ -44,7 +47,9 @@ class Role(StrEnum):
     READONLY = "READONLY"
 
 
-SERVICES_SCOPES = frozenset({Scope.AUDIT_REPORT, Scope.TRANSACTIONS_BEGIN, Scope.VERSIONS_VOUCH})
+SERVICES_SCOPES = frozenset(
+    {Scope.AUDIT_REPORT, Scope.TRANSACTIONS_BEGIN, Scope.VERSIONS_VOUCH, Scope.TICKETS_ISSUE}
+)
 """What the account of the services has beyond its role."""
 OF_NO_ROLE = SERVICES_SCOPES | {Scope.TRANSFERS_WRITE}
 

@@ -206,7 +206,7 @@ async def test_there_are_so_many_at_most(links: Links, database: Database) -> No
     await made(links)
     copy = (
         "INSERT INTO query.links SELECT gen_random_uuid(), sha256(n::text::bytea), file_id, account_id, epoch,"
-        " session_id, rate_limit, created_at, expires_at, once, address, used_at, used_by"
+        " session_id, rate_limit, created_at, expires_at, once, address, used_at, used_by, direct"
         f" FROM query.links, generate_series(2, {MAX_LINKS}) AS n"
     )
     async with database.write() as db:

@@ -133,6 +133,10 @@ def hold_report() -> dict[str, Any]:
     }
 
 
+def new_ticket() -> dict[str, Any]:
+    return {"file_id": str(uuid.uuid4()), "account_id": str(uuid.uuid4()), "epoch": 0, "rate_limit": 1}
+
+
 def with_client(ask: Ask, **parameters: str) -> httpx.Response:
     """At an endpoint where clients authenticate themselves."""
     return ask.send(data=parameters, auth=ask.caller.credentials or ("sa_nobody_0", "not a secret"))
@@ -340,6 +344,7 @@ Request = Callable[[Ask], httpx.Response]
 ADMIN: dict[str, Request] = {
     "POST /api/v1/auth/token": lambda ask: with_client(ask, grant_type="client_credentials"),
     "POST /api/v1/auth/revoke": lambda ask: with_client(ask, token=ask.whose_token()),
+    "POST /api/v1/auth/tickets": lambda ask: ask.send(json=new_ticket()),
     "POST /api/v1/auth/introspect": lambda ask: with_client(ask, token=ask.whose_token()),
     f"POST {ACCOUNTS_PATH}": lambda ask: ask.send(json={"name": f"{WORD}-{secrets.token_hex(6)}"}),
     f"GET {ACCOUNTS_PATH}/{{account_id}}": Ask.of_account,
@@ -436,6 +441,17 @@ def with_link(ask: Ask) -> httpx.Response:
     return ask.send(ask.world.query, ids={"link_id": link["link_id"], "secret": secret})
 
 
+def with_ticket(ask: Ask) -> httpx.Response:
+    """To which a link led that was made just now."""
+    maker = ask.world.owners[OTHERS]
+    file_id = ask.world.document(maker, OWN)
+    new = {"direct": True}
+    link = succeeded(maker.http.post(f"{ask.world.query}/api/v1/files/{file_id}/link", json=new))
+    address = httpx.get(ask.world.query + link["url"]).headers["location"]
+    base, _, rest = address.partition("/api/v1/tickets/")
+    return ask.send(base, ids={"ticket": rest.partition("/")[0]})
+
+
 QUERY: dict[str, Request] = {
     "POST /api/v1/downloads": lambda ask: ask.send(ask.world.query, json={"ids": [ask.file_id()]}),
     "GET /api/v1/links": lambda ask: ask.send(ask.world.query),
@@ -464,6 +480,8 @@ QUERY: dict[str, Request] = {
     },
 }
 STORAGE: dict[str, Request] = {
+    "GET /api/v1/tickets/{ticket}/download": with_ticket,
+    "HEAD /api/v1/tickets/{ticket}/download": with_ticket,
     "POST /api/v1/files/upload": lambda ask: ask.send(ask.world.documents, data=TEMPORARY, files=FILE),
     "GET /api/v1/files": lambda ask: ask.send(ask.world.documents, params={"limit": 1000}),
     **{

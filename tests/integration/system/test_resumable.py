@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from artstore.kernel.access.tokens import LEEWAY_SECONDS
+from artstore.kernel.access.claims import LEEWAY_SECONDS
 from artstore.wire.resumable import EXTENSIONS
 from tests.support.elements import problem
 from tests.support.system import Account, RunningSystem, eventually

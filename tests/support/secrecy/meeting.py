@@ -22,12 +22,14 @@ _FIELDS = {
     "access_token": "an access token",
     "token": "an access token",
     "client_assertion": "an assertion",
+    "ticket": "a ticket",
     "secret": "the secret of a second factor",
     "otpauth_uri": "the secret of a second factor",
 }
 _VARIABLE = re.compile(r"ARTSTORE_\w*(SECRET|SECRET_ACCESS_KEY|PASSWORD|PASSPHRASE|PASSPHRASE_BEFORE|TOKEN)")
 _ADDRESS = re.compile(r"ARTSTORE_\w*_URL")
 _LINK = re.compile(r"(?<=/api/v1/links/)[\w-]{43}(?=/download)")
+_TICKET = re.compile(r"(?<=/api/v1/tickets/)[\w-]+\.[\w-]+\.[\w-]+(?=/download)")
 _MOST_BYTES = 1 << 18
 _REFRESH_COOKIE = "artstore-refresh"
 
@@ -35,6 +37,8 @@ _REFRESH_COOKIE = "artstore-refresh"
 def in_header(ledger: Ledger, name: str, value: str) -> None:
     """A header of a request, or of an answer that sets a cookie."""
     name = name.lower()
+    if name == "location" and (ticket := _TICKET.search(value)) is not None:
+        ledger.add("a ticket", ticket[0])
     scheme, _, credentials = value.partition(" ")
     if name == "authorization" and scheme.lower() == "bearer":
         ledger.add("an access token", credentials.strip())
@@ -76,7 +80,7 @@ def in_fields(ledger: Ledger, found: object) -> None:
 
 def shown(url: str) -> str:
     """The address without what only its answer is to be searched for."""
-    return _LINK.sub("…", url.partition("?")[0])
+    return _TICKET.sub("…", _LINK.sub("…", url.partition("?")[0]))
 
 
 def in_environment(ledger: Ledger, environment: Mapping[str, str]) -> None:

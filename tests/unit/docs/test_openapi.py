@@ -18,6 +18,7 @@ _OPEN_TO_EVERYBODY = {
         "get /.well-known/oauth-authorization-server",
     ),
     *("get /api/v1/links/{secret}/download", "head /api/v1/links/{secret}/download"),
+    *("get /api/v1/tickets/{ticket}/download", "head /api/v1/tickets/{ticket}/download"),
     *("options /api/v1/uploads", "options /api/v1/uploads/{upload}"),
     *(f"post /api/v1/admin-auth/{what}" for what in ("login", "refresh", "logout", "password/reset")),
 }

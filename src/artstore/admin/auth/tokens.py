@@ -15,6 +15,7 @@ from artstore.wire.accounts import ACCOUNT_END_CLAIM, AUDIENCE, EPOCH_CLAIM, GRA
 from artstore.wire.scopes import Scope
 
 ALGORITHM: Final = "RS256"
+_ACCESS_TOKEN: Final = "at+jwt"  # noqa: S105  RFC 9068
 
 
 def grant_scopes(account: Account, requested: frozenset[str] | None) -> list[Scope]:
@@ -64,11 +65,14 @@ class TokenIssuer:
             scope=scope,
         )
 
-    def sign(self, claims: Mapping[str, Any], lifetime_seconds: int) -> str:
-        """A token with these claims about its subject, and those that every token has."""
+    def sign(self, claims: Mapping[str, Any], lifetime_seconds: int, *, kind: str = _ACCESS_TOKEN) -> str:
+        """A token with these claims about its subject, and those that every token has.
+
+        One of another ``kind`` must have another ``aud``, too: it is what verifiers look at.
+        """
         key = self._keys.signing_key()
         now = int(time.time())
-        header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}
+        header = {"alg": ALGORITHM, "typ": kind, "kid": key.kid}
         all_claims = {
             "iss": self._issuer,
             "aud": AUDIENCE,

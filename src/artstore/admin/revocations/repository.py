@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from artstore.admin.revocations.tables import REVOCATIONS
 from artstore.admin.service_accounts.tables import SERVICE_ACCOUNTS
-from artstore.kernel.access.tokens import LEEWAY_SECONDS
+from artstore.kernel.access.claims import LEEWAY_SECONDS
 from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.wire.accounts import MAX_TOKEN_SECONDS
 from artstore.wire.administrators import MAX_LOGIN_TOKEN_SECONDS

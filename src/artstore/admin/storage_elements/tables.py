@@ -12,6 +12,7 @@ STORAGE_ELEMENTS: Final = Table(
     METADATA,
     Column("element_id", Text, primary_key=True),
     Column("url", Text, nullable=False),
+    Column("client_url", Text, nullable=False, server_default=""),
     Column("mode", Text, nullable=False),
     Column("capacity_bytes", BigInteger, nullable=False),
     Column("used_bytes", BigInteger, nullable=False),

@@ -23,9 +23,11 @@ from artstore.kernel.access.requirements import (
 )
 from artstore.kernel.access.revocation_follower import RevocationFollower
 from artstore.kernel.access.revocations import RevocationList
+from artstore.kernel.access.tickets import Admission, TicketVerifier
 from artstore.kernel.access.tokens import TokenVerifier
 
 __all__ = [
+    "Admission",
     "JwksClient",
     "KeySource",
     "KeysUnavailable",
@@ -33,6 +35,7 @@ __all__ = [
     "Requires",
     "RevocationFollower",
     "RevocationList",
+    "TicketVerifier",
     "TokenVerifier",
     "authenticate",
     "insufficient",

@@ -11,8 +11,9 @@ from fastapi.routing import iter_route_contexts
 from fastapi.security.base import SecurityBase
 from starlette.types import Scope as AsgiScope
 
+from artstore.kernel.access.claims import invalid_token
 from artstore.kernel.access.principal import Principal
-from artstore.kernel.access.tokens import TokenVerifier, invalid_token
+from artstore.kernel.access.tokens import TokenVerifier
 from artstore.kernel.limits import RequestLimits
 from artstore.kernel.middleware import PRINCIPAL_KEY
 from artstore.kernel.problems import CHALLENGE, Problem

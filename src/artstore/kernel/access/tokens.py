@@ -1,30 +1,20 @@
 """Verification of access tokens: RS256 signatures by keys of a key source, and the claims of our issuer."""
 
-import base64
-import json
-import math
 import time
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-
+from artstore.kernel.access.claims import check_times, count, invalid_token, key_id, signed_claims
 from artstore.kernel.access.grants import GrantsUnreadable, read_grants
-from artstore.kernel.access.keys import KeySource, KeysUnavailable
+from artstore.kernel.access.keys import KeySource
 from artstore.kernel.access.principal import Principal
 from artstore.kernel.access.revocations import RevocationList
-from artstore.kernel.problems import CHALLENGE, Problem
 from artstore.wire.accounts import ACCOUNT_END_CLAIM, AUDIENCE, EPOCH_CLAIM, GRANTS_CLAIM
-from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
 
-LEEWAY_SECONDS = 60
-"""How far the clocks of issuer and verifier may be apart."""
 _REMEMBER_SECONDS = 60.0
 _REMEMBER_TOKENS = 10_000
-_MAX_TOKEN_CHARACTERS = 8192
 _RATE_LIMIT = 100
 """Of a token without the claim."""
 _TEXT_CLAIMS = ("sub", "jti", "client_id", "username", "role", "scope")
@@ -71,8 +61,8 @@ class TokenVerifier:
             if now < until and self._keys.knows(kid):
                 return principal
             del self._seen[digest]
-        kid = _key_id(token)
-        claims = await self._read(token, kid)
+        kid = key_id(token)
+        claims = await signed_claims(self._keys, token, kid)
         principal, expires = _principal(claims, token, self._issuer, now)
         self._remember(digest, (min(expires, now + _REMEMBER_SECONDS), kid, principal))
         return principal
@@ -83,56 +73,11 @@ class TokenVerifier:
         if close is not None:
             await close()
 
-    async def _read(self, token: str, kid: str) -> dict[str, Any]:
-        try:
-            key = await self._keys.key(kid)
-        except KeysUnavailable as error:
-            raise Problem(
-                ProblemType.DEPENDENCY_UNAVAILABLE,
-                "Access tokens cannot be checked now, for Admin does not give its keys. Try again soon.",
-            ) from error
-        if key is None:
-            raise invalid_token("The access token is signed with a key that is not known.")
-        try:
-            return jwt.decode(token, key, algorithms=["RS256"]).claims
-        except (JoseError, ValueError, TypeError, RecursionError) as error:
-            raise invalid_token("The access token is not signed as it says.") from error
-
     def _remember(self, digest: bytes, verified: tuple[float, str, Principal]) -> None:
         if len(self._seen) >= _REMEMBER_TOKENS:
             # The oldest goes; whoever still uses it is verified once more.
             del self._seen[next(iter(self._seen))]
         self._seen[digest] = verified
-
-
-def invalid_token(detail: str) -> Problem:
-    """The refusal of a token that came but is not good (RFC 6750 §3.1). ``detail`` is plain ASCII."""
-    challenge = f'{CHALLENGE}, error="invalid_token", error_description="{detail}"'
-    return Problem(ProblemType.UNAUTHENTICATED, detail, headers={"WWW-Authenticate": challenge})
-
-
-def _key_id(token: str) -> str:
-    """The ``kid`` of the token's head, which is not trusted yet: it only chooses the key."""
-    head = _head(token) if len(token) <= _MAX_TOKEN_CHARACTERS else None
-    if head is None:
-        raise invalid_token("The access token is not a JSON Web Token.")
-    if head.get("alg") != "RS256":
-        raise invalid_token("The access token is not signed with RS256.")
-    kid = head.get("kid")
-    if not isinstance(kid, str) or not kid:
-        raise invalid_token("The access token does not name its key.")
-    return kid
-
-
-def _head(token: str) -> dict[str, Any] | None:
-    encoded, _, rest = token.partition(".")
-    if rest.count(".") != 1:
-        return None
-    try:
-        head = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
-    except (ValueError, RecursionError):
-        return None
-    return head if isinstance(head, dict) else None
 
 
 def _principal(claims: dict[str, Any], token: str, issuer: str, now: float) -> tuple[Principal, float]:
@@ -148,11 +93,7 @@ def _principal(claims: dict[str, Any], token: str, issuer: str, now: float) -> t
     audience = claims.get("aud")
     if audience != AUDIENCE and not (isinstance(audience, list) and AUDIENCE in audience):
         raise invalid_token("The access token is meant for another audience.")
-    expires = _moment(claims, "exp") + LEEWAY_SECONDS
-    if now >= expires:
-        raise invalid_token("The access token has expired.")
-    if max(_moment(claims, "nbf"), _moment(claims, "iat")) > now + LEEWAY_SECONDS:
-        raise invalid_token("The access token is not valid yet.")
+    expires = check_times(claims, now)
     scopes = frozenset(_KNOWN_SCOPES[name] for name in text["scope"].split() if name in _KNOWN_SCOPES)
     try:
         readable, changeable = read_grants(claims.get(GRANTS_CLAIM))
@@ -168,24 +109,10 @@ def _principal(claims: dict[str, Any], token: str, issuer: str, now: float) -> t
         token,
         session_id if isinstance(session_id, str) else None,
         jti=text["jti"],
-        epoch=_count(claims, EPOCH_CLAIM, absent=0),
-        account_end=_count(claims, ACCOUNT_END_CLAIM, absent=0) or None,
-        rate_limit=_count(claims, "rate_limit", absent=_RATE_LIMIT),
+        epoch=count(claims, EPOCH_CLAIM, absent=0),
+        account_end=count(claims, ACCOUNT_END_CLAIM, absent=0) or None,
+        rate_limit=count(claims, "rate_limit", absent=_RATE_LIMIT),
         readable_owners=readable,
         changeable_owners=changeable,
     )
     return principal, expires
-
-
-def _count(claims: dict[str, Any], name: str, *, absent: int) -> int:
-    value = claims.get(name, absent)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise invalid_token(f"The access token has a claim {name} that cannot be read.")
-    return value
-
-
-def _moment(claims: dict[str, Any], name: str) -> float:
-    value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise invalid_token(f"The access token lacks the claim {name}.")
-    return float(value)

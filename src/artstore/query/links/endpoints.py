@@ -1,6 +1,7 @@
 """``POST /api/v1/files/{file_id}/link``, ``/api/v1/links``, and the download that a link is for."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,11 +16,13 @@ from artstore.kernel.logging import get_logger
 from artstore.kernel.openapi import problem_answers
 from artstore.kernel.peers import ServiceToken, forwarded_headers
 from artstore.kernel.problems import Problem
+from artstore.query import metrics
 from artstore.query.files.as_service import service_principal
 from artstore.query.files.endpoints import DOWNLOAD_OPERATION, Downloads, conditions_of
 from artstore.query.files.fetching import Asked
 from artstore.query.files.locate import Locator, Whereabouts, not_found, unavailable
 from artstore.query.files.relay import RelayedResponse
+from artstore.query.links.direct import DirectDownloads
 from artstore.query.links.repository import Grant
 from artstore.query.links.service import Links, link_not_found, standing_for
 from artstore.wire.links import Link, LinkCreated, LinkPage, NewLink
@@ -41,6 +44,13 @@ USE_OPERATION: dict[str, Any] = {
         },
         *DOWNLOAD_OPERATION["parameters"][1:],
     ],
+    "responses": {
+        **DOWNLOAD_OPERATION["responses"],
+        "307": {
+            "description": "Of a link that is `direct`: the address at the element, good for a minute",
+            "headers": {"Location": {"schema": {"type": "string"}}},
+        },
+    },
 }
 _PRIVATE = {"Cache-Control": "private, no-store", "Referrer-Policy": "no-referrer"}
 _Reader = Annotated[Principal, Requires(Scope.FILES_READ)]
@@ -55,8 +65,16 @@ class LinkedDownloads:
     The element is asked with the account of this service: that the link may be used was decided before.
     """
 
-    def __init__(self, links: Links, downloads: Downloads, locator: Locator, token: ServiceToken) -> None:
+    def __init__(
+        self,
+        links: Links,
+        downloads: Downloads,
+        direct: DirectDownloads,
+        locator: Locator,
+        token: ServiceToken,
+    ) -> None:
         self._links = links
+        self._direct = direct
         self._downloads = downloads
         self._locator = locator
         self._token = token
@@ -74,12 +92,19 @@ class LinkedDownloads:
         return await self._download(request, grant, address)
 
     async def _download(self, request: PlainRequest, grant: Grant, address: str | None) -> Response:
-        file_id, link_id = grant.link.file_id, str(grant.link.link_id)
+        file_id = grant.link.file_id
         service = await service_principal(self._token)
         caller = forwarded_headers(request, service)
         asked = Asked(file_id, request.method, caller, conditions_of(request))
+        where = Whereabouts(self._locator, file_id, service, caller)
+        if grant.link.direct and request.method == "GET":
+            url = await self._direct.address(grant, address, replace(asked, method="HEAD"), where)
+            metrics.DIRECT_DOWNLOADS.labels("through_query" if url is None else "sent_on").inc()
+            if url is not None:
+                await self._use(grant, address)
+                return Response(status_code=307, headers={**_PRIVATE, "Location": url})
         try:
-            stream = await self._downloads.stream(asked, Whereabouts(self._locator, file_id, service, caller))
+            stream = await self._downloads.stream(asked, where)
         except Problem as problem:
             if problem.kind is ProblemType.NOT_FOUND:
                 raise link_not_found() from problem
@@ -89,13 +114,16 @@ class LinkedDownloads:
                 self._token.forget()
                 raise unavailable()
             if stream.head.status in (200, 206) and request.method == "GET":
-                if not await self._links.use(grant, address):
-                    raise link_not_found(is_refusal=True)
-                _log.info("a link is used", link_id=link_id, file_id=str(file_id))
+                await self._use(grant, address)
         except BaseException:
             stream.close()
             raise
         return RelayedResponse(stream, headers=_PRIVATE)
+
+    async def _use(self, grant: Grant, address: str | None) -> None:
+        if not await self._links.use(grant, address):
+            raise link_not_found(is_refusal=True)
+        _log.info("a link is used", link_id=str(grant.link.link_id), file_id=str(grant.link.file_id))
 
 
 def link_routes(links: Callable[[], Links], locator: Callable[[], Locator]) -> APIRouter:

@@ -58,6 +58,7 @@ class LinkRepository:
                     expires_at=func.now() + timedelta(seconds=new.expires_in),
                     once=new.once,
                     address=new.address,
+                    direct=new.direct,
                 )
                 .returning(links)
             )
@@ -132,5 +133,6 @@ def _read(row: Row[*tuple[Any, ...]]) -> Link:
         expires_at=row.expires_at,
         once=row.once,
         address=row.address,
+        direct=row.direct,
         used_at=used_at,
     )

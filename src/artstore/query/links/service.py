@@ -6,10 +6,10 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from ipaddress import IPv6Address, ip_address, ip_network
 from uuid import UUID, uuid4
 
 from artstore.kernel.access import Principal, RevocationList
+from artstore.kernel.client_address import is_within
 from artstore.kernel.database import Database, DatabaseDown, WriteConnection
 from artstore.kernel.logging import get_logger
 from artstore.kernel.problems import Problem
@@ -82,7 +82,7 @@ class Links:
             return None
         async with self._write() as db:
             grant = await self._repository.by_secret(db, _hash(secret), address)
-        if grant is None or not _is_within(address, grant.link.address):
+        if grant is None or not is_within(address, grant.link.address):
             return None
         return None if self._ended.covers(standing_for(grant.maker)) else grant
 
@@ -126,15 +126,3 @@ def link_not_found(*, is_refusal: bool = False) -> Problem:
 def _hash(secret: str) -> bytes:
     # Of 256 random bits: nothing is won by a slow hash.
     return hashlib.sha256(secret.encode("ascii")).digest()
-
-
-def _is_within(address: str | None, network: str | None) -> bool:
-    if network is None:
-        return True
-    try:
-        client = ip_address(address or "")
-    except ValueError:
-        return False
-    if isinstance(client, IPv6Address) and client.ipv4_mapped is not None:
-        client = client.ipv4_mapped
-    return client in ip_network(network)

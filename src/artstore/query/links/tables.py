@@ -1,6 +1,6 @@
 """The table of links."""
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, LargeBinary, Table, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, LargeBinary, Table, Text, Uuid, false
 
 from artstore.query.catalog.tables import metadata
 
@@ -18,6 +18,7 @@ links = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("once", Boolean, nullable=False),
     Column("address", Text, comment="the network from which it may be used"),
+    Column("direct", Boolean, nullable=False, server_default=false(), comment="fetched from the element"),
     Column("used_at", DateTime(timezone=True), comment="first, of one that is for one use"),
     Column("used_by", Text, comment="the address that used it first"),
 )

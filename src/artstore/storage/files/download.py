@@ -28,10 +28,14 @@ class Downloads:
         self._element = element
 
     async def endpoint(self, request: Request, principal: Principal) -> Response:
+        return await self.answer(request, document_id(request), principal)
+
+    async def answer(self, request: Request, file_id: FileId, principal: Principal) -> Response:
+        """As the headers of the request want it. Raises Problem and the errors of the engine."""
         try:
-            document = await self._open_visible(document_id(request), principal)
+            document = await self._open_visible(file_id, principal)
         except ModeForbids:
-            return await self._answer_offline(request, principal)
+            return await self._answer_offline(request, file_id, principal)
         try:
             response = await _answer(request, document)
         except BaseException:
@@ -54,10 +58,10 @@ class Downloads:
             raise
         return document
 
-    async def _answer_offline(self, request: Request, principal: Principal) -> Response:
+    async def _answer_offline(self, request: Request, file_id: FileId, principal: Principal) -> Response:
         """The element keeps attributes only: 202 with what to do for the bytes."""
         engine = self._element.engine
-        attributes = await visible_attributes(engine, document_id(request), principal)
+        attributes = await visible_attributes(engine, file_id, principal)
         if (unchanged := _unchanged(request, attributes, acceptable(request, attributes))) is not None:
             return Response(status_code=304, headers=_validators(attributes, unchanged))
         metrics.OFFLINE.inc()

@@ -266,3 +266,18 @@ DOWNLOAD: dict[str, Any] = {
         ),
     },
 }
+
+TICKETED_DOWNLOAD: dict[str, Any] = {
+    **DOWNLOAD,
+    "summary": "The bytes of the document that a ticket is for, without a token",
+    "parameters": [
+        {
+            "name": "ticket",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string"},
+            "description": "As the address has it to which a link at Query led.",
+        },
+        *DOWNLOAD["parameters"][1:],
+    ],
+}
