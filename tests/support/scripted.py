@@ -22,14 +22,15 @@ class Request:
 
 @dataclass
 class Reply:
-    """``cut`` breaks the connection after so many bytes of the body; ``early`` answers before the body
-    came.
+    """``cut`` breaks the connection after so many bytes of the body. What ``hangs`` sends nothing more
+    there, or nothing at all without ``cut``, for as long as the client waits.
     """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
+    hangs: bool = False
 
     @classmethod
     def of(cls, value: Any, status: int = 200, **headers: str) -> "Reply":
@@ -70,9 +71,12 @@ class ScriptedServer:
                 head = f"HTTP/1.1 {reply.status} X\r\nContent-Length: {len(reply.body)}\r\n"
                 head += "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
                 body = b"" if request.method == "HEAD" else reply.body[: reply.cut]
-                writer.write(head.encode() + b"\r\n" + body)
-                await writer.drain()
-                if reply.cut is not None:
+                if not reply.hangs or reply.cut is not None:
+                    writer.write(head.encode() + b"\r\n" + body)
+                    await writer.drain()
+                if reply.hangs:
+                    await reader.read()
+                if reply.cut is not None or reply.hangs:
                     return
         except (ConnectionError, asyncio.IncompleteReadError):
             return

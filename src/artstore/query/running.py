@@ -159,15 +159,28 @@ class RunningQuery:
             self._reader, FilesRepository(), directory, elements, follower, cache
         )
         self._documents = Documents(locator)
-        fetcher = Fetcher(elements, ElementChoice(directory.get, self._breakers))
-        self._downloads = Downloads(locator, fetcher, settings.failover_seconds)
+        fetcher = Fetcher(
+            elements, ElementChoice(directory.get, self._breakers), settings.element_silence_seconds
+        )
+        self._downloads = Downloads(
+            locator,
+            fetcher,
+            failover_seconds=settings.failover_seconds,
+            stalled_seconds=settings.client_stalled_seconds,
+        )
         self._versions = Versions(self._reader, FilesRepository(), locator)
         direct = DirectDownloads(
             fetcher, directory.elements, AdminTickets(session, settings.admin_url, token)
         )
         self._linked = LinkedDownloads(self._links, self._downloads, direct, locator, token)
         self._archives = Archives(
-            self._reader, self.search, locator, self._downloads, token, settings.archives_at_once
+            self._reader,
+            self.search,
+            locator,
+            self._downloads,
+            token,
+            most=settings.archives_at_once,
+            stalled_seconds=settings.client_stalled_seconds,
         )
         stack.callback(self._archives.close)
         try:

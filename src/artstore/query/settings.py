@@ -28,6 +28,14 @@ class QuerySettings(ServiceSettings):
 
     Long enough for an element to start again, and shorter than clients wait for the next byte.
     """
+    element_silence_seconds: float = Field(default=5, ge=0.1, le=60)
+    """How long an element may send nothing, before its answer or in the middle of a document, where another
+    may have the document, too: then that one is asked. Where there is none, a minute.
+
+    Shorter than elements may take that are only busy, downloads wander between them.
+    """
+    client_stalled_seconds: float = Field(default=60, ge=1, le=3600)
+    """How long a client may take nothing of a download or an archive; then its connection is broken."""
     archives_at_once: int = Field(default=8, ge=1, le=1000)
     """Archives of many documents that are made at once in one process; more are refused with 429.
 

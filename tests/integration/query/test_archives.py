@@ -12,12 +12,13 @@ from artstore.kernel.access import Principal
 from artstore.kernel.problems import Problem
 from artstore.query.archives import endpoints
 from artstore.query.archives import selection as selecting
-from artstore.query.archives.endpoints import Archives, ClientStalled
+from artstore.query.archives.endpoints import Archives
 from artstore.query.archives.reading import Missing, Open, Reading
 from artstore.query.archives.repository import ArchiveRepository
 from artstore.query.archives.selection import Selection
 from artstore.query.catalog.reading import CatalogReader
 from artstore.query.files.locate import not_found, unavailable
+from artstore.query.files.relay import ClientStalled
 from artstore.wire.archives import NewArchive
 from artstore.wire.scopes import Scope
 
@@ -137,8 +138,7 @@ class TestRefusedToken:
         assert [answer.is_closed for answer in elements.opened] == [True, True]
 
 
-async def test_gives_its_place_back_when_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "STALLED_SECONDS", 0.01)
+async def test_gives_its_place_back_when_nothing_is_taken() -> None:
     closed, outcomes, never = asyncio.Event(), list[str](), asyncio.Event()
 
     async def chunks() -> AsyncGenerator[bytes, None]:
@@ -159,7 +159,7 @@ async def test_gives_its_place_back_when_nothing_is_taken(monkeypatch: pytest.Mo
         await never.wait()
 
     reading: Any = SimpleNamespace(close=close)
-    response = endpoints._ArchiveResponse("archive", chunks(), reading, outcomes.append)
+    response = endpoints._ArchiveResponse("archive", chunks(), reading, outcomes.append, stalled_seconds=0.01)
     with pytest.raises(ClientStalled):
         await response({}, receive, send)
     assert outcomes == ["client_gone"]
@@ -167,7 +167,7 @@ async def test_gives_its_place_back_when_nothing_is_taken(monkeypatch: pytest.Mo
 
 def test_one_account_leaves_places_for_others() -> None:
     nobody: Any = None
-    archives = Archives(nobody, nobody, nobody, nobody, nobody, 4)
+    archives = Archives(nobody, nobody, nobody, nobody, nobody, most=4, stalled_seconds=60)
     for _ in range(2):
         archives._take_place("one")
     with pytest.raises(Problem, match="too-many-requests"):

@@ -77,7 +77,7 @@ async def standing(
         elements["b"] = elements["b"].model_copy(update={"client_url": "https://b.example/elements/b/"})
         session = await stack.enter_async_context(http_session())
         fetcher = Fetcher(
-            ElementFiles(session), ElementChoice(elements.get, Breakers(BreakerOptions(open_seconds=0.01)))
+            ElementFiles(session), ElementChoice(elements.get, Breakers(BreakerOptions(open_seconds=0.01))), 5
         )
         server = await stack.enter_async_context(scripted(admin))
         token = ServiceToken(session, server.url, "services", "secret")

@@ -148,7 +148,9 @@ class Stand:
 
 
 @asynccontextmanager
-async def standing(*fakes: FakeElement, open_seconds: float = 0.01) -> AsyncIterator[Stand]:
+async def standing(
+    *fakes: FakeElement, open_seconds: float = 0.01, hurried_seconds: float = 5
+) -> AsyncIterator[Stand]:
     async with AsyncExitStack() as stack:
         elements = {}
         for name, fake in zip("abc", fakes, strict=False):
@@ -156,7 +158,7 @@ async def standing(*fakes: FakeElement, open_seconds: float = 0.01) -> AsyncIter
             elements[name] = registered(name, fake.server.url)
         session = await stack.enter_async_context(http_session())
         choice = ElementChoice(elements.get, Breakers(BreakerOptions(open_seconds=open_seconds)))
-        yield Stand(elements, Fetcher(ElementFiles(session), choice))
+        yield Stand(elements, Fetcher(ElementFiles(session), choice, hurried_seconds))
 
 
 class TestGoesOn:
@@ -226,6 +228,43 @@ class TestGoesOn:
             stream.close()
         assert b"".join(parts) == CONTENT
         assert len(b.asked) == 1
+
+
+class TestHangs:
+    """An element that neither answers nor breaks off is given up soon, where another may have the document."""
+
+    @pytest.fixture(autouse=True)
+    async def sooner_than_silence_ends_by_itself(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(30):
+            yield
+
+    async def test_before_its_answer(self) -> None:
+        a, b = FakeElement(refusal=Reply(hangs=True)), FakeElement()
+        async with standing(a, b, hurried_seconds=0.1) as stand:
+            assert await stand.content() == CONTENT
+        assert (len(a.asked), len(b.asked)) == (1, 1)
+
+    async def test_in_the_middle(self) -> None:
+        a, b = (
+            FakeElement(refusal=Reply(200, CONTENT, {"ETag": tag(CONTENT)}, 1000, hangs=True)),
+            FakeElement(),
+        )
+        async with standing(a, b, hurried_seconds=0.1) as stand:
+            assert await stand.content() == CONTENT
+        assert b.asked[0]["range"] == f"bytes=1000-{len(CONTENT) - 1}"
+
+    async def test_while_another_goes_on(self) -> None:
+        a, b, c = FakeElement(1000, 0), FakeElement(refusal=Reply(hangs=True)), FakeElement()
+        async with standing(a, b, c, hurried_seconds=0.1) as stand:
+            assert await stand.content("abc") == CONTENT
+        assert c.asked[0]["range"] == f"bytes=1000-{len(CONTENT) - 1}"
+
+    async def test_it_is_waited_for_where_no_other_has_the_document(self) -> None:
+        a, b = FakeElement(), FakeElement(refusal=Reply.problem("not-found", 404))
+        async with standing(a, b, hurried_seconds=0.1) as stand:
+            a.refuse(Reply(hangs=True), times=1)
+            assert await stand.content() == CONTENT
+        assert (len(a.asked), len(b.asked)) == (2, 1)
 
 
 class TestBreaks:
@@ -331,7 +370,7 @@ class TestFirstByte:
         async with standing(a, b) as stand:
             choice = ElementChoice(stand.elements.get, Breakers(BreakerOptions(open_seconds=60)))
             async with http_session() as session:
-                stand.fetcher = Fetcher(ElementFiles(session), choice)
+                stand.fetcher = Fetcher(ElementFiles(session), choice, 5)
                 for _ in range(10):
                     assert await stand.content() == CONTENT
         assert len(a.asked) == 3

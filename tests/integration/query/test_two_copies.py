@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -12,7 +14,8 @@ from uuid_utils.compat import uuid7
 
 from artstore.launcher.settings import Element, SystemSettings
 from tests.support.breaking_proxy import BreakingProxy
-from tests.support.system import Account, RunningSystem, eventually
+from tests.support.processes import paused
+from tests.support.system import PATIENCE_SECONDS, Account, RunningSystem, eventually
 
 MIB = 1 << 20
 CONTENT = b"".join(hashlib.sha512(number.to_bytes(4, "big")).digest() for number in range(24 * MIB // 64))
@@ -26,7 +29,11 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
         durable_database=False,
         elements=(Element("rw-01", "rw"), Element("rw-02", "rw")),
         # Long enough for an element to start again on a busy machine.
-        environment={"ARTSTORE_QUERY_FAILOVER_SECONDS": "60"},
+        environment={
+            "ARTSTORE_QUERY_FAILOVER_SECONDS": "60",
+            "ARTSTORE_QUERY_ELEMENT_SILENCE_SECONDS": "3",
+            "ARTSTORE_QUERY_CLIENT_STALLED_SECONDS": "5",
+        },
     )
     system = RunningSystem(tmp_path_factory.mktemp("two-copies"), settings)
     yield from system.for_a_while()
@@ -93,6 +100,60 @@ class TestElementDies:
         await system.start("rw-01")
         assert (await reading).content == LARGE
         assert await continued(account, "same") == before + 1
+
+
+class TestElementHangs:
+    """It is stopped as it is, and neither answers nor breaks off."""
+
+    async def read(self, account: Account, file_id: str, *, begun: bool) -> bytes:
+        url = f"{account.system.query_url}/api/v1/files/{file_id}/download"
+        content = bytearray()
+        async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE_SECONDS):
+            if not begun:
+                stack.enter_context(paused(account.system.pid("rw-01")))
+            async with account.http.stream("GET", url, timeout=90) as answer:
+                assert answer.status_code == 200
+                async for chunk in answer.aiter_raw():
+                    if begun and not content:
+                        stack.enter_context(paused(account.system.pid("rw-01")))
+                    content += chunk
+        return bytes(content)
+
+    @pytest.mark.parametrize("begun", [False, True])
+    async def test_another_is_asked(self, account: Account, begun: bool) -> None:
+        file_id = await stored(account, LARGE, "rw-01", "rw-02")
+        before = await continued(account, "other")
+        assert await self.read(account, file_id, begun=begun) == LARGE
+        assert await continued(account, "other") == before + begun
+
+
+async def under_way(account: Account, element_id: str) -> float:
+    metrics = (await account.http.get(f"{account.system.query_url}/metrics")).text
+    name = f'artstore_query_downloads_under_way{{element_id="{element_id}"}} '
+    return sum(float(line.removeprefix(name)) for line in metrics.splitlines() if line.startswith(name))
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(account: Account) -> None:
+    file_id = await stored(account, LARGE, "rw-02")
+    address = urlsplit(account.system.query_url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    try:
+        head = f"GET /api/v1/files/{file_id}/download HTTP/1.1\r\nHost: query\r\n"
+        writer.write(f"{head}Authorization: Bearer {account.token}\r\n\r\n".encode())
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        assert await under_way(account, "rw-02") == 1
+
+        async def given_up() -> bool:
+            return await under_way(account, "rw-02") == 0
+
+        await eventually(given_up, "the element's connection is held")
+        came = 0
+        with suppress(ConnectionError):
+            while chunk := await reader.read(MIB):
+                came += len(chunk)
+        assert came < len(LARGE)
+    finally:
+        writer.close()
 
 
 class Client:

@@ -12,7 +12,8 @@ from artstore.attributes import FileId
 from artstore.engine import Coding, CodingPolicy, Engine, reading
 from artstore.engine.coding import DecodedDocument
 from artstore.kernel.streaming import RangeSpec
-from artstore.storage.files.sending import DocumentResponse
+from artstore.storage.files import sending
+from artstore.storage.files.sending import ClientStalled, DocumentResponse
 from tests.support.engines import options_of, store
 
 TEXT = b"".join(b"%d;a line of a table;%d\n" % (line, line * 7919) for line in range(50_000))
@@ -45,4 +46,28 @@ async def test_decoding_on_the_way_to_a_range_ends(tmp_path: Path, monkeypatch: 
     with pytest.raises(ClientDisconnect):
         await DocumentResponse(document, [part], 206, {})({"type": "http"}, gone, send)
     assert 1 <= len(steps) < 10
+    await engine.close()
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "STALLED_SECONDS", 0.01)
+    never = asyncio.Event()
+
+    async def gone() -> Message:
+        await never.wait()
+        raise AssertionError("it never comes")
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await never.wait()
+
+    engine = await Engine.open(tmp_path / "element", options_of())
+    stored = await store(engine, TEXT)
+    document = await engine.open_document(FileId(stored.file_id))
+    with pytest.raises(ClientStalled):
+        await DocumentResponse(document, [RangeSpec(0, len(TEXT), len(TEXT))], 200, {})(
+            {"type": "http"}, gone, send
+        )
     await engine.close()

@@ -1,8 +1,7 @@
 """``POST /api/v1/downloads``: many documents as one ZIP."""
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -28,19 +27,13 @@ from artstore.query.files.as_service import service_principal
 from artstore.query.files.endpoints import Downloads
 from artstore.query.files.fetching import Asked
 from artstore.query.files.locate import Locator, Whereabouts
-from artstore.query.files.relay import unless_client_goes
+from artstore.query.files.relay import ClientStalled, taken, unless_client_goes
 from artstore.query.search.service import Search
 from artstore.wire.archives import NewArchive
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope as AccessScope
 
 _THREADS = 2
-STALLED_SECONDS = 60.0
-"""How long a client may take nothing; it holds a place that others wait for."""
-
-
-class ClientStalled(ConnectionAbortedError):
-    """Breaks the connection of a client that takes nothing."""
 
 
 class Archives:
@@ -57,14 +50,18 @@ class Archives:
         locator: Locator,
         downloads: Downloads,
         token: ServiceToken,
+        *,
         most: int,
+        stalled_seconds: float,
     ) -> None:
+        """``stalled_seconds``: how long a client may take nothing."""
         self._catalog = catalog
         self._search = search
         self._locator = locator
         self._downloads = downloads
         self._token = token
         self._most = most
+        self._stalled_seconds = stalled_seconds
         self._under_way: Counter[str] = Counter()
         """Archives of each account that has some."""
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="archives")
@@ -98,7 +95,8 @@ class Archives:
         folder = f"artstore-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         bag = Bag(folder, self._threads, partial=new.partial)
         ended = partial(self._ended, principal.account_id)
-        return _ArchiveResponse(folder, bag.chunks(_after(first, documents)), reading, ended)
+        chunks = bag.chunks(_after(first, documents))
+        return _ArchiveResponse(folder, chunks, reading, ended, stalled_seconds=self._stalled_seconds)
 
     def _take_place(self, account_id: str) -> None:
         own = max(1, self._most // 2)
@@ -141,9 +139,16 @@ class _ArchiveResponse(Response):
     media_type = "application/zip"
 
     def __init__(
-        self, name: str, chunks: AsyncGenerator[bytes, None], reading: Reading, ended: Callable[[str], None]
+        self,
+        name: str,
+        chunks: AsyncGenerator[bytes, None],
+        reading: Reading,
+        ended: Callable[[str], None],
+        *,
+        stalled_seconds: float,
     ) -> None:
         self._chunks = chunks
+        self._stalled_seconds = stalled_seconds
         self._reading = reading
         self._ended = ended
         self._outcome = "client_gone"
@@ -167,7 +172,8 @@ class _ArchiveResponse(Response):
         try:
             async with aclosing(self._chunks) as chunks:
                 async for chunk in chunks:
-                    await _taken(send({"type": "http.response.body", "body": chunk, "more_body": True}))
+                    sending = send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    await taken(sending, within_seconds=self._stalled_seconds)
         except Problem as problem:
             self._outcome = "broken"
             # Nobody may answer with it any more.
@@ -179,14 +185,6 @@ class _ArchiveResponse(Response):
             raise
         self._outcome = "done"
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _taken(sending: Awaitable[None]) -> None:
-    try:
-        async with asyncio.timeout(STALLED_SECONDS):
-            await sending
-    except TimeoutError as error:
-        raise ClientStalled(f"the client took nothing of an archive for {STALLED_SECONDS:g} s") from error
 
 
 async def _after(first: Open | Missing, rest: AsyncIterator[Open | Missing]) -> AsyncIterator[Open | Missing]:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -83,14 +83,14 @@ class Continuation:
                 now = await self._where.asked()
                 others += [one for one in now if one != broken and one not in others]
 
-    async def _ask(self, element_ids: Iterable[str], position: int) -> tuple[tuple[Opened, int] | None, bool]:
+    async def _ask(self, element_ids: Sequence[str], position: int) -> tuple[tuple[Opened, int] | None, bool]:
         """What goes on, and whether asking again may help where nothing does."""
         asked, dropped = self._head.rest(self._asked, position)
         silent = False
         for element_id in element_ids:
             if element_id in self._useless:
                 continue
-            tried = await self._fetcher.ask(asked, [element_id])
+            tried = await self._fetcher.ask(asked, [element_id], hurried=len(element_ids) > 1)
             silent = silent or tried.silent
             if tried.opened is None or tried.opened.may_answer_soon:
                 refused = tried.opened or tried.refusal

@@ -7,6 +7,11 @@ from uuid import UUID
 import aiohttp
 
 from artstore.kernel.peers import ElementSilent, document_at
+from artstore.kernel.peers.calls import CONNECT_SECONDS, SILENCE_SECONDS
+
+
+class ElementSlow(ElementSilent):
+    """The element was reached, and has not answered within the time that it was given."""
 
 
 class ElementFiles:
@@ -20,16 +25,29 @@ class ElementFiles:
         return await document_at(self._session, url, file_id, headers)
 
     async def download(
-        self, url: str, file_id: UUID, method: str, headers: Mapping[str, str]
+        self,
+        url: str,
+        file_id: UUID,
+        method: str,
+        headers: Mapping[str, str],
+        *,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> aiohttp.ClientResponse | None:
         """The head of the element's answer, its body unread; None where it has no such document.
 
-        The caller closes it.
+        It may send nothing for ``silence_seconds``, before the head and in the middle; ElementSlow is raised
+        for the head. The caller closes the answer.
         """
         try:
             answer = await self._session.request(
-                method, f"{_url(url, file_id)}/download", headers=headers, allow_redirects=False
+                method,
+                f"{_url(url, file_id)}/download",
+                headers=headers,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=silence_seconds),
             )
+        except aiohttp.SocketTimeoutError as error:
+            raise ElementSlow(f"no answer to a download within {silence_seconds:g} s") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ElementSilent(f"{type(error).__name__} asking for a download") from error
         if answer.status == 404:

@@ -1,5 +1,6 @@
 """``GET /api/v1/files/{file_id}``, ``GET`` and ``HEAD /api/v1/files/{file_id}/download``."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -92,18 +93,24 @@ class Documents:
 class Downloads:
     """The bytes of one document, from whichever element has it."""
 
-    def __init__(self, locator: Locator, fetcher: Fetcher, failover_seconds: float) -> None:
+    def __init__(
+        self, locator: Locator, fetcher: Fetcher, *, failover_seconds: float, stalled_seconds: float
+    ) -> None:
+        """``stalled_seconds``: how long a client may take nothing."""
         self._locator = locator
         self._fetcher = fetcher
         self._failover_seconds = failover_seconds
+        self._stalled_seconds = stalled_seconds
 
     async def endpoint(self, request: Request, principal: Principal) -> Response:
         file_id = _file_id(request)
         caller = forwarded_headers(request, principal)
         asked = Asked(file_id, request.method, caller, conditions_of(request))
-        return RelayedResponse(
-            await self.stream(asked, Whereabouts(self._locator, file_id, principal, caller))
-        )
+        return self.answer(await self.stream(asked, Whereabouts(self._locator, file_id, principal, caller)))
+
+    def answer(self, stream: DocumentStream, *, headers: Mapping[str, str] | None = None) -> Response:
+        """``headers`` stand in it in place of the element's own. Whoever makes it must also call it."""
+        return RelayedResponse(stream, stalled_seconds=self._stalled_seconds, headers=headers)
 
     async def stream(self, asked: Asked, where: Whereabouts) -> DocumentStream:
         """Raises Problem NOT_FOUND, and ELEMENT_UNAVAILABLE where an element that has it does not answer."""

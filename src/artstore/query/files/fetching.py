@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -10,8 +11,9 @@ from uuid import UUID
 import aiohttp
 
 from artstore.kernel.peers import ElementSilent
+from artstore.kernel.peers.calls import SILENCE_SECONDS
 from artstore.query.files.choice import ElementChoice
-from artstore.query.files.elements import ElementFiles
+from artstore.query.files.elements import ElementFiles, ElementSlow
 from artstore.query.files.locate import Whereabouts, not_found, unavailable
 from artstore.wire.elements import RegisteredElement
 from artstore.wire.problems import PROBLEM_JSON
@@ -70,11 +72,16 @@ class Tried:
 
 
 class Fetcher:
-    """Asks one element after the other, the best one first."""
+    """Asks one element after the other, the best one first.
 
-    def __init__(self, elements: ElementFiles, choice: ElementChoice) -> None:
+    One that sends nothing for ``hurried_seconds`` is given up where another may have the document, be it
+    before its answer or in the middle; else it has a minute.
+    """
+
+    def __init__(self, elements: ElementFiles, choice: ElementChoice, hurried_seconds: float) -> None:
         self._elements = elements
         self._choice = choice
+        self._hurried_seconds = hurried_seconds
 
     async def open(self, asked: Asked, where: Whereabouts) -> Opened:
         """An element's answer with the document, or, where none can give it, with the reason.
@@ -106,15 +113,22 @@ class Fetcher:
             tried = await self.ask(asked, element_ids)
         return tried
 
-    async def ask(self, asked: Asked, element_ids: Iterable[str]) -> Tried:
-        """The caller closes what it says, at once or once the document is read."""
+    async def ask(self, asked: Asked, element_ids: Iterable[str], *, hurried: bool = False) -> Tried:
+        """The caller closes what it says, at once or once the document is read.
+
+        ``hurried``: there are others that will be asked, beside these.
+        """
         wanted = list(element_ids)
         candidates = self._choice.in_order(wanted)
         tried = Tried(silent=len(candidates) < len(wanted))  # one of them has never announced itself here
+        waiting = deque((each, hurried or each is not candidates[-1]) for each in candidates)
         try:
-            for element in candidates:
-                answer = await self._ask_one(asked, element)
-                if isinstance(answer, ElementSilent):
+            while waiting:
+                element, in_haste = waiting.popleft()
+                answer = await self._ask_one(asked, element, in_haste)
+                if isinstance(answer, ElementSlow) and in_haste and not hurried:
+                    waiting.append((element, False))  # where no other has the document it is waited for
+                elif isinstance(answer, ElementSilent):
                     tried.silent = True
                 elif answer is not None and answer.has_document:
                     tried.opened = answer
@@ -131,14 +145,20 @@ class Fetcher:
             tried.refusal = None
         return tried
 
-    async def _ask_one(self, asked: Asked, element: RegisteredElement) -> Opened | ElementSilent | None:
+    async def _ask_one(
+        self, asked: Asked, element: RegisteredElement, in_haste: bool
+    ) -> Opened | ElementSilent | None:
         attempt = self._choice.breakers.attempt(element)
         if attempt is None:
             return ElementSilent("it failed several times and is left alone")
         with attempt:
             try:
                 answer = await self._elements.download(
-                    element.url, asked.file_id, asked.method, {**asked.caller, **asked.conditions}
+                    element.url,
+                    asked.file_id,
+                    asked.method,
+                    {**asked.caller, **asked.conditions},
+                    silence_seconds=self._hurried_seconds if in_haste else SILENCE_SECONDS,
                 )
             except ElementSilent as silent:
                 attempt.failed(str(silent))

@@ -1,7 +1,7 @@
 """An element's answer passed on to the client while it arrives."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -28,17 +28,25 @@ _RELAYED = (
 )
 
 
+class ClientStalled(ConnectionAbortedError):
+    """Breaks the connection of a client that takes nothing: it holds what others wait for."""
+
+
 class RelayedResponse(Response):
     """Sends the status, the headers that concern the document, and the bytes, as they come.
 
     No more than the buffer of one connection is held: while the client does not take, nothing is read from
     the element. When no element goes on with the document, ElementBroke breaks the client's connection, so
-    that it never takes a part for the whole. When the client goes away, the element's connection is closed.
+    that it never takes a part for the whole. When the client goes away, or takes nothing for
+    ``stalled_seconds``, the element's connection is closed.
     """
 
-    def __init__(self, stream: DocumentStream, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, stream: DocumentStream, *, stalled_seconds: float, headers: Mapping[str, str] | None = None
+    ) -> None:
         """``headers`` stand in the answer in place of the element's own."""
         self._stream = stream
+        self._stalled_seconds = stalled_seconds
         answer = stream.head
         self.status_code = answer.status
         self.background = None
@@ -57,8 +65,19 @@ class RelayedResponse(Response):
     async def _pump(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async for chunk in self._stream.chunks():
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            sending = send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await taken(sending, within_seconds=self._stalled_seconds)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def taken(sending: Awaitable[None], *, within_seconds: float) -> None:
+    """Raises ClientStalled."""
+    try:
+        async with asyncio.timeout(within_seconds):
+            await sending
+    except TimeoutError as error:
+        metrics.DOWNLOADS_BROKEN.labels("client").inc()
+        raise ClientStalled(f"the client took nothing for {within_seconds:g} s") from error
 
 
 async def unless_client_goes(sending: Coroutine[Any, Any, None], receive: Receive) -> None:

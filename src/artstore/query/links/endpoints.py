@@ -21,7 +21,6 @@ from artstore.query.files.as_service import service_principal
 from artstore.query.files.endpoints import DOWNLOAD_OPERATION, Downloads, conditions_of
 from artstore.query.files.fetching import Asked
 from artstore.query.files.locate import Locator, Whereabouts, not_found, unavailable
-from artstore.query.files.relay import RelayedResponse
 from artstore.query.links.direct import DirectDownloads
 from artstore.query.links.repository import Grant
 from artstore.query.links.service import Links, link_not_found, standing_for
@@ -118,7 +117,7 @@ class LinkedDownloads:
         except BaseException:
             stream.close()
             raise
-        return RelayedResponse(stream, headers=_PRIVATE)
+        return self._downloads.answer(stream, headers=_PRIVATE)
 
     async def _use(self, grant: Grant, address: str | None) -> None:
         if not await self._links.use(grant, address):
