@@ -6,6 +6,7 @@ from artstore.cli import (
     account,
     account_grants,
     account_life,
+    archive,
     audit,
     demo,
     elements,
@@ -13,6 +14,7 @@ from artstore.cli import (
     get,
     info,
     key,
+    link,
     put,
     retention,
     search,
@@ -33,7 +35,7 @@ app = typer.Typer(
     help="Keeps documents for decades: store them, find them, get them back bit for bit.",
     epilog=f"Exit codes:\n\n{_EXITS}",
 )
-for module in (up, demo, put, get, search, info, versions, retention, verify):
+for module in (up, demo, put, get, search, info, versions, retention, link, archive, verify):
     module.register(app)
 for part in (account_life, account_grants):
     part.register(account.app)

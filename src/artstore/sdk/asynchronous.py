@@ -15,11 +15,13 @@ import httpx
 from artstore.attributes import RetentionPolicy
 from artstore.sdk import downloads, uploads
 from artstore.sdk.accounts import AsyncAccounts
+from artstore.sdk.archives import AsyncArchives
 from artstore.sdk.batches import AsyncBatches
 from artstore.sdk.catalog import AsyncCatalog
 from artstore.sdk.downloads import DocumentStream
 from artstore.sdk.errors import NotFound
 from artstore.sdk.keys import AsyncKeys
+from artstore.sdk.links import AsyncLinks
 from artstore.sdk.profile import Profile
 from artstore.sdk.progress import Progress
 from artstore.sdk.registry import AsyncRegistry
@@ -78,6 +80,10 @@ class AsyncClient:
         """Documents that are stored together or not at all."""
         self.catalog = AsyncCatalog(self._transport, self.profile.query_url)
         """What searches read."""
+        self.links = AsyncLinks(self._transport, self.profile.query_url)
+        """Links to documents, for whoever has no account."""
+        self.archives = AsyncArchives(self._transport, self.profile.query_url)
+        """Many documents in one download."""
 
     async def upload(
         self,

@@ -15,11 +15,13 @@ from anyio.from_thread import start_blocking_portal
 
 from artstore.attributes import RetentionPolicy
 from artstore.sdk.accounts_front import Accounts
+from artstore.sdk.archives import Archives
 from artstore.sdk.asynchronous import AsyncClient, FileId
 from artstore.sdk.batches import Batches
 from artstore.sdk.catalog import Catalog
 from artstore.sdk.downloads import DocumentStream
 from artstore.sdk.keys import Keys
+from artstore.sdk.links import Links
 from artstore.sdk.profile import Profile
 from artstore.sdk.progress import Progress
 from artstore.sdk.registry import Registry
@@ -95,6 +97,10 @@ class Client:
         """Documents that are stored together or not at all."""
         self.catalog = Catalog(self._client.catalog, self._run)
         """What searches read."""
+        self.links = Links(self._client.links, self._run)
+        """Links to documents, for whoever has no account."""
+        self.archives = Archives(self._client.archives, self._run)
+        """Many documents in one download."""
 
     def upload(
         self,

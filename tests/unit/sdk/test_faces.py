@@ -11,7 +11,9 @@ from artstore.sdk import AsyncClient, Client
 from artstore.sdk import __all__ as exported
 from artstore.sdk.accounts import AsyncAccounts
 from artstore.sdk.accounts_front import Accounts
+from artstore.sdk.archives import Archives, AsyncArchives
 from artstore.sdk.keys import AsyncKeys, Keys
+from artstore.sdk.links import AsyncLinks, Links
 from artstore.sdk.registry import AsyncRegistry, Registry
 from artstore.sdk.transactions import AsyncTransactions, Transactions
 
@@ -30,6 +32,8 @@ FACES: list[tuple[type, type]] = [
     (AsyncRegistry, Registry),
     (AsyncAccounts, Accounts),
     (AsyncTransactions, Transactions),
+    (AsyncLinks, Links),
+    (AsyncArchives, Archives),
 ]
 
 
