@@ -51,7 +51,7 @@ class StorageSettings(ObjectStoreSettings):
     table_prefix: str = ""
     """Begins the names of this element's tables in the schema ``storage``. Default: made of ``element_id``.
     Two elements with one prefix: the second says so and stays without an index."""
-    client_url: Annotated[str, Field(max_length=2000, pattern=r"^(https?://[!-~]+)?$")] = ""
+    client_url: Annotated[str, Field(pattern=r"^(https?://[!-~]+)?$")] = ""
     """Where clients reach this element, mostly ``https://…`` of a proxy: links that are ``direct`` let them
     fetch from there. Empty: they cannot, and fetch through Query."""
     database_url: SecretStr

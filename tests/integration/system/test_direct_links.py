@@ -24,8 +24,9 @@ RELAYED = (
 )
 
 
-async def stored(account: Account, content: bytes = CONTENT, name: str = "счёт.html", **fields: str) -> str:
-    return str((await account.upload(name, content, **fields)).json()["file_id"])
+async def stored(account: Account, content: bytes = CONTENT, policy: str = "permanent") -> str:
+    answer = await account.upload("счёт.html", content, retention_policy=policy)
+    return str(answer.json()["file_id"])
 
 
 async def made(account: Account, file_id: str, **new: Any) -> str:
@@ -182,7 +183,7 @@ async def test_the_account_is_suspended(system: RunningSystem, account: Account,
 
 
 async def test_the_document_is_deleted(system: RunningSystem, account: Account) -> None:
-    file_id = await stored(account, retention_policy="temporary")
+    file_id = await stored(account, policy="temporary")
     url = await made(account, file_id)
     async with account.anonymous() as http:
         address = await sent_on(http, url)

@@ -25,7 +25,7 @@ class Unsigned(TokenIssuer):
     def __init__(self) -> None:
         pass
 
-    def sign(self, claims: Mapping[str, Any], lifetime_seconds: int) -> str:
+    def sign(self, claims: Mapping[str, Any], lifetime_seconds: int, *, kind: str = "") -> str:
         return str(lifetime_seconds)
 
 
