@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from artstore.wire.tickets import TICKET_AUDIENCE, TICKETS_PATH
 from artstore.wire.transactions import TRANSACTIONS_PATH
 from tests.support import schemathesis
 from tests.support.schemathesis import EXAMPLES, Target
@@ -40,6 +41,7 @@ class Made(Setup):
 
     def __init__(self, system: RunningSystem) -> None:
         super().__init__(system)
+        self._system = system
         self.administrator = self._account("ADMIN")
         self.client = self._account("USER")
         self.services_token = self.new_token(self.services())
@@ -146,8 +148,17 @@ class Made(Setup):
             for what in ("hold", "source", "copy")
             for method in ("PUT", "DELETE")
         }
-        values = self._documents() | {"path.upload_id": uploads, "path.batch_id": batches}
+        values = self._documents() | {
+            "path.upload_id": uploads,
+            "path.batch_id": batches,
+            "path.ticket": [self._ticket() for _ in range(FEW)],
+        }
         return Target(self.documents, self.administrator.token, values, of_operations, authorization)
+
+    def _ticket(self) -> str:
+        """Good for longer than Admin makes them."""
+        file_id = self.store(self.administrator)
+        return self._system.signed_anew(self.services_token, aud=TICKET_AUDIENCE, file_id=file_id)
 
     def _admin(self) -> Target:
         accounts = [self.new_account() for _ in range(FEW)]
@@ -184,6 +195,7 @@ class Made(Setup):
         basic = "Basic " + base64.b64encode(":".join(self.client.credentials).encode()).decode()
         authorization = {f"POST /api/v1/auth/{what}": basic for what in ("token", "revoke", "introspect")}
         authorization["POST /api/v1/audit/refusals"] = f"Bearer {self.services_token}"
+        authorization[f"POST {TICKETS_PATH}"] = f"Bearer {self.services_token}"
         authorization[f"POST {TRANSACTIONS_PATH}"] = f"Bearer {self.services_token}"
         one_grant: dict[str, Sequence[str | int]] = {"path.account_id": ids[:1], "path.owner_id": ids[1:2]}
         of_operations: dict[str, dict[str, Sequence[str | int]]] = {
