@@ -89,7 +89,7 @@ def _facet(values: list[FacetValue]) -> Facet:
 def _counted(found: CTE, name: str, path: tuple[str, ...]) -> Select[Any]:
     first = select(found).limit(COUNTED).subquery()
     value = _VALUES[name](first.c) if name in _VALUES else _attribute(first.c, path)
-    each = select(value.label("value")).subquery()
+    each = select(value.label("value")).select_from(first).subquery()
     return (
         select(literal(name, Text()).label("facet"), each.c.value, func.count())
         .where(each.c.value.is_not(None), func.jsonb_typeof(each.c.value).not_in(["object", "array", "null"]))
@@ -121,7 +121,8 @@ def _extension(found: Any) -> ColumnElement[Any]:
     # Made from the name it would take ten times as long as all else.
     label = func.unnest(found.labels).column_valued("label")
     value = func.substr(label, len(_EXTENSION) + 1)
-    return func.to_jsonb(select(value).where(label.startswith(_EXTENSION)).scalar_subquery())
+    named = select(value).where(label.startswith(_EXTENSION)).correlate(found.labels.table)
+    return func.to_jsonb(named.scalar_subquery())
 
 
 _EXTENSION = "ext:"
