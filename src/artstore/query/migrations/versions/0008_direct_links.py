@@ -3,8 +3,8 @@
 from alembic import op
 from sqlalchemy import Boolean, Column, false
 
-revision = "0007_direct_links"
-down_revision = "0006_terms"
+revision = "0008_direct_links"
+down_revision = "0007_kept_columns"
 branch_labels = None
 depends_on = None
 
