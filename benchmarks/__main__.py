@@ -12,6 +12,7 @@ from benchmarks import (
     audit,
     catalog,
     compression,
+    downloads,
     element,
     ingester,
     limits,
@@ -37,7 +38,8 @@ MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
     "resumable": (resumable.measure, "a large document in pieces of 8 MiB (tus), beside one request"),
     "compression": (compression.measure, "elements that compress, in each way, beside one that does not"),
     "catalog": (catalog.measure, "the catalog: rebuilt, and searched by every kind of question"),
-    "way": (way.measure, "the whole way: Ingester, element, Query"),
+    "downloads": (downloads.measure, "downloads through Query, beside straight, beside nginx"),
+    "way": (way.measure, "the whole way: Ingester, element, and searches"),
 }
 
 

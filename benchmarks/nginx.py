@@ -17,6 +17,7 @@ events {{}}
 http {{
     access_log off;
     sendfile on;
+    keepalive_requests 1000000000;
     client_max_body_size 0;
     client_body_temp_path {folder}/body;
     server {{

@@ -1,11 +1,9 @@
-"""The whole way through Ingester and Query, beside straight at the element, in the same run."""
+"""The whole way in through the Ingester, beside straight at the element, and searches, in the same run."""
 
 import os
 
-import httpx
-
 from benchmarks import load
-from benchmarks.element import DOCUMENT, MIB, curl_seconds, upload_file
+from benchmarks.element import DOCUMENT, MIB, upload_file
 from benchmarks.running import Measured, measured
 
 SECONDS = 10
@@ -47,15 +45,8 @@ def _gigabyte(system: Measured) -> None:
         for _ in range(1024):
             file.write(block)
     headers = {"Authorization": f"Bearer {system.token}"}
-    straight, file_id = upload_file(f"{system.url('rw-01')}/api/v1/files/upload", source, headers)
+    straight, _ = upload_file(f"{system.url('rw-01')}/api/v1/files/upload", source, headers)
     whole, _ = upload_file(f"{system.url('ingester')}/api/v1/files/upload", source, headers)
     print(
         f"1 GiB up, straight {straight:6.2f} s, whole {whole:6.2f} s, {whole / straight:5.2f} times straight"
-    )
-    straight = curl_seconds(f"{system.url('rw-01')}/api/v1/files/{file_id}/download", headers)
-    answer = httpx.get(f"{system.profile.query_url}/api/v1/files/{file_id}", headers=headers, timeout=30)
-    answer.raise_for_status()
-    whole = curl_seconds(f"{system.profile.query_url}/api/v1/files/{file_id}/download", headers)
-    print(
-        f"1 GiB down, straight {straight:6.2f} s, through Query {whole:6.2f} s, {whole / straight:5.2f} times straight"
     )
