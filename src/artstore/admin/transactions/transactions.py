@@ -12,9 +12,11 @@ from artstore.admin.storage_elements.repository import all_elements, element_by_
 from artstore.admin.transactions.deciding import Decisions
 from artstore.admin.transactions.elements import TransferElements
 from artstore.admin.transactions.failpoints import ENVIRONMENT, Failpoints
-from artstore.admin.transactions.finalize import Finalizing
 from artstore.admin.transactions.jobs import Jobs
+from artstore.admin.transactions.moving import finalizing, transferring
 from artstore.admin.transactions.running import Running
+from artstore.admin.transactions.transfers import Transfers
+from artstore.admin.transactions.whereabouts import Whereabouts
 from artstore.kernel.database import Database
 from artstore.kernel.peers import ElementDirectory, http_session
 from artstore.wire.elements import RegisteredElement
@@ -34,13 +36,20 @@ class Transactions:
         self._session: aiohttp.ClientSession | None = None
         find, every = partial(_find, database, directory), partial(_every, database)
         elements = TransferElements(self._open_session, find, every, token)
-        margin = timedelta(seconds=settings.finalize_margin_seconds)
-        sagas = {TransactionKind.FINALIZE: Finalizing(database, elements, margin).saga}
+        sagas = {
+            TransactionKind.FINALIZE: finalizing(
+                database, elements, timedelta(seconds=settings.finalize_margin_seconds)
+            ),
+            TransactionKind.TRANSFER: transferring(
+                database, elements, timedelta(seconds=settings.transfer_margin_seconds)
+            ),
+        }
         failpoints = Failpoints(os.environ.get(ENVIRONMENT, ""))
         running = Running(database, sagas, settings.retry_policy(), failpoints)
         at_once = settings.transactions_at_once
         self._jobs = running.jobs = Jobs(database, settings.database_url, running.go_on, at_once=at_once)
         self.decisions = Decisions(database, running, self._jobs)
+        self.transfers = Transfers(database, Whereabouts(every, token), self.decisions)
 
     async def run(self) -> None:
         """Goes on with transactions until it is cancelled; may be called again after it raised."""
