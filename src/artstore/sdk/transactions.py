@@ -7,11 +7,15 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+from pydantic import ValidationError
+
+from artstore.sdk.errors import Rejected
 from artstore.sdk.progress import Progress
 from artstore.sdk.transport import Transport
 from artstore.wire.transactions import (
     TRANSACTIONS_PATH,
     TRANSFERS_PATH,
+    NewTransfer,
     Transaction,
     TransactionPage,
     TransactionState,
@@ -67,10 +71,14 @@ class AsyncTransactions:
         Returns when the document is there (``committed_at`` is set), or when that was given up (its ``state``
         says so), or with ``wait=False`` when it has begun. It goes on when waiting for it is given up.
         ``progress`` is told bytes. Raises NotFound, Conflict for what cannot be moved there, NoRoom and
-        TooLarge.
+        TooLarge; Rejected for what can be no id.
         """
-        wanted = {"file_id": str(file_id), "target_element_id": to}
-        told = await self._transport.post(self._transfers_url, wanted, Transaction)
+        try:
+            wanted = NewTransfer.model_validate({"file_id": str(file_id), "target_element_id": to})
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise Rejected(f"no document is moved so: {wrong['loc'][0]}: {wrong['msg']}") from error
+        told = await self._transport.repeat(self._transfers_url, wanted, Transaction)
         while wait and told.committed_at is None and told.state not in _GIVEN_UP:
             if progress is not None:
                 progress(told.copied_bytes, told.total_bytes)

@@ -247,9 +247,7 @@ class TestToWhereItCouldBeDeleted:
         assert held == document | {"transfer_id": transfer, "updated_at": held["updated_at"]}
         assert await mover.withdrawn(file_id, "edit-02") == {"is_present": True, "transfer_id": transfer}
         problem(await there.ask("DELETE", f"files/{file_id}"), "conflict", 409)
-        problem(
-            await there.patch(file_id, {"description": "x"}, await there.tag(file_id)), "conflict", 409
-        )
+        problem(await there.patch(file_id, {"description": "x"}, await there.tag(file_id)), "conflict", 409)
         done(await mover.let_go(file_id, transfer), 204)
         done(await mover.move(file_id, transfer))
         for _ in range(2):
@@ -312,7 +310,9 @@ class TestToWhereItCouldBeDeleted:
         holder = await edit.account.system.create_account(role="OPERATOR")
         document = await edit.store()
         file_id = document["file_id"]
-        done(await AtElement(holder, "edit-01").ask("PUT", f"files/{file_id}/hold", json={"reason": "case 1"}))
+        done(
+            await AtElement(holder, "edit-01").ask("PUT", f"files/{file_id}/hold", json={"reason": "case 1"})
+        )
         document = await edit.told(f"files/{file_id}")
         done(await mover.hold(file_id, transfer))
         done(await mover.move(file_id, transfer))

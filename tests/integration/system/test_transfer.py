@@ -1,7 +1,6 @@
 """A document moves from one element of mode ``edit`` to another: what its owner, others and operators see."""
 
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -63,7 +62,8 @@ class TestMoves:
         more = {"tags": ["a", "b"], "custom_attributes": {"n": 1.5, "é": [None]}, "ttl_days": "90"}
         document = await stored(account, "draft.txt", content, replaces=first["file_id"], **more)
         held = await operator.http.put(
-            f"{account.system.ingester_url}/api/v1/files/{document['file_id']}/hold", json={"reason": "case 1"}
+            f"{account.system.ingester_url}/api/v1/files/{document['file_id']}/hold",
+            json={"reason": "case 1"},
         )
         document = held.json()
         transaction = await committed(operator, document)
@@ -104,12 +104,12 @@ class TestMoves:
 
 class TestMeanwhile:
     @pytest.fixture
-    async def moving(self, account: Account, operator: Account) -> AsyncIterator[dict[str, Any]]:
+    async def moving(self, account: Account, operator: Account) -> dict[str, Any]:
         """A document that both elements have."""
         document = await stored(account, f"pair-{uuid.uuid4().hex}.txt")
         await account.find(document["original_filename"], document["file_id"])
         transaction = await committed(operator, document)
-        yield document | {"transaction_id": transaction["transaction_id"]}
+        return document | {"transaction_id": transaction["transaction_id"]}
 
     async def test_a_search_shows_it_once(self, account: Account, moving: dict[str, Any]) -> None:
         with account.system.database() as connection:
