@@ -1,5 +1,6 @@
 """A document moves from one element of mode ``edit`` to another: what its owner, others and operators see."""
 
+import os
 import uuid
 from typing import Any
 
@@ -233,6 +234,58 @@ class TestRefused:
         document = await stored(account)
         refused = problem(await transfer(account, document["file_id"], "edit-02"), "insufficient-scope", 403)
         assert refused["required_scope"] == "transactions:write"
+
+
+class TestDrained:
+    async def test_gives_all_that_it_may_to_the_other(
+        self, wide_system: RunningSystem, account: Account, operator: Account
+    ) -> None:
+        """Also what came while it was drained, and the elements are as they were afterwards."""
+        content = os.urandom(40_000)
+        names = [f"drained {n}.bin" for n in range(30)]
+        documents = [await at(account, "edit-02").store(name, content) for name in names]
+        permanent = await at(account, "edit-02").store(retention_policy="permanent")
+        drained = await registered(operator, "/edit-02/drain", {"moves_to": "edit-01"})
+        assert drained.json()["registration"]["moves_to"] == "edit-01"
+        documents.append(await at(account, "edit-02").store("late.bin", content))
+
+        async def moved() -> bool:
+            there = [one for one in await at(account, "edit-01").listed() if one.get("transfer_id")]
+            return {one["file_id"] for one in there} >= {one["file_id"] for one in documents}
+
+        await eventually(moved, "not all are moved")
+        left = {one["file_id"]: one for one in await at(account, "edit-02").listed()}
+        assert "transfer_id" not in left[permanent["file_id"]]
+        assert all("transfer_id" in left[one["file_id"]] for one in documents)
+        await registered(operator, "/edit-02/activate")
+        for document in documents[::10]:
+            found = await operator.http.get(
+                f"{wide_system.admin_url}/api/v1/transactions", params={"file_id": document["file_id"]}
+            )
+            [transaction] = found.json()["items"]
+            assert transaction["requested_by_name"] == "Admin"
+            await ended(operator, transaction)
+            after = await at(account, "edit-01").told(f"files/{document['file_id']}")
+            assert after == document | {"updated_at": after["updated_at"]}
+            assert (await account.download(document["file_id"])).content == content
+
+    @pytest.mark.parametrize(
+        ("element", "to", "refusal", "status"),
+        [
+            ("rw-01", "edit-01", "not-movable", 409),
+            ("edit-02", "rw-01", "not-movable", 409),
+            ("edit-02", "edit-02", "invalid-parameter", 422),
+            ("edit-02", "edit-99", "invalid-parameter", 422),
+            ("edit-02", "../x", "invalid-parameter", 422),
+        ],
+    )
+    async def test_not_to_where_it_may_not(
+        self, operator: Account, element: str, to: str, refusal: str, status: int
+    ) -> None:
+        url = f"{operator.system.admin_url}/api/v1/storage-elements/{element}"
+        problem(await operator.http.post(f"{url}/drain", json={"moves_to": to}), refusal, status)
+        decided = (await operator.http.get(url)).json()["registration"]
+        assert (decided["state"], decided["moves_to"]) == ("active", None)
 
 
 async def registered(operator: Account, path: str, body: dict[str, Any] | None = None) -> httpx.Response:

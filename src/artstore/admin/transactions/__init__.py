@@ -11,7 +11,8 @@ worker died is taken up by another one.
 
 ``progress`` decides what follows from what came of a step (pure), ``running`` runs the steps, ``jobs`` speaks
 with Procrastinate, ``moving`` has the steps of finalizations and transfers, ``elements`` calls the elements.
-``transfers`` looks whether a document can be moved as somebody wants.
+``transfers`` looks whether a document can be moved as somebody wants, ``emptying`` wants it of all of an
+element.
 """
 
 __all__: list[str] = []

@@ -1,6 +1,7 @@
 """Queries on transactions."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -144,6 +145,33 @@ async def progressed(connection: WriteConnection, row: TransactionRow, copied_by
         .returning(_transactions.id)
     )
     return changed.one_or_none() is not None
+
+
+async def under_way_from(connection: ReadConnection) -> dict[str, int]:
+    """Transfers by the element that they are from, as far as the target does not have the document yet."""
+    rows = await connection.execute(
+        select(_transactions.source_element_id, func.count().label("transfers"))
+        .where(
+            _transactions.kind == TransactionKind.TRANSFER,
+            _transactions.state.not_in(sorted({*OVER, TransactionState.FAILED})),
+            _transactions.committed_at.is_(None),
+        )
+        .group_by(_transactions.source_element_id)
+    )
+    return {row.source_element_id: row.transfers for row in rows}
+
+
+async def undone_lately(connection: ReadConnection, file_ids: list[UUID], within: timedelta) -> set[UUID]:
+    """Those of the documents of which a transfer was undone in this time."""
+    rows = await connection.execute(
+        select(_transactions.file_id).where(
+            _transactions.file_id.in_(file_ids),
+            _transactions.kind == TransactionKind.TRANSFER,
+            _transactions.state == TransactionState.UNDONE,
+            _transactions.updated_at > func.now() - within,
+        )
+    )
+    return {row.file_id for row in rows}
 
 
 async def orphans(connection: ReadConnection, limit: int) -> list[UUID]:

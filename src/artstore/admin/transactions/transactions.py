@@ -1,5 +1,6 @@
 """The part of the composition root that has to do with transactions."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -11,6 +12,7 @@ from artstore.admin.settings import AdminSettings
 from artstore.admin.storage_elements.repository import all_elements, element_by_id
 from artstore.admin.transactions.deciding import Decisions
 from artstore.admin.transactions.elements import TransferElements
+from artstore.admin.transactions.emptying import Emptying
 from artstore.admin.transactions.failpoints import ENVIRONMENT, Failpoints
 from artstore.admin.transactions.jobs import Jobs
 from artstore.admin.transactions.moving import finalizing, transferring
@@ -50,11 +52,15 @@ class Transactions:
         self._jobs = running.jobs = Jobs(database, settings.database_url, running.go_on, at_once=at_once)
         self.decisions = Decisions(database, running, self._jobs)
         self.transfers = Transfers(database, Whereabouts(every, token), self.decisions)
+        self._emptying = Emptying(database, self.transfers, token, most=2 * at_once)
 
     async def run(self) -> None:
-        """Goes on with transactions until it is cancelled; may be called again after it raised."""
-        async with http_session() as self._session:
-            await self._jobs.work()
+        """Goes on with transactions, and begins those that empty elements, until it is cancelled; may be
+        called again after it raised.
+        """
+        async with http_session() as self._session, asyncio.TaskGroup() as group:
+            group.create_task(self._jobs.work())
+            group.create_task(self._emptying.run(self._session))
 
     def _open_session(self) -> aiohttp.ClientSession:
         assert self._session is not None, "steps run while the worker does"

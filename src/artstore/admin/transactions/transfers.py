@@ -5,6 +5,8 @@ A document leaves only where its element lets it be deleted, and stays what it i
 elements of the other modes move as a whole.
 """
 
+from uuid import UUID
+
 from artstore.admin import audit
 from artstore.admin.transactions import repository
 from artstore.admin.transactions.deciding import Decisions, demand_free
@@ -42,18 +44,21 @@ class Transfers:
         copies = await self._whereabouts.copies(wanted.file_id)
         if [copy.element.element_id for copy in copies] == [wanted.target_element_id]:
             return await self._moved_before(wanted), False
-        source = _the_only(copies)
+        return await self.begin_from(_the_only(copies), wanted.target_element_id, actor)
+
+    async def begin_from(self, source: Copy, target: str, actor: audit.Actor) -> tuple[TransactionRow, bool]:
+        """The same, of a document that is known to lie there and nowhere else."""
         size = int(source.document["file_size"])
         _demand_leaves(source)
-        _demand_takes(await self._target(wanted.target_element_id), size)
+        _demand_takes(await self._target(target), size)
         new = NewTransaction(
             kind=TransactionKind.TRANSFER,
-            file_id=wanted.file_id,
+            file_id=UUID(source.document["file_id"]),
             owner_id=str(source.document["created_by_id"])[:256],
-            requested_by_id=actor.id or "",
-            requested_by_name=(actor.name or "")[:256],
+            requested_by_id=actor.id or actor.kind,
+            requested_by_name=(actor.name or actor.kind)[:256],
             source_element_id=source.element.element_id,
-            target_element_id=wanted.target_element_id,
+            target_element_id=target,
             total_bytes=size,
         )
         return await self._decisions.begin(new, actor)
