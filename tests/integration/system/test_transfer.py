@@ -107,7 +107,7 @@ class TestMeanwhile:
     @pytest.fixture
     async def moving(self, account: Account, operator: Account) -> dict[str, Any]:
         """A document that both elements have."""
-        document = await stored(account, f"pair-{uuid.uuid4().hex}.txt")
+        document: dict[str, Any] = await stored(account, f"pair-{uuid.uuid4().hex}.txt")
         await account.find(document["original_filename"], document["file_id"])
         transaction = await committed(operator, document)
         return document | {"transaction_id": transaction["transaction_id"]}
