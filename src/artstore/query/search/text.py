@@ -16,6 +16,7 @@ locale knows them, so a document would be found on one server and not on another
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -47,6 +48,9 @@ _UNSPACED = (
     (0x20000, 0x3FFFF),  # Han, extensions B and later
 )
 _RUN = re.compile("w[wm]*|u[um]*")
+_PLAIN = re.compile("[\x00-\x7fА-яЁё]*")
+"""English and Russian without accents, which is most of what comes: quickly folded and cut."""
+_PLAIN_WORD = re.compile("[0-9a-zа-я]+")
 
 
 @dataclass(slots=True)
@@ -70,8 +74,8 @@ class AskedWords:
 
 def fold(text: str) -> str:
     """The text with compatibility forms, case and accents folded away. Folding twice changes nothing."""
-    if text.isascii():
-        return text.lower()
+    if _PLAIN.fullmatch(text):
+        return text.lower().replace("ё", "е")
     previous = None
     while text != previous:  # twice nearly always: one fold can bring forth what another folds further
         previous = text
@@ -87,15 +91,39 @@ def document_words(texts: Iterable[str]) -> Words:
     found = Words()
     start = 1
     for text in texts:
-        end = start
-        for run, unspaced in _runs(fold(text)):
-            for offset, word in enumerate(run) if unspaced else ((0, run),):
-                _put(found, word, end + offset)
-                if unspaced and offset + 1 < len(run):
-                    _put(found, run[offset : offset + 2], end + offset)
-            end += len(run) if unspaced else 1
-        start = end + 1
+        folded = fold(text)
+        if _PLAIN.fullmatch(folded):
+            words = [word[:MAX_WORD_CHARACTERS] for word in _PLAIN_WORD.findall(folded)]
+            positions: Iterable[int] = range(start, start + len(words))
+            start += len(words)
+        else:
+            words, positions, start = _words_of_any_script(folded, start)
+        found.words += words
+        found.positions += positions
+        start += 1
+    if start > MAX_POSITION:
+        kept = bisect_right(found.positions, MAX_POSITION)
+        del found.words[kept:], found.positions[kept:]
     return found
+
+
+def _words_of_any_script(folded: str, start: int) -> tuple[list[str], list[int], int]:
+    """The words, the position of each from ``start`` on, and the position behind the last one."""
+    words: list[str] = []
+    positions: list[int] = []
+    for run, unspaced in _runs(folded):
+        if unspaced:
+            for offset, character in enumerate(run):
+                # With the pair that it begins, if it is not the last one.
+                these = [character] if offset + 1 == len(run) else [character, run[offset : offset + 2]]
+                words += these
+                positions += [start] * len(these)
+                start += 1
+        else:
+            words.append(run)
+            positions.append(start)
+            start += 1
+    return words, positions, start
 
 
 def term_words(folded: str) -> AskedWords:
@@ -129,12 +157,6 @@ def _runs(folded: str) -> Iterator[tuple[str, bool]]:
     """The runs of word characters, and whether each is of a script without blanks."""
     for start, end, unspaced in word_spans(folded):
         yield (folded[start:end] if unspaced else folded[start:end][:MAX_WORD_CHARACTERS]), unspaced
-
-
-def _put(found: Words, word: str, position: int) -> None:
-    if position <= MAX_POSITION:
-        found.words.append(word)
-        found.positions.append(position)
 
 
 class _CharacterClasses(dict[int, str]):
