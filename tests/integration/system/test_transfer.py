@@ -213,8 +213,8 @@ class TestRefused:
         by_hand = {"element_id": name, "mode": "edit", "url": f"http://{name}.test:8010"}
         await registered(operator, "", by_hand)
         problem(await transfer(operator, document["file_id"], name), "element-unavailable", 503)
-        # Nor is it certain, while one is away, that a document is nowhere.
-        problem(await transfer(operator, UNKNOWN, "edit-02"), "element-unavailable", 503)
+        # Nobody ever stored a document there.
+        problem(await transfer(operator, UNKNOWN, "edit-02"), "not-found", 404)
         await registered(operator, f"/{name}/retire", {"confirm": True})
 
     async def test_to_what_is_drained_or_has_no_room(self, account: Account, operator: Account) -> None:

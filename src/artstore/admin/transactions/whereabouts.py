@@ -43,7 +43,7 @@ class Whereabouts:
 
         Raises Problem NOT_FOUND, and ELEMENT_UNAVAILABLE where one that may have it does not answer.
         """
-        known = [element for element in await self._every() if not _is_switched_off(element)]
+        known = [element for element in await self._every() if _may_have_documents(element)]
         headers = {"Authorization": f"Bearer {await self._token()}"}
         async with http_session() as session:
             answers = await asyncio.gather(*(_ask(session, element, file_id, headers) for element in known))
@@ -73,5 +73,8 @@ async def _ask(
         return silent
 
 
-def _is_switched_off(element: RegisteredElement) -> bool:
-    return element.registration.state is ElementState.RETIRED and element.health is ElementHealth.AWAY
+def _may_have_documents(element: RegisteredElement) -> bool:
+    """Not one that is switched off for good, nor one that was registered by hand and never heard of."""
+    is_retired = element.registration.state is ElementState.RETIRED
+    was_heard_of = element.max_file_bytes > 0
+    return element.health is not ElementHealth.AWAY or (was_heard_of and not is_retired)
