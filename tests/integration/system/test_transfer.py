@@ -22,6 +22,8 @@ async def account(wide_system: RunningSystem) -> Account:
 
 @pytest.fixture
 async def operator(wide_system: RunningSystem) -> Account:
+    """Once Admin has written down which elements there are, which takes it a second."""
+    await wide_system.registry_knows_all_elements()
     return await wide_system.create_account(role="OPERATOR")
 
 
