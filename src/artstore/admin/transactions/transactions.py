@@ -51,7 +51,9 @@ class Transactions:
         at_once = settings.transactions_at_once
         self._jobs = running.jobs = Jobs(database, settings.database_url, running.go_on, at_once=at_once)
         self.decisions = Decisions(database, running, self._jobs)
-        self.transfers = Transfers(database, Whereabouts(every, token), self.decisions)
+        self.transfers = Transfers(
+            database, Whereabouts(partial(_known, database, directory), token, directory), self.decisions
+        )
         self._emptying = Emptying(database, self.transfers, token, most=2 * at_once)
 
     async def run(self) -> None:
@@ -73,6 +75,13 @@ async def _find(database: Database, directory: ElementDirectory, element_id: str
         return announced
     async with database.read() as connection:
         return await element_by_id(connection, element_id)
+
+
+async def _known(database: Database, directory: ElementDirectory) -> list[RegisteredElement]:
+    """Also those that announced themselves just now, and are not written down yet."""
+    written = await _every(database)
+    ids = {element.element_id for element in written}
+    return [*written, *(element for element in directory.elements() if element.element_id not in ids)]
 
 
 async def _every(database: Database) -> list[RegisteredElement]:

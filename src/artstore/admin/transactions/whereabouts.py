@@ -10,7 +10,7 @@ from uuid import UUID
 
 import aiohttp
 
-from artstore.kernel.peers import ElementSilent, document_at, http_session
+from artstore.kernel.peers import ElementDirectory, ElementSilent, document_at, http_session
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import ElementHealth, ElementState, RegisteredElement
 from artstore.wire.problems import ProblemType
@@ -31,9 +31,11 @@ class Whereabouts:
         self,
         every: Callable[[], Awaitable[list[RegisteredElement]]],
         token: Callable[[], Awaitable[str]],
+        directory: ElementDirectory,
     ) -> None:
         self._every = every
         self._token = token
+        self._directory = directory
 
     async def elements(self) -> list[RegisteredElement]:
         return await self._every()
@@ -54,7 +56,8 @@ class Whereabouts:
         ]
         if found:
             return found
-        if any(isinstance(answer, ElementSilent) for answer in answers):
+        is_certain = self._directory.is_up_to_date
+        if not is_certain or any(isinstance(answer, ElementSilent) for answer in answers):
             raise Problem(
                 ProblemType.ELEMENT_UNAVAILABLE,
                 "A storage element that may have the document does not answer. Try again in a few seconds.",
