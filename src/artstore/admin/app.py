@@ -123,7 +123,7 @@ def create_app() -> FastAPI:
     app.include_router(key_routes(database, rotation))
     app.include_router(storage_element_routes(database, decisions, thresholds))
     app.include_router(audit_routes(database))
-    app.include_router(transaction_routes(database, transactions.decisions))
+    app.include_router(transaction_routes(database, transactions.decisions, transactions.transfers))
     _add_people_routes(app, settings, means, keys)
     return app
 

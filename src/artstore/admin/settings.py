@@ -146,6 +146,9 @@ class AdminSettings(ServiceSettings):
     finalize_margin_seconds: int = Field(default=24 * 3600, ge=0, le=30 * 24 * 3600)
     """How long the temporary copy of a document is kept after the document became permanent. 0: it goes at
     once, and a search that is behind may miss the document for a moment."""
+    transfer_margin_seconds: int = Field(default=300, ge=0, le=24 * 3600)
+    """How long a document that was transferred stays in the element that it leaves, too. Nobody changes or
+    deletes it so long. 0: not at all, and a search that is behind may miss it for a moment."""
     transactions_at_once: int = Field(default=8, ge=1, le=64)
     """Transactions that this process goes on with at the same time; each may copy a document."""
     transaction_attempts: int = Field(default=20, ge=1, le=1000)

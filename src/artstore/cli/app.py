@@ -20,6 +20,7 @@ from artstore.cli import (
     search,
     services,
     transaction,
+    transfer,
     up,
     verify,
     versions,
@@ -35,7 +36,7 @@ app = typer.Typer(
     help="Keeps documents for decades: store them, find them, get them back bit for bit.",
     epilog=f"Exit codes:\n\n{_EXITS}",
 )
-for module in (up, demo, put, get, search, info, versions, retention, link, archive, verify):
+for module in (up, demo, put, get, search, info, versions, retention, transfer, link, archive, verify):
     module.register(app)
 for part in (account_life, account_grants):
     part.register(account.app)

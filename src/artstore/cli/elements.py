@@ -159,15 +159,23 @@ def set_(
 
 
 @app.command()
-def drain(element_id: _ElementId, profile: ProfileFile = None, as_json: AsJson = False) -> None:
-    """Let an element take no new documents; everything else goes on.
+def drain(
+    element_id: _ElementId,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="ELEMENT", help="Move its documents there; both are of mode edit."),
+    ] = None,
+    profile: ProfileFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let an element take no new documents, and empty it, if you say into which one.
 
     Example: artstore elements drain rw-01
     """
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        _tell(client.registry.drain(element_id), as_json)
+        _tell(client.registry.drain(element_id, moves_to=to), as_json)
 
 
 @app.command()
@@ -271,6 +279,7 @@ def _tell(element: "ListedElement", as_json: bool) -> None:
         "used": size_word(element.used_bytes),
         "free": size_word(element.free_bytes),
         "state": decided.state,
+        "moves to": decided.moves_to or _NONE,
         "priority": str(decided.priority),
         "limit": size_word(decided.limit_bytes) if decided.limit_bytes is not None else _NONE,
         "limit of a file": size_word(decided.limit_file_bytes) if decided.limit_file_bytes else _NONE,

@@ -72,7 +72,7 @@ def show(transaction: _TransactionId, profile: ProfileFile = None, as_json: AsJs
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        _tell(client.transactions.read(transaction), as_json=as_json)
+        tell(client.transactions.read(transaction), as_json=as_json)
 
 
 @app.command()
@@ -84,7 +84,7 @@ def retry(transaction: _TransactionId, profile: ProfileFile = None, as_json: AsJ
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        _tell(client.transactions.retry(transaction), as_json=as_json)
+        tell(client.transactions.retry(transaction), as_json=as_json)
 
 
 @app.command()
@@ -96,10 +96,11 @@ def compensate(transaction: _TransactionId, profile: ProfileFile = None, as_json
     from artstore.sdk import Client
 
     with Client(profile) as client:
-        _tell(client.transactions.compensate(transaction), as_json=as_json)
+        tell(client.transactions.compensate(transaction), as_json=as_json)
 
 
-def _tell(transaction: "Transaction", *, as_json: bool) -> None:
+def tell(transaction: "Transaction", *, as_json: bool) -> None:
+    """On stdout: for each command that begins or changes one."""
     from artstore.cli.output import print_json, print_table
 
     if as_json:

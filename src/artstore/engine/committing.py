@@ -1,12 +1,13 @@
 """Documents become durable: one by one, into a batch, or a whole batch in one step."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from artstore.attributes import FileAttributes, FileId
 from artstore.engine.adopted import AdoptedList
 from artstore.engine.batches import Batch, Batches
 from artstore.engine.documents import Documents
+from artstore.engine.draft import Given
 from artstore.engine.errors import AlreadyStored, NotFound
 from artstore.engine.gathering import Gathering
 from artstore.engine.given_ids import GivenIds
@@ -47,14 +48,13 @@ class Committing:
         self._submit = submit
         self._submit_all = submit_all
 
-    async def one(self, put: Put, attributes: FileAttributes, upload: Upload, given: bool) -> None:
+    async def one(self, put: Put, attributes: FileAttributes, upload: Upload, given: Given) -> None:
         """See ``upload.Commit``."""
         self._gathering.forget(upload)
         # The lock: the same upload may be under way twice, and one of the two has to see the other.
-        async with self._locks.of(FileId(attributes.file_id)) if given else nullcontext():
+        async with self._lock(attributes, given):
             try:
-                if given:
-                    await self._demand_new(attributes, None)
+                await self._demand_new(attributes, None, given)
                 self._modes.demand("store documents", Mode.EDIT, Mode.RW)
             except BaseException:
                 upload.refused()
@@ -62,13 +62,12 @@ class Committing:
             await self._submit(put, attributes, upload.committed, upload.refused)
 
     async def into(
-        self, batch: Batch, put: Put, attributes: FileAttributes, upload: Upload, given: bool
+        self, batch: Batch, put: Put, attributes: FileAttributes, upload: Upload, given: Given
     ) -> None:
         """The same, where the document is to be stored with the others of a batch."""
-        async with self._locks.of(FileId(attributes.file_id)) if given else nullcontext():
+        async with self._lock(attributes, given):
             try:
-                if given:
-                    await self._demand_new(attributes, batch)
+                await self._demand_new(attributes, batch, given)
                 self._modes.demand("store documents", Mode.EDIT, Mode.RW)
             except BaseException:
                 upload.refused()
@@ -80,10 +79,15 @@ class Committing:
         self._modes.demand("store documents", Mode.EDIT, Mode.RW)
         await self._submit_all(entries, stored)
 
-    async def _demand_new(self, attributes: FileAttributes, batch: Batch | None) -> None:
+    def _lock(self, attributes: FileAttributes, given: Given) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if given is Given.HERE else self._locks.of(FileId(attributes.file_id))
+
+    async def _demand_new(self, attributes: FileAttributes, batch: Batch | None, given: Given) -> None:
         """Raises AlreadyStored, with what was stored where that is what the caller wants: by itself, or in
         this batch. Raises Damaged where there is a document that cannot be read.
         """
+        if given is Given.HERE:
+            return
         file_id = FileId(attributes.file_id)
         if batch is not None and (waiting := await batch.attributes(file_id)) is not None:
             raise AlreadyStored(file_id, waiting, attributes.checksum)
@@ -95,7 +99,7 @@ class Committing:
         try:
             stored = (await self._documents.attributes(file_id))[1]
         except NotFound:
-            if known is None:
+            if known is None or given is Given.ELSEWHERE:
                 return
             raise AlreadyStored(file_id, None, attributes.checksum) from None
         raise AlreadyStored(file_id, stored if batch is None else None, attributes.checksum)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -21,12 +22,22 @@ from artstore.engine.errors import ChecksumMismatch
 from artstore.engine.layout import storage_path_of
 
 
+class Given(Enum):
+    """Where the id of a document comes from."""
+
+    HERE = auto()
+    """It is made for the document, and names no other."""
+    WITH_IT = auto()
+    """Whoever hands the document in says it: it must not have been used."""
+    ELSEWHERE = auto()
+    """Another element had the document until now; this one may have had it before that."""
+
+
 class Describes(Protocol):
     """Gives the attributes of a document, once its bytes are there."""
 
     @property
-    def file_id(self) -> FileId | None:
-        """The id that it comes with; None: a new one."""
+    def given(self) -> Given: ...
 
     def attributes(self, head: bytes, size: int, checksum: str) -> FileAttributes: ...
 
@@ -55,6 +66,10 @@ class Draft:
     document_id: UUID | None = None
     previous_version_id: UUID | None = None
     file_id: FileId | None = None
+
+    @property
+    def given(self) -> Given:
+        return Given.HERE if self.file_id is None else Given.WITH_IT
 
     def attributes(self, head: bytes, size: int, checksum: str) -> FileAttributes:
         """Of a document with these first bytes. Raises AttributesInvalid, FilenameInvalid."""
@@ -90,18 +105,20 @@ class Arrival:
     told: FileAttributes
 
     @property
-    def file_id(self) -> FileId:
-        return FileId(self.told.file_id)
+    def given(self) -> Given:
+        return Given.ELSEWHERE
 
     @classmethod
-    def of(cls, document: Mapping[str, Any], **changes: Any) -> "Arrival":
+    def of(cls, document: Mapping[str, Any], *, keeps_mark: bool = False, **changes: Any) -> "Arrival":
         """From its members as the other element tells them, without names and paths of storage.
 
-        Bytes arrive as the original ones, whatever they were coded to there. Raises AttributesInvalid, and
-        ValueError for an id that carries no time: without an index nobody would find its document here.
+        Bytes arrive as the original ones, whatever they were coded to there. ``keeps_mark``: it is here, too,
+        a document that is moving. Raises AttributesInvalid, and ValueError for an id that carries no time:
+        without an index nobody would find its document here.
         """
         members = {**document, **changes}
-        for name in ("transfer_id", "content_encoding", "stored_size", "stored_checksum"):
+        left = ("content_encoding", "stored_size", "stored_checksum")
+        for name in left if keeps_mark else ("transfer_id", *left):
             members.pop(name, None)
         # Names and paths are made of checked members only.
         checked = FileAttributes.of({**members, "storage_filename": "-", "storage_path": "-"})

@@ -12,16 +12,16 @@ from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Reservation
 from artstore.engine.coding import Coded, Coder, CodingFigures, as_coded, code_whole
 from artstore.engine.content_type import HEAD_BYTES, content_type_of
-from artstore.engine.draft import Describes
+from artstore.engine.draft import Describes, Given
 from artstore.engine.errors import ChecksumMismatch, TooLarge
 from artstore.engine.log.record import Put
 from artstore.engine.options import EngineOptions
 from artstore.engine.staging import StagingFile
 from artstore.engine.threads import in_thread
 
-Commit = Callable[[Put, FileAttributes, "Upload", bool], Awaitable[None]]
+Commit = Callable[[Put, FileAttributes, "Upload", Given], Awaitable[None]]
 """Makes a put durable and, in the same step, ends the reservation and hands the staging file over. The last
-argument tells whether the id was given with the document."""
+argument tells where the id comes from."""
 
 
 _KEPT_FREE_BYTES = 128
@@ -136,7 +136,7 @@ class Upload:
         else:
             attributes, put = await self._put_of_staged(attributes, self._file)
         self._state = _State.COMMITTING
-        await self._commit(put, attributes, self, draft.file_id is not None)
+        await self._commit(put, attributes, self, draft.given)
         return attributes
 
     async def is_coded(self) -> bool:

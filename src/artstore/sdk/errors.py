@@ -154,6 +154,7 @@ CLASS_OF_KIND: dict[ProblemType, type[ArtStoreError]] = {
     ProblemType.RETAINED: Conflict,
     ProblemType.LEGAL_HOLD: Conflict,
     ProblemType.MODE_FORBIDS: Conflict,
+    ProblemType.NOT_MOVABLE: Conflict,
     ProblemType.DOCUMENT_OFFLINE: Offline,
     ProblemType.DOCUMENT_DAMAGED: Damaged,
     ProblemType.RANGE_NOT_SATISFIABLE: Rejected,

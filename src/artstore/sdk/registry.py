@@ -5,11 +5,12 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from artstore.sdk.errors import Rejected
 from artstore.sdk.transport import Transport
 from artstore.wire.elements import (
+    Draining,
     ElementStatistics,
     ListedElement,
     NewElement,
@@ -44,9 +45,13 @@ class AsyncRegistry:
         body = _checked(RegistrationChange, decided)
         return await self._transport.patch(self._url(element_id), body, ListedElement)
 
-    async def drain(self, element_id: str) -> ListedElement:
-        """Lets the element take no new documents. Raises NotFound, Conflict for one that is retired."""
-        return await self._transport.post(f"{self._url(element_id)}/drain", None, ListedElement)
+    async def drain(self, element_id: str, *, moves_to: str | None = None) -> ListedElement:
+        """Lets the element take no new documents; those that it has are moved to ``moves_to``. Raises
+        NotFound, Conflict for one that is retired, or whose documents cannot be moved there, and Rejected.
+        """
+        url = f"{self._url(element_id)}/drain"
+        wanted = None if moves_to is None else _checked(Draining, {"moves_to": moves_to})
+        return await self._transport.post(url, wanted, ListedElement)
 
     async def activate(self, element_id: str) -> ListedElement:
         """Lets the element take documents again. Raises NotFound."""
@@ -86,9 +91,9 @@ class Registry:
         """Changes what is named and leaves the rest."""
         return self._element(partial(self._registry.change, element_id, **decided))
 
-    def drain(self, element_id: str) -> ListedElement:
-        """Lets the element take no new documents."""
-        return self._element(partial(self._registry.drain, element_id))
+    def drain(self, element_id: str, *, moves_to: str | None = None) -> ListedElement:
+        """Lets the element take no new documents; those that it has are moved to ``moves_to``."""
+        return self._element(partial(self._registry.drain, element_id, moves_to=moves_to))
 
     def activate(self, element_id: str) -> ListedElement:
         """Lets the element take documents again."""
@@ -108,7 +113,7 @@ class Registry:
         return element
 
 
-def _checked(body: type[RegistrationChange], members: dict[str, Any]) -> Any:
+def _checked(body: type[BaseModel], members: dict[str, Any]) -> Any:
     try:
         return body.model_validate(members)
     except ValidationError as error:

@@ -1,15 +1,29 @@
 """Transactions, for accounts with ``transactions:read`` or ``transactions:write``."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+from pydantic import ValidationError
+
+from artstore.sdk.errors import Rejected
+from artstore.sdk.progress import Progress
 from artstore.sdk.transport import Transport
-from artstore.wire.transactions import TRANSACTIONS_PATH, Transaction, TransactionPage, TransactionState
+from artstore.wire.transactions import (
+    TRANSACTIONS_PATH,
+    TRANSFERS_PATH,
+    NewTransfer,
+    Transaction,
+    TransactionPage,
+    TransactionState,
+)
 
 _PAGE_SIZE = 100
+_ASK_AGAIN_SECONDS = 0.5
+_GIVEN_UP = (TransactionState.UNDONE, TransactionState.FAILED)
 
 
 class AsyncTransactions:
@@ -18,6 +32,7 @@ class AsyncTransactions:
     def __init__(self, transport: Transport, admin_url: str) -> None:
         self._transport = transport
         self._url = f"{admin_url}{TRANSACTIONS_PATH}"
+        self._transfers_url = f"{admin_url}{TRANSFERS_PATH}"
 
     async def pages(
         self, *, state: TransactionState | None = None, file_id: UUID | str | None = None
@@ -46,6 +61,32 @@ class AsyncTransactions:
     async def compensate(self, transaction_id: UUID | str) -> Transaction:
         """Has it undone. Raises NotFound, Conflict for one that is over, or committed."""
         return await self._transport.post(f"{self._of(transaction_id)}/compensate", None, Transaction)
+
+    async def transfer(
+        self, file_id: UUID | str, to: str, *, wait: bool = True, progress: Progress | None = None
+    ) -> Transaction:
+        """Moves a document that is not permanent to another element of mode ``edit``; joins what is under
+        way.
+
+        Returns when the document is there (``committed_at`` is set), or when that was given up (its ``state``
+        says so), or with ``wait=False`` when it has begun. It goes on when waiting for it is given up.
+        ``progress`` is told bytes. Raises NotFound, Conflict for what cannot be moved there, NoRoom and
+        TooLarge; Rejected for what can be no id.
+        """
+        try:
+            wanted = NewTransfer.model_validate({"file_id": str(file_id), "target_element_id": to})
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise Rejected(f"no document is moved so: {wrong['loc'][0]}: {wrong['msg']}") from error
+        told = await self._transport.repeat(self._transfers_url, wanted, Transaction)
+        while wait and told.committed_at is None and told.state not in _GIVEN_UP:
+            if progress is not None:
+                progress(told.copied_bytes, told.total_bytes)
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            told = await self.read(told.transaction_id)
+        if wait and progress is not None:
+            progress(told.copied_bytes, told.total_bytes)
+        return told
 
     def _of(self, transaction_id: UUID | str) -> str:
         return f"{self._url}/{quote(str(transaction_id), safe='', errors='replace')}"
@@ -83,4 +124,14 @@ class Transactions:
     def compensate(self, transaction_id: UUID | str) -> Transaction:
         """Has it undone. Raises NotFound, Conflict for one that is over, or committed."""
         found: Transaction = self._run(partial(self._transactions.compensate, transaction_id))
+        return found
+
+    def transfer(
+        self, file_id: UUID | str, to: str, *, wait: bool = True, progress: Progress | None = None
+    ) -> Transaction:
+        """Moves a document that is not permanent to another element of mode ``edit``. Raises NotFound,
+        Conflict for what cannot be moved there, NoRoom, TooLarge.
+        """
+        moving = partial(self._transactions.transfer, file_id, to, wait=wait, progress=progress)
+        found: Transaction = self._run(moving)
         return found

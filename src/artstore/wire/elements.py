@@ -77,7 +77,7 @@ class ElementState(StrEnum):
 
     ACTIVE = "active"
     DRAINING = "draining"
-    """It takes no new documents; everything else goes on."""
+    """It takes no new documents; everything else goes on. Those that it has may be moved elsewhere."""
     RETIRED = "retired"
     """It is to be switched off, and takes no new documents."""
 
@@ -95,6 +95,8 @@ class Registration(BaseModel):
     retention_until: datetime | None = None
     """Until when the documents of the element are to be kept."""
     labels: dict[str, str] = {}
+    moves_to: str | None = None
+    """The element that its documents are moved to, while it is drained."""
     revision: int = 0
     """Grows with each change."""
 
@@ -183,6 +185,13 @@ class NewElement(RegistrationChange):
     """With it the element is not asked."""
     mode: Mode | None = None
     capacity_bytes: _Bytes | None = None
+
+
+class Draining(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    moves_to: ElementId | None = None
+    """Move its documents there, one by one. None: what is there stays."""
 
 
 class Retirement(BaseModel):

@@ -77,6 +77,7 @@ class ProblemType(Enum):
     RETAINED = ("retained", 409, "The document is permanent, and not deleted")
     LEGAL_HOLD = ("legal-hold", 409, "The document is under a legal hold")
     MODE_FORBIDS = ("mode-forbids", 409, "The mode of the storage element forbids this operation")
+    NOT_MOVABLE = ("not-movable", 409, "The document cannot be moved to this storage element")
     # No error, but no bytes either; RFC 9457 leaves the status free.
     DOCUMENT_OFFLINE = ("document-offline", 202, "The bytes of the document are offline")
     DOCUMENT_DAMAGED = ("document-damaged", 500, "The stored bytes do not match their attributes")

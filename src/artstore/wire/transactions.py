@@ -10,11 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from artstore.wire.elements import ElementId
 
 TRANSACTIONS_PATH = "/api/v1/transactions"
+TRANSFERS_PATH = "/api/v1/transfers"
+"""At Admin. Elements have something else there: see ``wire.transfers``."""
 
 
 class TransactionKind(StrEnum):
     FINALIZE = "finalize"
     """A temporary document becomes permanent, and moves to an element of mode ``rw`` for it."""
+    TRANSFER = "transfer"
+    """A document moves from one element of mode ``edit`` to another, and stays what it is."""
 
 
 class TransactionState(StrEnum):
@@ -64,7 +68,7 @@ class Transaction(BaseModel):
     next_at: datetime | None = None
     """When it goes on, where it waits."""
     committed_at: datetime | None = None
-    """Since when it cannot be undone: the document is permanent."""
+    """Since when it cannot be undone: the target has the document."""
     created_at: datetime
     updated_at: datetime
     history: list[StepAttempt]
@@ -79,12 +83,12 @@ class TransactionPage(BaseModel):
 _Who = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
 
 
-class NewFinalization(BaseModel):
-    """What the Ingester asks for, after it looked whether the account may."""
+class NewTransaction(BaseModel):
+    """What is known of a transaction before it begins."""
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal[TransactionKind.FINALIZE] = TransactionKind.FINALIZE
+    kind: TransactionKind
     file_id: UUID
     owner_id: _Who
     requested_by_id: _Who
@@ -92,6 +96,21 @@ class NewFinalization(BaseModel):
     source_element_id: ElementId
     target_element_id: ElementId
     total_bytes: Annotated[int, Field(ge=1, le=2**53 - 1)]
+
+
+class NewFinalization(NewTransaction):
+    """What the Ingester asks for, after it looked whether the account may."""
+
+    kind: Literal[TransactionKind.FINALIZE] = TransactionKind.FINALIZE
+
+
+class NewTransfer(BaseModel):
+    """A document that is to move. From where, Admin finds out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file_id: UUID
+    target_element_id: ElementId
 
 
 class Finalization(BaseModel):

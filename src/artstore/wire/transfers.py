@@ -9,6 +9,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from artstore.wire.elements import ElementId
+
 
 class Hold(BaseModel):
     """To mark a document. ``replaces`` names a transfer that is known to be over and left its mark."""
@@ -25,13 +27,18 @@ class Held(BaseModel):
 
 
 class Copy(BaseModel):
-    """To take a document over. It gets the members of ``changes`` in place of those that it has."""
+    """To take a document over. It gets the members of ``changes`` in place of those that it has.
+
+    ``source_element_id`` is needed where the target is of mode ``edit``: there the mark of the transfer is
+    what tells a copy that was taken over, and a document must not be taken over from where it is.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     transfer_id: UUID
     source_url: Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\x00]+$")]
     changes: dict[str, Any] = {}
+    source_element_id: ElementId | None = None
 
 
 class Copied(BaseModel):
@@ -46,3 +53,5 @@ class Withdrawn(BaseModel):
 
     is_present: bool
     """It was taken over before."""
+    transfer_id: UUID | None = None
+    """The mark that it bears."""

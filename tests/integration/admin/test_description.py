@@ -1,6 +1,6 @@
 """What Admin says of itself: its OpenAPI document, its health, its metrics."""
 
-from artstore.wire.transactions import TRANSACTIONS_PATH
+from artstore.wire.transactions import TRANSACTIONS_PATH, TRANSFERS_PATH
 
 from .conftest import ACCOUNTS_PATH, AUDIT_PATH, ELEMENTS_PATH, TOKEN_PATH, Admin
 from .people import AUTH, USERS
@@ -47,6 +47,7 @@ def test_every_endpoint_is_described(admin: Admin) -> None:
         ),
         *((method, TRANSACTIONS_PATH) for method in ("get", "post")),
         ("get", f"{TRANSACTIONS_PATH}/{{transaction_id}}"),
+        ("post", TRANSFERS_PATH),
         *(("post", f"{TRANSACTIONS_PATH}/{{transaction_id}}/{act}") for act in ("retry", "compensate")),
         *(("post", f"{AUTH}/totp{what}") for what in ("", "/confirm", "/remove")),
         *(("get", f"{AUTH}/{what}") for what in ("me", "sessions")),

@@ -1,4 +1,6 @@
-"""The steps of a finalization on a real database, with elements that do and say what a test needs."""
+"""The steps of finalizations and transfers on a real database, with elements that do and say what a test
+needs.
+"""
 
 import asyncio
 import secrets
@@ -15,8 +17,8 @@ from artstore.admin.preparing import prepare_tables
 from artstore.admin.transactions import repository
 from artstore.admin.transactions.elements import HeldByAnother, NotThere, TransferElements
 from artstore.admin.transactions.failpoints import Failpoints
-from artstore.admin.transactions.finalize import Finalizing
 from artstore.admin.transactions.jobs import Jobs
+from artstore.admin.transactions.moving import finalizing, transferring
 from artstore.admin.transactions.progress import (
     RetryPolicy,
     StepRefused,
@@ -30,14 +32,15 @@ from artstore.attributes import new_file_id
 from artstore.kernel.database import Database
 from artstore.launcher.postgres import EmbeddedPostgres
 from artstore.wire.elements import ElementHealth, Mode, RegisteredElement
-from artstore.wire.transactions import NewFinalization, TransactionKind, TransactionState
+from artstore.wire.transactions import NewTransaction, TransactionKind, TransactionState
 from artstore.wire.transfers import Copied, Copy, Hold, Withdrawn
 
 SIZE = 100
+SOURCE = "edit-01"
 
 
 class Elements(TransferElements):
-    """A source, ``edit-01``, with one document, and targets."""
+    """A source with one document, and targets: those with a name in ``edit`` keep the marks of transfers."""
 
     def __init__(self, *targets: str) -> None:
         self.targets = targets
@@ -45,6 +48,8 @@ class Elements(TransferElements):
         self.mark: UUID | None = None
         self.having: set[str] = set()
         """The targets that have the document."""
+        self.held: dict[str, UUID] = {}
+        """The marks that it bears there."""
         self.away: set[str] = set()
         self.answers: list[int] = []
         """The bytes that the next calls of the target tell of, before it has all."""
@@ -68,7 +73,7 @@ class Elements(TransferElements):
             announced_at=datetime.now(UTC),
         )
 
-    async def keepers(self) -> list[str]:
+    async def others(self, source: str) -> list[str]:
         return list(self.targets)
 
     async def hold(self, element_id: str, file_id: UUID, wanted: Hold) -> None:
@@ -84,11 +89,18 @@ class Elements(TransferElements):
 
     async def release(self, element_id: str, file_id: UUID, transfer_id: UUID) -> None:
         self._reach(element_id)
-        if self.mark == transfer_id:
+        if element_id != SOURCE:
+            if self.held.get(element_id) == transfer_id:
+                del self.held[element_id]
+        elif self.mark == transfer_id:
             self.mark = None
 
     async def let_go(self, element_id: str, file_id: UUID, transfer_id: UUID) -> None:
         self._reach(element_id)
+        if element_id != SOURCE:
+            assert self.held.pop(element_id) == transfer_id
+            self.having.remove(element_id)
+            return
         if self.at_source and self.mark != transfer_id:
             raise StepRefused("not held by this one")
         self.at_source = False
@@ -102,13 +114,16 @@ class Elements(TransferElements):
                 raise StepRefused("not held for this one")
             if not self.answers:
                 self.having.add(element_id)
+                if element_id.startswith("edit"):
+                    assert wanted.source_element_id == SOURCE
+                    self.held[element_id] = wanted.transfer_id
         if self.answers:
             return Copied(received_bytes=self.answers.pop(0))
         return Copied(received_bytes=SIZE, document={})
 
     async def withdraw(self, element_id: str, file_id: UUID) -> Withdrawn:
         self._reach(element_id)
-        return Withdrawn(is_present=element_id in self.having)
+        return Withdrawn(is_present=element_id in self.having, transfer_id=self.held.get(element_id))
 
     def _reach(self, element_id: str) -> None:
         if element_id in self.away:
@@ -121,29 +136,40 @@ class World:
     def __init__(self, url: str, elements: Elements) -> None:
         self.elements = elements
         self.database = Database(url, application_name="test")
-        finalizing = Finalizing(self.database, elements, timedelta(0), pause_seconds=0)
+        at_once = timedelta(0)
         self.running = Running(
             self.database,
-            {TransactionKind.FINALIZE: finalizing.saga},
+            {
+                TransactionKind.FINALIZE: finalizing(self.database, elements, at_once, pause_seconds=0),
+                TransactionKind.TRANSFER: transferring(self.database, elements, at_once, pause_seconds=0),
+            },
             RetryPolicy(attempts=3, longest_pause_seconds=0.001),
             Failpoints(),
         )
         self.running.jobs = Jobs(self.database, SecretStr(url), self.running.go_on, at_once=1)
 
-    async def begin(self, *, total_bytes: int = SIZE, **changes: Any) -> UUID:
-        wanted = NewFinalization(
-            file_id=uuid4(),
+    async def begin(
+        self,
+        kind: TransactionKind = TransactionKind.FINALIZE,
+        *,
+        total_bytes: int = SIZE,
+        file_id: UUID | None = None,
+    ) -> UUID:
+        target = "rw-01" if kind is TransactionKind.FINALIZE else "edit-02"
+        wanted = NewTransaction(
+            kind=kind,
+            file_id=file_id or uuid4(),
             owner_id="owner",
             requested_by_id="owner",
             requested_by_name="owner",
-            source_element_id="edit-01",
-            target_element_id="rw-01",
+            source_element_id=SOURCE,
+            target_element_id=target,
             total_bytes=total_bytes,
         )
         transaction_id = new_file_id(datetime.now(UTC))
         values = {"id": transaction_id, "state": TransactionState.PENDING, "step": "hold"}
         async with self.database.write() as connection:
-            assert await repository.add(connection, wanted.model_dump() | values | changes)
+            assert await repository.add(connection, wanted.model_dump() | values)
         return transaction_id
 
     async def read(self, transaction_id: UUID) -> TransactionRow:
@@ -178,7 +204,7 @@ def template(postgres: EmbeddedPostgres) -> str:
 @pytest.fixture
 async def world(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[World]:
     name = f"finalizing_{secrets.token_hex(6)}"
-    world = World(postgres.create_database(name, template=template), Elements("rw-01", "rw-02"))
+    world = World(postgres.create_database(name, template=template), Elements("rw-01", "rw-02", "edit-02"))
     yield world
     await world.database.close()
     postgres.drop_database(name)
@@ -189,11 +215,84 @@ async def is_done_once(world: World, transaction_id: UUID, target: str) -> None:
     assert row.state is TransactionState.DONE, row
     assert row.target_element_id == target
     assert world.elements.having == {target}
+    assert world.elements.held == {}
     assert not world.elements.at_source
 
 
 async def test_the_way_of_a_document(world: World) -> None:
     await is_done_once(world, await world.begin(), "rw-01")
+
+
+class TestTransfer:
+    async def test_the_way_of_a_document(self, world: World) -> None:
+        """Nobody may change it at the target before the source has let go, nor after that be kept from it."""
+        transaction_id = await world.begin(TransactionKind.TRANSFER)
+        held: list[tuple[bool, UUID | None]] = []
+
+        async def look() -> None:
+            if world.elements.having:
+                held.append((world.elements.at_source, world.elements.held.get("edit-02")))
+
+        world.elements.before_copy = look
+        await is_done_once(world, transaction_id, "edit-02")
+        assert held == [(True, transaction_id)]
+
+    async def test_undone(self, world: World) -> None:
+        transaction_id = await world.begin(TransactionKind.TRANSFER)
+        world.elements.answers = list(range(SIZE))
+
+        async def compensate() -> None:
+            if len(world.elements.answers) == SIZE - 3:
+                await world.compensate(transaction_id)
+
+        world.elements.before_copy = compensate
+        assert (await world.end(transaction_id)).state is TransactionState.UNDONE
+        assert (world.elements.at_source, world.elements.mark, world.elements.having) == (True, None, set())
+
+    async def test_not_undone_where_the_target_has_it(self, world: World) -> None:
+        transaction_id = await world.begin(TransactionKind.TRANSFER)
+        world.elements.having, world.elements.held = {"edit-02"}, {"edit-02": transaction_id}
+        world.elements.mark = transaction_id
+        await world.compensate(transaction_id)
+        await is_done_once(world, transaction_id, "edit-02")
+
+    async def test_over_which_a_restored_database_does_not_know(self, world: World) -> None:
+        world.elements.at_source, world.elements.having = False, {"edit-02"}
+        await is_done_once(world, await world.begin(TransactionKind.TRANSFER), "edit-02")
+
+    @pytest.mark.parametrize("kind", TransactionKind)
+    async def test_the_copy_of_a_lost_one_goes(self, world: World, kind: TransactionKind) -> None:
+        """It was brought by a transfer that nobody knows, and is held like the document at the source."""
+        lost = uuid4()
+        world.elements.mark, world.elements.having, world.elements.held = lost, {"edit-02"}, {"edit-02": lost}
+        target = "rw-01" if kind is TransactionKind.FINALIZE else "edit-02"
+        await is_done_once(world, await world.begin(kind), target)
+
+    async def test_the_copy_of_one_that_is_known_stays(self, world: World) -> None:
+        """Somebody is at work with it: what is found there is not of a lost transaction."""
+        other = await world.begin(TransactionKind.TRANSFER)
+        file_id = (await world.read(other)).file_id
+        transaction_id = await world.begin(file_id=file_id)
+        lost = uuid4()
+        world.elements.mark, world.elements.having, world.elements.held = (
+            lost,
+            {"edit-02"},
+            {"edit-02": other},
+        )
+        assert (await world.end(transaction_id)).state is TransactionState.FAILED
+        assert (world.elements.at_source, world.elements.having) == (True, {"edit-02"})
+
+    async def test_a_late_mark_does_not_stay_when_it_is_done(self, world: World) -> None:
+        """The document has come back to the element since, and a worker of the first way stood still."""
+        transaction_id = await world.begin(TransactionKind.TRANSFER)
+
+        async def done_by_another_and_come_back() -> None:
+            await is_done_once(world, transaction_id, "edit-02")
+            world.elements.at_source, world.elements.mark, world.elements.having = True, None, set()
+
+        world.elements.before_hold = done_by_another_and_come_back
+        await world.running.go_on(transaction_id)
+        assert world.elements.mark is None
 
 
 class TestRestoredDatabase:

@@ -388,6 +388,7 @@ class TestElements:
         assert "state           draining\n" in Run(profile, "elements", "drain", "edit-01").text
         assert Run(profile, "elements", "drain", "edit-01").code == 0
         assert "draining" in Run(profile, "elements").text
+        assert Run(profile, "elements", "drain", "edit-01", "--to", "rw-01").code == 7
         assert "state           active\n" in Run(profile, "elements", "activate", "edit-01").text
         assert Run(profile, "elements", "retire", "edit-01").code == 7
         [statistics] = Run(profile, "elements", "statistics", "--json").results

@@ -1,5 +1,8 @@
-"""Finalization, deletion and ``artstore transaction …``, by the Python library and the command, on a real system."""
+"""Finalization, deletion, transfer and ``artstore transaction …``, by the Python library and the command, on a
+real system.
+"""
 
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -7,13 +10,25 @@ import pytest
 
 from artstore.attributes import RetentionPolicy
 from artstore.cli import exits
+from artstore.launcher.settings import ELEMENTS, Element, SystemSettings
+from artstore.launcher.system import System
 from artstore.sdk import Client
 from artstore.sdk.errors import Conflict, NotFound
 from artstore.wire.documents import Document
 from artstore.wire.transactions import TransactionState
+from tests.support.forking import fork_server
 
 from .conftest import eventually
 from .test_commands import Run
+
+
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Of a system with somewhere to move documents to."""
+    elements = (*ELEMENTS, Element("edit-02", "edit"))
+    settings = SystemSettings(default_ports={}, durable_database=False, elements=elements)
+    with System(tmp_path_factory.mktemp("cli") / "data", settings, fork_server=fork_server()) as system:
+        yield system.folder.profile
 
 
 @pytest.fixture
@@ -64,6 +79,29 @@ def test_a_temporary_document_is_deleted_and_a_permanent_one_is_not(
     with pytest.raises(Conflict):
         client.finalize(permanent.file_id)
     assert client.info(permanent.file_id).checksum == permanent.checksum
+
+
+def test_a_document_is_moved(client: Client, temporary: Document, profile: Path) -> None:
+    file_id = str(temporary.file_id)
+    begun = Run(profile, "transfer", file_id, "--to", "edit-02")
+    assert begun.code == exits.OK
+    assert f"document {file_id} from edit-01 to edit-02" in begun.text
+    (again,) = Run(profile, "transfer", file_id, "--to", "edit-02", "--no-wait", "--json").results
+    assert again["committed_at"] is not None
+    with client.stream(temporary.file_id) as stream:
+        assert stream.read() == b"content"
+    refused = Run(profile, "transfer", file_id, "--to", "edit-01")
+    assert refused.code == exits.REJECTED
+    assert "edit-02" in refused.errors
+
+
+def test_a_document_that_is_not_moved(client: Client, temporary: Document, profile: Path) -> None:
+    permanent = client.upload(b"content", filename="b.txt")
+    with pytest.raises(Conflict):
+        client.transactions.transfer(permanent.file_id, "edit-02")
+    with pytest.raises(Conflict):
+        client.transactions.transfer(temporary.file_id, "rw-01")
+    assert Run(profile, "transfer", str(uuid4()), "--to", "edit-02").code == exits.NOT_FOUND
 
 
 def test_what_is_not_there(client: Client, profile: Path) -> None:

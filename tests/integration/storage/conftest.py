@@ -20,7 +20,8 @@ def _run(folder: pytest.TempPathFactory, name: str, *elements: Element) -> Itera
 @pytest.fixture(scope="session")
 def elements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """For tests that leave processes and modes alone. What expires goes soon."""
-    yield from _run(tmp_path_factory, "elements", Element("edit-01", "edit", _SOON), Element("rw-01", "rw"))
+    edit = [Element(name, "edit", _SOON) for name in ("edit-01", "edit-02")]
+    yield from _run(tmp_path_factory, "elements", *edit, Element("rw-01", "rw"))
 
 
 @pytest.fixture(scope="module")

@@ -29,8 +29,8 @@ class Mover:
     async def hold(self, file_id: str, transfer_id: str, **more: Any) -> httpx.Response:
         return await self._ask("edit-01", "PUT", file_id, "hold", json={"transfer_id": transfer_id, **more})
 
-    async def release(self, file_id: str, transfer_id: str) -> httpx.Response:
-        return await self._ask("edit-01", "DELETE", file_id, "hold", params={"transfer_id": transfer_id})
+    async def release(self, file_id: str, transfer_id: str, element: str = "edit-01") -> httpx.Response:
+        return await self._ask(element, "DELETE", file_id, "hold", params={"transfer_id": transfer_id})
 
     async def let_go(self, file_id: str, transfer_id: str, element: str = "edit-01") -> httpx.Response:
         return await self._ask(element, "DELETE", file_id, "source", params={"transfer_id": transfer_id})
@@ -41,10 +41,22 @@ class Mover:
         body = {"transfer_id": transfer_id, "source_url": self.source_url, "changes": changes}
         return await self._ask(element, "PUT", file_id, "copy", json=body)
 
+    async def move(
+        self, file_id: str, transfer_id: str, to: str = "edit-02", source: str = "edit-01"
+    ) -> httpx.Response:
+        """As ``copy``, for an element from which the document could be deleted."""
+        url = self.account.system.element_urls[source]
+        body = {"transfer_id": transfer_id, "source_url": url, "source_element_id": source}
+        return await self._ask(to, "PUT", file_id, "copy", json=body)
+
     async def withdraw(self, file_id: str) -> bool:
-        answer = await self._ask("rw-01", "DELETE", file_id, "copy")
+        return bool((await self.withdrawn(file_id))["is_present"])
+
+    async def withdrawn(self, file_id: str, element: str = "rw-01") -> dict[str, Any]:
+        answer = await self._ask(element, "DELETE", file_id, "copy")
         assert answer.status_code == 200, answer.text
-        return bool(answer.json()["is_present"])
+        told: dict[str, Any] = answer.json()
+        return told
 
     async def _ask(self, element: str, method: str, file_id: str, what: str, **more: Any) -> httpx.Response:
         url = f"{self.account.system.element_urls[element]}/api/v1/transfers/{file_id}/{what}"
@@ -181,12 +193,6 @@ class TestCopy:
         problem(await mover.copy(UNKNOWN, transfer), "conflict", 409)
         assert not await mover.withdraw(UNKNOWN)
 
-    async def test_not_to_where_it_could_be_deleted(
-        self, edit: AtElement, mover: Mover, transfer: str
-    ) -> None:
-        file_id = (await edit.store())["file_id"]
-        problem(await mover.copy(file_id, transfer, element="edit-01"), "mode-forbids", 409)
-
     async def test_from_where_nobody_answers(self, mover: Mover, transfer: str) -> None:
         mover.source_url = "http://127.0.0.1:9"
         problem(await mover.copy(UNKNOWN, transfer), "element-unavailable", 503)
@@ -219,6 +225,103 @@ class TestCopy:
             assert not await mover.withdraw(file_id)
             problem(await copying, "conflict", 409)
         await elements.staging_is_empty()
+
+
+class TestToWhereItCouldBeDeleted:
+    """From one element of mode ``edit`` to another."""
+
+    @pytest.fixture
+    async def there(self, edit: AtElement) -> AtElement:
+        return AtElement(edit.account, "edit-02")
+
+    async def test_is_held_there_until_that_is_over(
+        self, edit: AtElement, there: AtElement, mover: Mover, transfer: str
+    ) -> None:
+        """What was deleted at the one would come back from the other."""
+        content = os.urandom(300_000)
+        document = await edit.store("a.bin", content, tags=["a"], custom_attributes={"n": 1.5})
+        file_id = document["file_id"]
+        done(await mover.hold(file_id, transfer))
+        done(await mover.move(file_id, transfer))
+        held = await there.told(f"files/{file_id}")
+        assert held == document | {"transfer_id": transfer, "updated_at": held["updated_at"]}
+        assert await mover.withdrawn(file_id, "edit-02") == {"is_present": True, "transfer_id": transfer}
+        problem(await there.ask("DELETE", f"files/{file_id}"), "conflict", 409)
+        problem(await there.patch(file_id, {"description": "x"}, await there.tag(file_id)), "conflict", 409)
+        done(await mover.let_go(file_id, transfer), 204)
+        done(await mover.move(file_id, transfer))
+        for _ in range(2):
+            done(await mover.release(file_id, transfer, "edit-02"), 204)
+        after = await there.told(f"files/{file_id}")
+        assert after == document | {"updated_at": after["updated_at"]}
+        assert (await there.download(file_id)).content == content
+        problem(await edit.get(f"files/{file_id}"), "not-found", 404)
+        done(await there.ask("DELETE", f"files/{file_id}"), 204)
+        # What is deleted by right does not come back, whoever asks late.
+        problem(await mover.move(file_id, transfer), "conflict", 409)
+
+    async def test_and_back(self, edit: AtElement, there: AtElement, mover: Mover) -> None:
+        """To where it was a moment ago, and its id is remembered."""
+        document = await edit.store()
+        file_id = document["file_id"]
+        for source, to in (("edit-01", "edit-02"), ("edit-02", "edit-01"), ("edit-01", "edit-02")):
+            transfer = str(uuid.uuid4())
+            url = f"{mover.account.system.element_urls[source]}/api/v1/transfers/{file_id}/hold"
+            done(await mover.account.http.put(url, json={"transfer_id": transfer}))
+            done(await mover.move(file_id, transfer, to, source))
+            done(await mover.let_go(file_id, transfer, source), 204)
+            done(await mover.release(file_id, transfer, to), 204)
+        after = await there.told(f"files/{file_id}")
+        assert after == document | {"updated_at": after["updated_at"]}
+        problem(await edit.get(f"files/{file_id}"), "not-found", 404)
+
+    async def test_not_what_is_permanent(self, edit: AtElement, mover: Mover, transfer: str) -> None:
+        file_id = (await edit.store(retention_policy="permanent"))["file_id"]
+        done(await mover.hold(file_id, transfer))
+        problem(await mover.move(file_id, transfer), "mode-forbids", 409)
+        assert not (await mover.withdrawn(file_id, "edit-02"))["is_present"]
+        done(await mover.release(file_id, transfer), 204)
+
+    async def test_not_to_its_source(self, edit: AtElement, mover: Mover, transfer: str) -> None:
+        """Which would take itself for the target, and let the only copy go."""
+        file_id = (await edit.store())["file_id"]
+        done(await mover.hold(file_id, transfer))
+        problem(await mover.move(file_id, transfer, "edit-01"), "conflict", 409)
+        problem(await mover.copy(file_id, transfer, element="edit-01"), "mode-forbids", 409)
+        problem(await mover.copy(file_id, transfer, element="edit-02"), "mode-forbids", 409)
+
+    async def test_not_over_what_lies_there(
+        self, edit: AtElement, there: AtElement, mover: Mover, transfer: str
+    ) -> None:
+        """As after one of the elements was restored from a backup: nobody knows which one is the document."""
+        file_id = (await edit.store())["file_id"]
+        files, data = {"file": ("a.txt", b"content")}, {"retention_policy": "temporary"}
+        stored = await there.ask(
+            "POST", "files/upload", files=files, data=data, headers={"X-File-Id": file_id}
+        )
+        assert stored.status_code == 201, stored.text
+        done(await mover.hold(file_id, transfer))
+        problem(await mover.move(file_id, transfer), "conflict", 409)
+        assert "transfer_id" not in await there.told(f"files/{file_id}")
+
+    async def test_a_legal_hold_goes_along(
+        self, edit: AtElement, there: AtElement, mover: Mover, transfer: str
+    ) -> None:
+        holder = await edit.account.system.create_account(role="OPERATOR")
+        document = await edit.store()
+        file_id = document["file_id"]
+        done(
+            await AtElement(holder, "edit-01").ask("PUT", f"files/{file_id}/hold", json={"reason": "case 1"})
+        )
+        document = await edit.told(f"files/{file_id}")
+        done(await mover.hold(file_id, transfer))
+        done(await mover.move(file_id, transfer))
+        done(await mover.let_go(file_id, transfer), 204)
+        done(await mover.release(file_id, transfer, "edit-02"), 204)
+        after = await there.told(f"files/{file_id}")
+        assert after == document | {"updated_at": after["updated_at"]}
+        assert after["legal_hold"]["reason"] == "case 1"
+        problem(await there.ask("DELETE", f"files/{file_id}"), "legal-hold", 409)
 
 
 async def test_a_target_that_takes_nothing_more_tells_of_what_it_has(

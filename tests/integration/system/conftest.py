@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from artstore.launcher.settings import SystemSettings
+from artstore.launcher.settings import ELEMENTS, Element, SystemSettings
 from tests.support.system import Account, RunningSystem
 
 MIB = 1 << 20
@@ -20,9 +20,14 @@ _FORGIVING = {
 
 
 def _running(
-    folder: pytest.TempPathFactory, name: str, environment: dict[str, str]
+    folder: pytest.TempPathFactory,
+    name: str,
+    environment: dict[str, str],
+    elements: tuple[Element, ...] = ELEMENTS,
 ) -> Iterator[RunningSystem]:
-    settings = SystemSettings(default_ports={}, environment=environment, durable_database=False)
+    settings = SystemSettings(
+        default_ports={}, environment=environment, durable_database=False, elements=elements
+    )
     system = RunningSystem(folder.mktemp(name), settings)
     yield from system.for_a_while()
 
@@ -68,7 +73,14 @@ def patient_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
     yield from _running(tmp_path_factory, "patient-system", environment)
 
 
-_SYSTEMS = ("system", "own_system", "small_system", "patient_system")
+@pytest.fixture(scope="module")
+def wide_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """For the tests of one module, with somewhere to move documents to. Placement fills the first element."""
+    elements = (*ELEMENTS, Element("edit-02", "edit"))
+    yield from _running(tmp_path_factory, "wide-system", _MANY_BATCHES, elements)
+
+
+_SYSTEMS = ("system", "own_system", "small_system", "patient_system", "wide_system")
 
 
 @pytest.fixture(autouse=True)

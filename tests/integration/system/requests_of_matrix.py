@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from artstore.admin.administrators import totp
-from artstore.wire.transactions import TRANSACTIONS_PATH
+from artstore.wire.transactions import TRANSACTIONS_PATH, TRANSFERS_PATH
 from tests.support.access_matrix import NOBODY, OTHERS, OWN, SERVICES, Row
 
 from .callers import (
@@ -266,6 +266,12 @@ def finalize_document(ask: Ask) -> httpx.Response:
     return ask.send(ask.world.ingester, ids={"file_id": file_id})
 
 
+def transfer_document(ask: Ask) -> httpx.Response:
+    """One that was stored just now; of whom, makes no difference."""
+    file_id = ask.world.store(ask.world.owners[OTHERS])
+    return ask.send(json={"file_id": file_id, "target_element_id": "edit-02"})
+
+
 def extend_document(ask: Ask, service: str) -> httpx.Response:
     """One that was stored just now, or it would be kept for that long already."""
     owner = ask.world.owner(ask.caller, ask.row.whose)
@@ -400,6 +406,7 @@ ADMIN: dict[str, Request] = {
     "POST /api/v1/audit/expiries": lambda ask: ask.send(json=expiry_report()),
     "POST /api/v1/audit/holds": lambda ask: ask.send(json=hold_report()),
     f"POST {TRANSACTIONS_PATH}": lambda ask: ask.send(json=new_transaction()),
+    f"POST {TRANSFERS_PATH}": transfer_document,
     f"GET {TRANSACTIONS_PATH}/{{transaction_id}}": with_transaction,
     f"POST {TRANSACTIONS_PATH}/{{transaction_id}}/retry": with_transaction,
     f"POST {TRANSACTIONS_PATH}/{{transaction_id}}/compensate": with_transaction,

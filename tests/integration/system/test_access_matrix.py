@@ -32,8 +32,8 @@ REFUSALS = {
 
 
 @pytest.fixture(scope="module")
-def world(own_system: RunningSystem) -> Iterator[World]:
-    world = World(own_system)
+def world(wide_system: RunningSystem) -> Iterator[World]:
+    world = World(wide_system)
     yield world
     world.close()
 

@@ -1,85 +1,23 @@
-"""Finalization while everything dies: each document ends permanent or as it was, once, and is readable always.
+"""Documents move while everything dies: each ends where it was to go or as it was, once, and is readable always.
 
-One system for the whole module. Its parts are started again by the launcher when they die; the failpoint of
+Finalizations and transfers are of the same steps, and each is killed at its own. One system for the whole module. Its parts are started again by the launcher when they die; the failpoint of
 the next death is armed in the environment that they are started with.
 """
 
 import asyncio
-import hashlib
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
-from typing import Any
+from functools import partial
 
 import pytest
 
-from artstore.admin.transactions.failpoints import ENVIRONMENT as ADMIN_FAILPOINTS
-from artstore.engine.failpoints import ENVIRONMENT as ELEMENT_FAILPOINTS
-from artstore.launcher.errors import LauncherError
-from artstore.launcher.settings import Element, SystemSettings
-from tests.support.elements import AtElement
 from tests.support.finalization import begun, finalize, is_in_state, stored
-from tests.support.system import Account, RunningSystem, eventually
+from tests.support.killed import Stand, at, is_as_it_was, is_finalized_once, is_moved_once
+from tests.support.system import Account, eventually
+from tests.support.transfers import readable, transfer_begun, transfer_is
 
 LARGE = os.urandom(600_000)
 """Goes through staging."""
-
-
-class Stand:
-    """The system, and the failpoints that its parts get at their next start."""
-
-    def __init__(self, tmp_path_factory: pytest.TempPathFactory) -> None:
-        self.pids: dict[str, int | None] = {}
-        self.armed: dict[str, dict[str, str]] = {"admin": {}, "edit-01": {}, "rw-01": {}}
-        self.armed["admin"].update(
-            {
-                "ARTSTORE_ADMIN_FINALIZE_MARGIN_SECONDS": "0",
-                "ARTSTORE_ADMIN_TRANSACTION_PAUSE_SECONDS": "1",
-                "ARTSTORE_ADMIN_TRANSACTION_ATTEMPTS": "200",
-            }
-        )
-        settings = SystemSettings(
-            default_ports={},
-            environment=self.armed["admin"],
-            elements=(
-                Element("edit-01", "edit", self.armed["edit-01"]),
-                Element("rw-01", "rw", self.armed["rw-01"]),
-            ),
-        )
-        self.system = RunningSystem(tmp_path_factory.mktemp("killed-system"), settings)
-
-    def arm(self, name: str, failpoint: str | None) -> None:
-        """For the next start; None: nothing."""
-        variable = ADMIN_FAILPOINTS if name == "admin" else ELEMENT_FAILPOINTS
-        self.armed[name].pop(variable, None)
-        if failpoint is not None:
-            self.armed[name][variable] = f"{failpoint}=kill"
-
-    async def restart(self, name: str) -> None:
-        """Returns also where it dies before it is ready, at what is armed."""
-        await self.system.kill(name)
-        with suppress(LauncherError):
-            await self.system.start(name)
-        self.pids[name] = self.system.running_pid(name)
-
-    async def begun_while_it_dies(
-        self, name: str, failpoints: list[str], account: Account, file_id: str
-    ) -> dict[str, Any]:
-        """The transaction, after the part has died at each of the failpoints, one after the other."""
-        self.arm(name, failpoints[0])
-        await self.restart(name)
-        beginning = asyncio.create_task(begun(account, file_id))
-        for following in [*failpoints[1:], None]:
-            await self.dies(name, following)
-        return await beginning
-
-    async def dies(self, name: str, following: str | None) -> None:
-        """Waits for the death, and starts it again with what is armed next."""
-        before = self.pids[name]
-        if before is not None:  # else it died before it was ready
-            await eventually(lambda: self.system.running_pid(name) != before, f"{name} does not die")
-        self.arm(name, following)
-        await self.restart(name)
 
 
 @pytest.fixture(scope="module")
@@ -100,67 +38,44 @@ async def account(stand: Stand) -> AsyncIterator[Account]:
     stand.system.check_elements()
 
 
-async def at(account: Account, element_id: str, file_id: str) -> dict[str, Any] | None:
-    answer = await AtElement(account, element_id).get(f"files/{file_id}")
-    assert answer.status_code in (200, 404), answer.text
-    document: dict[str, Any] = answer.json()
-    return document if answer.status_code == 200 else None
-
-
-async def is_finalized_once(account: Account, document: dict[str, Any], content: bytes) -> None:
-    """One permanent copy, whole, and no other; the search shows it once."""
-    file_id = document["file_id"]
-    assert await at(account, "edit-01", file_id) is None
-    permanent = await at(account, "rw-01", file_id)
-    assert permanent is not None
-    assert permanent["retention_policy"] == "permanent"
-    assert "transfer_id" not in permanent
-    for name in ("created_at", "created_by_id", "original_filename", "checksum", "custom_attributes"):
-        assert permanent[name] == document[name]
-    answer = await account.download_when_ready(file_id)
-    assert hashlib.sha256(answer.content).digest() == hashlib.sha256(content).digest()
-    hit = await account.find(document["original_filename"], file_id)
-
-    async def once() -> bool:
-        answer = await account.search_page(document["original_filename"])
-        hits = [] if answer.status_code != 200 else answer.json()["items"]
-        return [one["element_id"] for one in hits if one["file_id"] == file_id] == ["rw-01"]
-
-    await eventually(once, f"the search shows {hit}")
-
-
-async def told(stand: Stand, transaction: dict[str, Any]) -> list[str]:
-    """What the audit trail says of it, the oldest first."""
-    administrator = await stand.system.administrator()
-    answer = await administrator.http.get(
-        f"{stand.system.admin_url}/api/v1/audit", params={"subject_id": transaction["transaction_id"]}
-    )
-    return [entry["action"] for entry in sorted(answer.json()["items"], key=lambda one: one["index"])]
-
-
-async def is_as_it_was(account: Account, document: dict[str, Any]) -> None:
-    file_id = document["file_id"]
-    assert await at(account, "rw-01", file_id) is None
-    source = await at(account, "edit-01", file_id)
-    assert source is not None
-    assert source == document | {"updated_at": source["updated_at"]}
-
-
 @pytest.mark.parametrize(
     ("part", "failpoints"),
     [
         ("admin", ["after.hold", "after.copy", "after.remove"]),
         # What was written and not flushed is there after the death of a process: the document is stored.
         ("rw-01", ["upload.staged", "log.before_flush"]),
-        ("edit-01", ["log.before_flush", "log.after_flush@2"]),
+        ("edit-01", ["log.before_flush", "log.after_flush"]),
     ],
 )
 async def test_killed_at_each_step(stand: Stand, account: Account, part: str, failpoints: list[str]) -> None:
     document = await stored(account, f"{part} dies.bin", LARGE, custom_attributes={"n": 1})
-    transaction = await stand.begun_while_it_dies(part, failpoints, account, document["file_id"])
+    begin = partial(begun, account, document["file_id"])
+    transaction = await stand.begun_while_it_dies(part, failpoints, begin)
     await is_in_state(account, transaction, "done")
     await is_finalized_once(account, document, LARGE)
-    assert await told(stand, transaction) == ["transaction.begun", "transaction.done"]
+    assert await stand.told(transaction) == ["transaction.begun", "transaction.done"]
+
+
+@pytest.mark.parametrize(
+    ("part", "failpoints"),
+    [
+        ("admin", ["after.hold", "after.copy", "after.remove", "after.settle"]),
+        ("edit-02", ["upload.staged", "log.before_flush", "log.after_flush"]),
+        ("edit-01", ["log.before_flush", "log.after_flush"]),
+    ],
+)
+async def test_a_transfer_killed_at_each_step(
+    stand: Stand, account: Account, part: str, failpoints: list[str]
+) -> None:
+    """And whoever reads the document all the while gets it, or is told to come again."""
+    document = await stored(account, f"{part} dies moving.bin", LARGE, custom_attributes={"n": 1}, tags=["a"])
+    operator = await stand.system.administrator()
+    begin = partial(transfer_begun, operator, document["file_id"], "edit-02")
+    async with readable(account, document["file_id"], LARGE):
+        transaction = await stand.begun_while_it_dies(part, failpoints, begin)
+        await transfer_is(operator, transaction, "done")
+    await is_moved_once(account, document, LARGE)
+    assert await stand.told(transaction) == ["transaction.begun", "transaction.done"]
 
 
 async def test_ingester_killed_before_it_answers(stand: Stand, account: Account) -> None:
@@ -181,18 +96,28 @@ async def test_ingester_killed_before_it_answers(stand: Stand, account: Account)
     assert count == (1,)
 
 
-async def test_everything_dies_while_many_are_finalized(stand: Stand, account: Account) -> None:
+async def test_everything_dies_while_many_move(stand: Stand, account: Account) -> None:
+    """Every second one is finalized, the others are transferred."""
+    operator = await stand.system.administrator()
     contents = [os.urandom(1000 + 37_000 * (n % 5)) for n in range(20)]
     documents = [await stored(account, f"storm {n}.bin", content) for n, content in enumerate(contents)]
-    working = [asyncio.create_task(begun(account, document["file_id"])) for document in documents]
-    for part in ("rw-01", "ingester", "redis", "edit-01", "postgres", "admin"):
+    finalized, moved = documents[::2], documents[1::2]
+    working = [asyncio.create_task(begun(account, document["file_id"])) for document in finalized]
+    moving = [
+        asyncio.create_task(transfer_begun(operator, document["file_id"], "edit-02")) for document in moved
+    ]
+    for part in ("rw-01", "edit-02", "ingester", "redis", "edit-01", "postgres", "admin"):
         await stand.system.kill(part)
         await stand.system.start(part)
-    transactions = await asyncio.gather(*working)
+    finalizations, transfers = await asyncio.gather(*working), await asyncio.gather(*moving)
     await account.refresh()
-    for transaction, document, content in zip(transactions, documents, contents, strict=True):
+    await operator.refresh()
+    for transaction, document, content in zip(finalizations, finalized, contents[::2], strict=True):
         await is_in_state(account, transaction, "done")
         await is_finalized_once(account, document, content)
+    for transaction, document, content in zip(transfers, moved, contents[1::2], strict=True):
+        await transfer_is(operator, transaction, "done")
+        await is_moved_once(account, document, content)
 
 
 class TestRestored:
@@ -229,6 +154,29 @@ class TestRestored:
         await is_in_state(account, transaction, "done")
         await is_finalized_once(account, document, b"content")
 
+    async def test_a_document_that_a_lost_transfer_had_brought(self, stand: Stand, account: Account) -> None:
+        """It lies in two elements, held in both; made permanent, it lies in one."""
+        document = await stored(account, "lost on its way.txt")
+        operator = await stand.system.administrator()
+        stand.arm("admin", "before.remove")
+        await stand.restart("admin")
+        before = stand.pids["admin"]
+        lost = await transfer_begun(operator, document["file_id"], "edit-02")
+        await eventually(lambda: stand.system.running_pid("admin") != before, "Admin does not die")
+        for element_id in ("edit-01", "edit-02"):
+            there = await at(account, element_id, document["file_id"])
+            assert there is not None
+            assert there["transfer_id"] == lost["transaction_id"]
+        await stand.system.stop("admin")
+        with stand.system.database() as connection:
+            connection.execute("DELETE FROM admin.transactions WHERE id = %s", (lost["transaction_id"],))
+        stand.arm("admin", None)
+        await stand.restart("admin")
+        await account.refresh()
+        transaction = await begun(account, document["file_id"])
+        await is_in_state(account, transaction, "done")
+        await is_finalized_once(account, document, b"content")
+
 
 class TestUndone:
     async def test_as_it_was_and_may_be_finalized_anew(self, stand: Stand, account: Account) -> None:
@@ -236,11 +184,11 @@ class TestUndone:
         await stand.system.stop("rw-01")
         transaction = await begun(account, document["file_id"])
         await is_in_state(account, transaction, "running")
-        await self.compensate(stand, transaction)
+        await stand.compensate(transaction)
         await stand.system.start("rw-01")
         await is_in_state(account, transaction, "undone")
         await is_as_it_was(account, document)
-        assert (await told(stand, transaction))[-1] == "transaction.undone"
+        assert (await stand.told(transaction))[-1] == "transaction.undone"
         again = await begun(account, document["file_id"])
         assert again["transaction_id"] != transaction["transaction_id"]
         await is_in_state(account, again, "done")
@@ -256,10 +204,25 @@ class TestUndone:
         await eventually(lambda: stand.system.running_pid("rw-01") != noted, "the target does not die")
         stand.arm("rw-01", None)
         await stand.system.stop("rw-01")
-        await self.compensate(stand, transaction)
+        await stand.compensate(transaction)
         await stand.system.start("rw-01")
         await is_in_state(account, transaction, "done")
         await is_finalized_once(account, document, b"content")
+
+    async def test_a_transfer(self, stand: Stand, account: Account) -> None:
+        document = await stored(account, "stays.txt")
+        operator = await stand.system.administrator()
+        await stand.system.stop("edit-02")
+        transaction = await transfer_begun(operator, document["file_id"], "edit-02")
+        await transfer_is(operator, transaction, "running")
+        await stand.compensate(transaction)
+        await stand.system.start("edit-02")
+        await transfer_is(operator, transaction, "undone")
+        await is_as_it_was(account, document)
+        again = await transfer_begun(operator, document["file_id"], "edit-02")
+        assert again["transaction_id"] != transaction["transaction_id"]
+        await transfer_is(operator, again, "done")
+        await is_moved_once(account, document, b"content")
 
     async def test_admin_killed_at_each_step_back(self, stand: Stand, account: Account) -> None:
         document = await stored(account, "back.txt")
@@ -268,21 +231,9 @@ class TestUndone:
         await stand.system.stop("rw-01")
         transaction = await begun(account, document["file_id"])
         await is_in_state(account, transaction, "running")
-        await self.compensate(stand, transaction)
+        await stand.compensate(transaction)
         await stand.dies("admin", "after.withdraw")
         await stand.system.start("rw-01")
         await stand.dies("admin", None)
         await is_in_state(account, transaction, "undone")
         await is_as_it_was(account, document)
-
-    async def compensate(self, stand: Stand, transaction: dict[str, Any]) -> None:
-        """As an operator, who tries again where the transaction went on at that moment."""
-        operator = await stand.system.administrator()
-        url = f"{stand.system.admin_url}/api/v1/transactions/{transaction['transaction_id']}/compensate"
-
-        async def taken() -> bool:
-            answer = await operator.http.post(url)
-            assert answer.status_code in (200, 409), answer.text
-            return answer.status_code == 200
-
-        await eventually(taken, "it is not undone")

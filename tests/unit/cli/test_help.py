@@ -37,7 +37,7 @@ ACCOUNT_COMMANDS = (
 def test_these_are_the_commands() -> None:
     assert {name.removeprefix("artstore ") for name in COMMANDS} == {
         *("up", "demo", "put", "get", "search", "info", "versions", "verify"),
-        *("extend", "hold", "release", "link", "links", "unlink", "archive"),
+        *("extend", "hold", "release", "transfer", "link", "links", "unlink", "archive"),
         *(f"transaction {act}" for act in ("list", "show", "retry", "compensate")),
         *(f"elements {act}" for act in ("list", "show", "register", "set", "drain", "activate", "retire")),
         *("elements statistics", "key list", "key rotate", "key revoke"),

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from artstore.attributes import FileAttributes, FileId, created_at_of, new_file_id
-from artstore.engine import AlreadyStored, Engine
+from artstore.engine import AlreadyStored, Arrival, Engine
 from artstore.engine.given_ids import REMEMBERED, GivenIds
 from tests.support.engines import draft_of, fetch, store
 from tests.unit.engine.conftest import OpenElement
@@ -162,3 +162,28 @@ class TestRemembered:
         ids.add(self.id_of(long_ago))  # and time passed meanwhile
         assert ids.may_be_stored(self.id_of(long_ago)) is None
         assert ids.may_be_stored(self.id_of(now)) is False
+
+
+class TestOfADocumentThatMoves:
+    @pytest.mark.parametrize("follow_seconds", [30.0, 0.0], ids=["in the log", "in files"])
+    async def test_may_come_back(
+        self, open_element: OpenElement, root: Path, tmp_path: Path, follow_seconds: float
+    ) -> None:
+        """By a transfer only: whoever repeats its upload must not store it once more."""
+        options = {"follow_seconds": follow_seconds, "close_seconds": 0}
+        here = await open_element(**options)
+        there = await open_element(root=tmp_path / "other", element_id="el-2", **options)
+        stored = await store(here, b"hello")
+        for source, target in ((here, there), (there, here)):
+            upload = target.begin()
+            await upload.write(await fetch(source, stored.file_id))
+            assert await target.take_in(upload, Arrival.of(stored.to_json_object())) == stored
+            await source.delete(FileId(stored.file_id))
+            if not follow_seconds:
+                await source.filed(source.last_lsn)
+        assert await fetch(here, stored.file_id) == b"hello"
+        assert (await refused(there, FileId(stored.file_id), b"hello")).stored is None
+        await here.close()
+        again = await open_element(**options)
+        assert await fetch(again, stored.file_id) == b"hello"
+        assert again.capacity().documents == 1

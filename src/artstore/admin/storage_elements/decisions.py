@@ -12,6 +12,7 @@ from artstore.admin.storage_elements.discovery import Discovery, checked_url
 from artstore.kernel.database import Database, WriteConnection
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import (
+    Draining,
     ElementAnnouncement,
     ElementHealth,
     ElementState,
@@ -84,13 +85,20 @@ class Decisions:
         self._published()
         return element
 
-    async def drain(self, element_id: str, actor: audit.Actor) -> RegisteredElement:
-        """It takes no new documents. Raises Problem NOT_FOUND, CONFLICT for one that is retired."""
+    async def drain(self, element_id: str, wanted: Draining, actor: audit.Actor) -> RegisteredElement:
+        """It takes no new documents. Raises Problem NOT_FOUND, CONFLICT for one that is retired, NOT_MOVABLE
+        and INVALID_PARAMETER where its documents cannot be moved as is wanted.
+        """
         async with self._database.write() as connection:
             known = await _to_change(connection, element_id)
             if known.registration.state is ElementState.RETIRED:
                 raise Problem(ProblemType.CONFLICT, "The element is retired; activate it first.")
-            element = await _decide(connection, known, _with_state(known, ElementState.DRAINING), actor)
+            if wanted.moves_to is not None:
+                _refuse_to_move(known, await repository.element_by_id(connection, wanted.moves_to))
+            decided = _with_state(known, ElementState.DRAINING).model_copy(
+                update={"moves_to": wanted.moves_to}
+            )
+            element = await _decide(connection, known, decided, actor)
         self._published()
         return element
 
@@ -127,6 +135,24 @@ class Decisions:
         except Problem:
             return None
         return told if told.element_id == element_id else None
+
+
+def _refuse_to_move(known: RegisteredElement, target: RegisteredElement | None) -> None:
+    if known.mode is not Mode.EDIT:
+        raise Problem(
+            ProblemType.NOT_MOVABLE,
+            f"The element is of mode {known.mode.value!r}, from which nothing is removed. It is moved as a"
+            " whole: see 'Moving an element' in docs/operating.md.",
+        )
+    if target is None or target.element_id == known.element_id:
+        raise Problem(
+            ProblemType.INVALID_PARAMETER, "There is no other element of this id.", field="moves_to"
+        )
+    if target.mode is not Mode.EDIT:
+        raise Problem(
+            ProblemType.NOT_MOVABLE,
+            f"{target.element_id} is of mode {target.mode.value!r}; choose an element of mode 'edit'.",
+        )
 
 
 def _refuse_if_in_use(known: RegisteredElement, now: ElementAnnouncement | None) -> None:
@@ -215,7 +241,7 @@ def _changed(before: Registration, wanted: RegistrationChange) -> Registration:
 
 
 def _with_state(element: RegisteredElement, state: ElementState) -> Registration:
-    return element.registration.model_copy(update={"state": state})
+    return element.registration.model_copy(update={"state": state, "moves_to": None})
 
 
 def _registered(element: RegisteredElement, actor: audit.Actor) -> audit.AuditEntry:

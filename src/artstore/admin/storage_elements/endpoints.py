@@ -14,6 +14,7 @@ from artstore.kernel.access import Principal, Requires
 from artstore.kernel.database import Database
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import (
+    Draining,
     ElementPage,
     ElementStatistics,
     ListedElement,
@@ -104,13 +105,17 @@ def _add_deciding(router: APIRouter, decisions: Decisions, thresholds: Threshold
         return _listed(changed, thresholds)
 
     @router.post(
-        f"{_PREFIX}/{{element_id}}/drain", responses={**_UNKNOWN, **problem_answer(409, "It is retired")}
+        f"{_PREFIX}/{{element_id}}/drain",
+        responses={**_UNKNOWN, **problem_answer(409, "It is retired, or its documents cannot be moved")},
     )
     async def drain_storage_element(
-        element_id: _ElementId, principal: _Writer, request: Request
+        element_id: _ElementId, principal: _Writer, request: Request, wanted: Draining | None = None
     ) -> ListedElement:
-        """Let it take no new documents; everything else goes on."""
-        return _listed(await decisions.drain(element_id, audit.actor_of(request, principal)), thresholds)
+        """Let it take no new documents; everything else goes on. With `moves_to`, those that it has are moved
+        to that element, one by one, as far as they may be.
+        """
+        actor = audit.actor_of(request, principal)
+        return _listed(await decisions.drain(element_id, wanted or Draining(), actor), thresholds)
 
     @router.post(f"{_PREFIX}/{{element_id}}/activate", responses=_UNKNOWN)
     async def activate_storage_element(

@@ -33,5 +33,6 @@ STORAGE_ELEMENTS: Final = Table(
     Column("limit_file_bytes", BigInteger),
     Column("retention_until", DateTime(timezone=True)),
     Column("labels", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("moves_to", Text, comment="Where its documents are moved while it is drained"),
     Column("revision", BigInteger, nullable=False, server_default="0", comment="Grows with each change"),
 )

@@ -10,7 +10,9 @@ database transaction, so there is never one without the other. Each Admin proces
 worker died is taken up by another one.
 
 ``progress`` decides what follows from what came of a step (pure), ``running`` runs the steps, ``jobs`` speaks
-with Procrastinate, ``finalize`` has the steps of a finalization, ``elements`` calls the elements.
+with Procrastinate, ``moving`` has the steps of finalizations and transfers, ``elements`` calls the elements.
+``transfers`` looks whether a document can be moved as somebody wants, ``emptying`` wants it of all of an
+element.
 """
 
 __all__: list[str] = []

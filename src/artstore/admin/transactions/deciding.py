@@ -11,10 +11,10 @@ from artstore.admin.transactions.jobs import Jobs
 from artstore.admin.transactions.progress import TransactionRow
 from artstore.admin.transactions.running import Running, entry
 from artstore.attributes.ids import new_file_id
-from artstore.kernel.database import Database
+from artstore.kernel.database import Database, WriteConnection
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
-from artstore.wire.transactions import NewFinalization, TransactionState
+from artstore.wire.transactions import NewTransaction, TransactionKind, TransactionState
 
 
 class Decisions:
@@ -25,8 +25,11 @@ class Decisions:
         self._running = running
         self._jobs = jobs
 
-    async def begin(self, wanted: NewFinalization, actor: audit.Actor) -> tuple[TransactionRow, bool]:
-        """The transaction, and whether it is new: a document has one of a kind, unless that was undone."""
+    async def begin(self, wanted: NewTransaction, actor: audit.Actor) -> tuple[TransactionRow, bool]:
+        """The transaction, and whether it is new: see ``repository.of_document``.
+
+        Raises Problem CONFLICT while one of another kind, or a transfer to another element, is not over.
+        """
         transaction_id = new_file_id(datetime.now(UTC))
         values = wanted.model_dump() | {
             "id": transaction_id,
@@ -34,7 +37,10 @@ class Decisions:
             "step": self._running.saga(wanted.kind).names(undoing=False)[0],
         }
         async with self._database.write() as connection:
-            is_new = await repository.add(connection, values)
+            await repository.one_at_a_time(connection, wanted.file_id)
+            is_new = False
+            if await self._is_free(connection, wanted):
+                is_new = await repository.add(connection, values)
             row = await repository.of_document(connection, wanted.kind, wanted.file_id)
             if row is None:  # it was undone between the two
                 raise Problem(ProblemType.CONFLICT, "The transaction has just been undone; ask again.")
@@ -42,6 +48,15 @@ class Decisions:
                 await self._jobs.enqueue(connection, row.id)
                 await audit.append(connection, entry(audit.Action.TRANSACTION_BEGUN, actor, row))
         return row, is_new
+
+    async def _is_free(self, connection: WriteConnection, wanted: NewTransaction) -> bool:
+        """Whether a transaction may begin; False where there is the wanted one. Raises Problem CONFLICT."""
+        known = await repository.of_document(connection, wanted.kind, wanted.file_id)
+        if known is None:
+            demand_free(await repository.open_of_document(connection, wanted.file_id))
+        elif wanted.kind is TransactionKind.TRANSFER and known.target_element_id != wanted.target_element_id:
+            demand_free(known)
+        return known is None
 
     async def retry(self, transaction_id: UUID, actor: audit.Actor) -> TransactionRow:
         """It goes on at once, with all its attempts. Raises Problem NOT_FOUND, CONFLICT where it is over, or
@@ -64,7 +79,7 @@ class Decisions:
         def decide(row: TransactionRow) -> TransactionRow:
             if row.committed_at is not None:
                 raise Problem(
-                    ProblemType.CONFLICT, "The document is permanent since then; it cannot be undone."
+                    ProblemType.CONFLICT, "The target has taken the document over; it cannot be undone."
                 )
             return progress.undoing(row, self._running.saga(row.kind))
 
@@ -89,6 +104,20 @@ class Decisions:
             await self._jobs.enqueue(connection, row.id)
             await audit.append(connection, entry(action, actor, after))
         return replace(after, revision=row.revision + 1)
+
+
+def demand_free(known: TransactionRow | None) -> None:
+    """Raises Problem CONFLICT where there is a transaction of the document that is not over."""
+    if known is None:
+        return
+    what = "is being made permanent"
+    if known.kind is TransactionKind.TRANSFER:
+        what = f"is moving to {known.target_element_id}"
+    raise Problem(
+        ProblemType.CONFLICT,
+        f"The document {what} ({known.state}); ask again when that is over.",
+        transaction_id=str(known.id),
+    )
 
 
 def transaction_not_found() -> Problem:

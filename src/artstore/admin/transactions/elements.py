@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from artstore.admin.transactions.progress import StepRefused, TryAgain
 from artstore.kernel.bodies import BodyTooLong, whole_body
-from artstore.wire.elements import ElementState, Mode, RegisteredElement
+from artstore.wire.elements import ElementState, RegisteredElement
 from artstore.wire.problems import ProblemBody, ProblemType
 from artstore.wire.transfers import Copied, Copy, Held, Hold, Withdrawn
 
@@ -62,12 +62,12 @@ class TransferElements:
             raise TryAgain(f"The element {element_id} is not known.")
         return element
 
-    async def keepers(self) -> list[str]:
-        """The ids of all elements that may have taken documents over."""
+    async def others(self, source: str) -> list[str]:
+        """The ids of all elements that may have taken documents over from this one."""
         return [
             element.element_id
             for element in await self._every()
-            if element.mode is not Mode.EDIT and element.registration.state is not ElementState.RETIRED
+            if element.element_id != source and element.registration.state is not ElementState.RETIRED
         ]
 
     async def hold(self, element_id: str, file_id: UUID, wanted: Hold) -> None:
@@ -105,7 +105,8 @@ class TransferElements:
         data: bytes | None = None
         if body is not None:
             headers["Content-Type"] = "application/json"
-            data = body.model_dump_json().encode()
+            # What is not said an older element need not know.
+            data = body.model_dump_json(exclude_unset=True).encode()
         timeout = aiohttp.ClientTimeout(total=_CALL_SECONDS)
         try:
             async with self._session().request(

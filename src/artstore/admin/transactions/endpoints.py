@@ -1,4 +1,4 @@
-"""``/api/v1/transactions``: see how transactions go, begin one, retry it, undo it."""
+"""``/api/v1/transactions``: see how transactions go, begin one, retry it, undo it; ``/api/v1/transfers``."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -11,12 +11,17 @@ from artstore.admin.problem_answers import problem_answer
 from artstore.admin.transactions import repository
 from artstore.admin.transactions.deciding import Decisions, transaction_not_found
 from artstore.admin.transactions.progress import TransactionRow
+from artstore.admin.transactions.transfers import Transfers
 from artstore.kernel.access import Principal, Requires
 from artstore.kernel.database import Database
+from artstore.kernel.openapi import problem_answers
+from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
 from artstore.wire.transactions import (
     TRANSACTIONS_PATH,
+    TRANSFERS_PATH,
     NewFinalization,
+    NewTransfer,
     Transaction,
     TransactionKind,
     TransactionPage,
@@ -29,8 +34,15 @@ _Beginner = Annotated[Principal, Requires(Scope.TRANSACTIONS_BEGIN)]
 _UNKNOWN = problem_answer(404, "No such transaction")
 
 
-def transaction_routes(database: Database, decisions: Decisions) -> APIRouter:
-    router = APIRouter(prefix=TRANSACTIONS_PATH, tags=["transactions"])
+def transaction_routes(database: Database, decisions: Decisions, transfers: Transfers) -> APIRouter:
+    router = APIRouter(tags=["transactions"])
+    router.include_router(_of_every_kind(database, decisions), prefix=TRANSACTIONS_PATH)
+    _add_transfers(router, transfers)
+    return router
+
+
+def _of_every_kind(database: Database, decisions: Decisions) -> APIRouter:
+    router = APIRouter()
 
     @router.get("")
     async def list_transactions(
@@ -55,7 +67,10 @@ def transaction_routes(database: Database, decisions: Decisions) -> APIRouter:
     @router.post(
         "",
         status_code=201,
-        responses={200: {"description": "It was begun before", "model": Transaction}},
+        responses={
+            200: {"description": "It was begun before", "model": Transaction},
+            **problem_answer(409, "Something else is done with the document"),
+        },
     )
     async def begin_transaction(
         wanted: NewFinalization, principal: _Beginner, request: Request, response: Response
@@ -94,6 +109,31 @@ def transaction_routes(database: Database, decisions: Decisions) -> APIRouter:
         return _shown(await decisions.compensate(transaction_id, audit.actor_of(request, principal)))
 
     return router
+
+
+def _add_transfers(router: APIRouter, transfers: Transfers) -> None:
+    @router.post(
+        TRANSFERS_PATH,
+        status_code=202,
+        responses=problem_answers(
+            ProblemType.NOT_FOUND,
+            ProblemType.NOT_MOVABLE,
+            ProblemType.CONFLICT,
+            ProblemType.FILE_TOO_LARGE,
+            ProblemType.ELEMENT_UNAVAILABLE,
+            ProblemType.INSUFFICIENT_STORAGE,
+        ),
+    )
+    async def transfer_document(
+        wanted: NewTransfer, principal: _Writer, request: Request, response: Response
+    ) -> Transaction:
+        """Move a document that is not permanent from one element of mode `edit` to another. It stays what it
+        is, with its id, and can be read all the time; until the transfer is over nobody changes or deletes
+        it. Asked again for the same document and target, the answer has the same transaction.
+        """
+        row, _ = await transfers.begin(wanted, audit.actor_of(request, principal))
+        response.headers["Location"] = f"{TRANSACTIONS_PATH}/{row.id}"
+        return _shown(row)
 
 
 def _shown(row: TransactionRow) -> Transaction:

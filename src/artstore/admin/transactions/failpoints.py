@@ -11,7 +11,7 @@ from typing import Final
 from artstore.engine.failpoints import Failpoint, parse
 
 ENVIRONMENT: Final = "ARTSTORE_ADMIN_FAILPOINTS"
-_STEPS = ("hold", "copy", "remove", "refuse", "withdraw", "release")
+_STEPS = ("hold", "copy", "remove", "settle", "refuse", "withdraw", "release")
 NAMES: Final = frozenset(f"{when}.{step}" for when in ("before", "after", "written") for step in _STEPS)
 
 

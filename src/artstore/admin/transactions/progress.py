@@ -82,7 +82,7 @@ RunStep = Callable[[TransactionRow], Awaitable[StepResult]]
 class Saga:
     """The steps of a kind of transaction, by name, in their order.
 
-    ``tidy`` takes away what a step did that came too late: the transaction had been undone meanwhile.
+    ``tidy`` takes away what a step did that came too late: the transaction was over by then.
     """
 
     forward: dict[str, RunStep]

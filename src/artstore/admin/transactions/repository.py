@@ -1,6 +1,7 @@
 """Queries on transactions."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,9 +12,10 @@ from artstore.admin.metadata import SCHEMA
 from artstore.admin.transactions.progress import TransactionRow
 from artstore.admin.transactions.tables import TRANSACTIONS
 from artstore.kernel.database import ReadConnection, WriteConnection
-from artstore.wire.transactions import StepAttempt, TransactionKind, TransactionState
+from artstore.wire.transactions import OVER, StepAttempt, TransactionKind, TransactionState
 
 _transactions = TRANSACTIONS.c
+_DOCUMENT_LOCK: Final = 1
 _WRITTEN: Final = (
     "state",
     "step",
@@ -51,16 +53,45 @@ async def to_change(connection: WriteConnection, transaction_id: UUID) -> Transa
 async def of_document(
     connection: ReadConnection, kind: TransactionKind, file_id: UUID
 ) -> TransactionRow | None:
-    """The one of a document that was not undone; there is one at most."""
+    """The one of a document that whoever asks for one of this kind gets; there is one at most.
+
+    Made permanent is a document once, unless that was undone; moved it may be again.
+    """
+    gone = OVER if kind is TransactionKind.TRANSFER else {TransactionState.UNDONE}
     found = await connection.execute(
         select(TRANSACTIONS).where(
             _transactions.kind == kind,
             _transactions.file_id == file_id,
-            _transactions.state != TransactionState.UNDONE,
+            _transactions.state.not_in(sorted(gone)),
         )
     )
     row = found.one_or_none()
     return None if row is None else _transaction(row)
+
+
+async def open_of_document(connection: ReadConnection, file_id: UUID) -> TransactionRow | None:
+    """One that is not over, of whatever kind."""
+    query = select(TRANSACTIONS).where(
+        _transactions.file_id == file_id, _transactions.state.not_in(sorted(OVER))
+    )
+    row = (await connection.execute(query.limit(1))).one_or_none()
+    return None if row is None else _transaction(row)
+
+
+async def one_at_a_time(connection: WriteConnection, file_id: UUID) -> None:
+    """Until this database transaction ends nobody else who calls this begins anything with the document."""
+    # Locks of two numbers are others than those of one, which are of other things here.
+    lock = text("SELECT pg_advisory_xact_lock(CAST(:what AS integer), CAST(:key AS integer))")
+    key = int.from_bytes(file_id.bytes[-4:], signed=True)
+    await connection.execute(lock, {"what": _DOCUMENT_LOCK, "key": key})
+
+
+async def last_done(
+    connection: ReadConnection, kind: TransactionKind, file_id: UUID
+) -> TransactionRow | None:
+    """The newest of a document that is done."""
+    wanted = Wanted(kind, TransactionState.DONE, file_id)
+    return next(iter(await newest_before(connection, wanted, None, 1)), None)
 
 
 async def newest_before(
@@ -80,7 +111,7 @@ async def newest_before(
 
 
 async def add(connection: WriteConnection, values: dict[str, Any]) -> bool:
-    """Whether it was added; not where the document has one of the kind that was not undone."""
+    """Whether it was added; not where the document has one of the kind already: see ``of_document``."""
     added = await connection.execute(
         insert(TRANSACTIONS).values(**values).on_conflict_do_nothing().returning(_transactions.id)
     )
@@ -114,6 +145,33 @@ async def progressed(connection: WriteConnection, row: TransactionRow, copied_by
         .returning(_transactions.id)
     )
     return changed.one_or_none() is not None
+
+
+async def under_way_from(connection: ReadConnection) -> dict[str, int]:
+    """Transfers by the element that they are from, as far as the target does not have the document yet."""
+    rows = await connection.execute(
+        select(_transactions.source_element_id, func.count().label("transfers"))
+        .where(
+            _transactions.kind == TransactionKind.TRANSFER,
+            _transactions.state.not_in(sorted({*OVER, TransactionState.FAILED})),
+            _transactions.committed_at.is_(None),
+        )
+        .group_by(_transactions.source_element_id)
+    )
+    return {row.source_element_id: row.transfers for row in rows}
+
+
+async def undone_lately(connection: ReadConnection, file_ids: list[UUID], within: timedelta) -> set[UUID]:
+    """Those of the documents of which a transfer was undone in this time."""
+    rows = await connection.execute(
+        select(_transactions.file_id).where(
+            _transactions.file_id.in_(file_ids),
+            _transactions.kind == TransactionKind.TRANSFER,
+            _transactions.state == TransactionState.UNDONE,
+            _transactions.updated_at > func.now() - within,
+        )
+    )
+    return {row.file_id for row in rows}
 
 
 async def orphans(connection: ReadConnection, limit: int) -> list[UUID]:

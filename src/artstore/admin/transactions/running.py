@@ -58,7 +58,7 @@ class Running:
             async with self._database.read() as connection:
                 row = await repository.by_id(connection, transaction_id)
             if row is None or not row.is_at_work:
-                if row is not None and row.state is TransactionState.UNDONE and not was_written:
+                if row is not None and row.is_over and not was_written:
                     await self._tidy(row)
                 return
             if row.next_at is not None and row.next_at > datetime.now(UTC):

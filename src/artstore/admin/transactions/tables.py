@@ -37,7 +37,13 @@ Index(
     TRANSACTIONS.c.kind,
     TRANSACTIONS.c.file_id,
     unique=True,
-    postgresql_where=text("state <> 'undone'"),
+    postgresql_where=text("state <> 'undone'::text AND kind <> 'transfer'::text"),
+)
+Index(
+    "transactions_moving_document",
+    TRANSACTIONS.c.file_id,
+    unique=True,
+    postgresql_where=text("kind = 'transfer'::text AND state <> ALL (ARRAY['done'::text, 'undone'::text])"),
 )
 Index("transactions_by_document", TRANSACTIONS.c.file_id, TRANSACTIONS.c.id)
 Index(

@@ -32,6 +32,10 @@ class Copy:
     def is_permanent(self) -> bool:
         return bool(self.document.get("retention_policy") == RetentionPolicy.PERMANENT)
 
+    @property
+    def is_held(self) -> bool:
+        return "transfer_id" in self.document
+
 
 @dataclass(frozen=True)
 class Locating:
@@ -39,7 +43,8 @@ class Locating:
     elements: Callable[[], list[RegisteredElement]]
 
     async def copies(self, file_id: UUID, principal: Principal, headers: Mapping[str, str]) -> list[Copy]:
-        """At least one; several while the document moves, the one first that stays.
+        """At least one; several while the document moves, the one first that stays: it is permanent, or is
+        held no more.
 
         Raises Problem NOT_FOUND, ELEMENT_UNAVAILABLE where an element that may have it does not answer, and
         INSUFFICIENT_SCOPE for a token with which nothing can be read.
@@ -54,7 +59,7 @@ class Locating:
             if isinstance(answer, dict)
         ]
         if found:
-            return sorted(found, key=lambda copy: not copy.is_permanent)
+            return sorted(found, key=lambda copy: (not copy.is_permanent, copy.is_held))
         if not known or any(isinstance(answer, ElementSilent) for answer in answers):
             raise Problem(
                 ProblemType.ELEMENT_UNAVAILABLE,

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from artstore.kernel.bodies import BodyTooLong, whole_body
 from artstore.kernel.peers import AdminAway, ServiceToken
+from artstore.kernel.problems import Problem
+from artstore.wire.problems import ProblemBody, ProblemType
 from artstore.wire.transactions import (
     TRANSACTIONS_PATH,
     NewFinalization,
@@ -43,8 +45,12 @@ class AdminTransactions:
         return None if status == 404 else _read(Transaction, content)
 
     async def begin(self, wanted: NewFinalization) -> Transaction:
-        """May be called again: a document has one transaction."""
-        _, content = await self._ask("POST", "", body=wanted)
+        """May be called again: a document has one transaction. Raises Problem CONFLICT where something else
+        is done with it.
+        """
+        status, content = await self._ask("POST", "", body=wanted)
+        if status == 409:
+            raise Problem(ProblemType.CONFLICT, _read(ProblemBody, content).detail)
         return _read(Transaction, content)
 
     async def _ask(
@@ -71,7 +77,7 @@ class AdminTransactions:
             ) as answer:
                 if answer.status == 401:  # the keys were changed, or the account was
                     self._token.forget()
-                if answer.status not in (200, 201, 404):
+                if answer.status not in (200, 201, 404, 409):
                     raise AdminAway(f"it answered {method} of transactions with status {answer.status}")
                 return answer.status, await whole_body(answer, _MOST_BYTES)
         except (aiohttp.ClientError, TimeoutError, OSError, BodyTooLong) as error:

@@ -17,10 +17,12 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    and_,
     cast,
     exists,
     func,
     literal_column,
+    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
@@ -152,13 +154,21 @@ catalog_positions = Table(
 )
 
 
+def is_held(columns: ReadOnlyColumnCollection[str, ColumnElement[Any]]) -> ColumnElement[bool]:
+    """Whether a row is of a document that is moving to another element."""
+    return columns["document"].op("?", return_type=Boolean())(literal_column("'transfer_id'"))
+
+
 def has_moved(rows: FromClause = catalog_files) -> ColumnElement[bool]:
-    """Whether another row is of the same document, and stays: while a document moves to another element, both
-    tell of it.
+    """Whether another row is of the same document, and is to be shown instead: while a document moves to
+    another element, both tell of it. That is the one that stays; where both are held, they are the same.
     """
     files, other = rows.c, catalog_files.alias("other")
+    is_first = or_(~is_held(other.c), other.c.element_id < files.element_id)
     return exists(
         select(1).where(
-            other.c.file_id == files.file_id, other.c.element_id != files.element_id, other.c.stays
+            other.c.file_id == files.file_id,
+            other.c.element_id != files.element_id,
+            or_(other.c.stays, and_(is_held(files), is_first)),
         )
     ).correlate(rows)

@@ -85,7 +85,7 @@ class Locator:
         if copies:
             metrics.LOOKUPS.labels("elements").inc()
             # The copy first that stays, where the document moves from one element to another.
-            return dict(sorted(copies.items(), key=lambda copy: not _stays(copy[1])))
+            return dict(sorted(copies.items(), key=lambda copy: (not _stays(copy[1]), _is_held(copy[1]))))
         metrics.LOOKUPS.labels("nowhere").inc()
         silent = [e for e, answer in zip(known, answers, strict=True) if isinstance(answer, ElementSilent)]
         if not known or any(self._may_have(element, file_id) for element in silent):
@@ -148,6 +148,10 @@ class Whereabouts:
 
 def _stays(document: Mapping[str, Any]) -> bool:
     return document.get("retention_policy") == RetentionPolicy.PERMANENT
+
+
+def _is_held(document: Mapping[str, Any]) -> bool:
+    return "transfer_id" in document
 
 
 def not_found() -> Problem:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, or_, select, true, tuple_
 
 from artstore.kernel.database import ReadConnection
-from artstore.query.catalog.tables import catalog_files, document_id, has_moved
+from artstore.query.catalog.tables import catalog_files, document_id, has_moved, is_held
 from artstore.query.search.cursor import Mark
 from artstore.query.search.repository import Found
 
@@ -69,7 +69,7 @@ class FilesRepository:
 _COPIES = (
     select(catalog_files.c.element_id, catalog_files.c.document)
     .where(catalog_files.c.file_id == bindparam("file_id", type_=Uuid))
-    .order_by(catalog_files.c.stays.desc(), catalog_files.c.element_id)
+    .order_by(catalog_files.c.stays.desc(), is_held(catalog_files.c), catalog_files.c.element_id)
 )
 """Made once: for each download anew it would take longer than PostgreSQL does."""
 _COPIES_OF_OWNERS = _COPIES.where(catalog_files.c.created_by_id.in_(bindparam("owners", expanding=True)))

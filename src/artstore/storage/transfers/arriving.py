@@ -11,7 +11,7 @@ from uuid import UUID
 
 import aiohttp
 
-from artstore.attributes import FileAttributes, FileId
+from artstore.attributes import FileAttributes, FileId, RetentionPolicy
 from artstore.engine import Arrival, Engine, Mode, ModeForbids, NotFound
 from artstore.kernel.bodies import BodyTooLong, whole_body
 from artstore.kernel.logging import get_logger
@@ -78,18 +78,17 @@ class Arrivals:
         document = attributes.to_json_object()
         return Copied(received_bytes=attributes.file_size, document=document)
 
-    async def withdraw(self, file_id: FileId) -> bool:
-        """Ends what is under way. Whether the document is here all the same, for it was committed before."""
+    async def withdraw(self, file_id: FileId) -> FileAttributes | None:
+        """Ends what is under way. The document, where it is here all the same: it was committed before."""
         arrival = self._under_way.get(file_id)
         if arrival is not None:
             if not arrival.committing:
                 arrival.task.cancel()
             await asyncio.wait([arrival.task])
         try:
-            await self._element.engine.attributes(file_id)
+            return await self._element.engine.attributes(file_id)
         except NotFound:
-            return False
-        return True
+            return None
 
     async def close(self) -> None:
         under_way = list(self._under_way.values())
@@ -114,18 +113,29 @@ class Arrivals:
     ) -> FileAttributes:
         """The steps in order; what ends one of them leaves nothing behind before the commit."""
         engine = self._element.engine
-        if engine.element.mode is Mode.EDIT:
-            raise ModeForbids(engine.element.mode, "take over documents")
+        mode = engine.element.mode
+        if mode is Mode.EDIT:
+            self._demand_other(wanted)
         try:
-            await engine.attributes(file_id)
+            here = await engine.attributes(file_id)
         except NotFound:
-            if engine.element.mode is not Mode.RW:
-                raise ModeForbids(engine.element.mode, "take over documents") from None
+            if mode not in (Mode.EDIT, Mode.RW):
+                raise ModeForbids(mode, "take over documents") from None
             await self._pull(engine, file_id, wanted, arrival, session, headers)
+        else:
+            if mode is Mode.EDIT and here.transfer_id != wanted.transfer_id:
+                await _demand_settled(here, wanted, session, headers)
         arrival.committing = False
         async with await engine.open_document(file_id) as document:
             await document.verify()
             return document.attributes
+
+    def _demand_other(self, wanted: Copy) -> None:
+        engine = self._element.engine
+        if wanted.source_element_id is None:
+            raise ModeForbids(engine.element.mode, "take over documents without knowing from where")
+        if wanted.source_element_id == engine.element.id:
+            raise Problem(ProblemType.CONFLICT, "The document lies here already; this is its source.")
 
     async def _pull(
         self,
@@ -136,19 +146,23 @@ class Arrivals:
         session: aiohttp.ClientSession,
         headers: Mapping[str, str],
     ) -> None:
-        address = f"{wanted.source_url.rstrip('/')}/api/v1/files/{file_id}"
+        address = _address(wanted, file_id)
         # The source is asked for its mark after this arrival stands in the list: see the fence.
         document = await _document(session, address, headers)
         if document.get("transfer_id") != str(wanted.transfer_id):
             raise Problem(ProblemType.CONFLICT, "The source does not hold the document for this transfer.")
         changes = {**wanted.changes, "updated_at": datetime.now(UTC)}
+        is_deletable = engine.element.mode is Mode.EDIT
         try:
-            coming = Arrival.of(document, **changes)
+            # Where it could be deleted it stays held until the source has let go, or it would come back.
+            coming = Arrival.of(document, keeps_mark=is_deletable, **changes)
         except ValueError as error:
             raise Problem(
                 ProblemType.INVALID_ATTRIBUTES,
                 "The document has an id that carries no time, and can only be kept where it is.",
             ) from error
+        if is_deletable and coming.told.retention_policy is RetentionPolicy.PERMANENT:
+            raise ModeForbids(engine.element.mode, "take over permanent documents")
         coming.told.to_bytes()  # too large for an attribute file: known before the bytes come
         upload = engine.begin(expected_bytes=coming.told.file_size)
         upload.expect(coming.told.original_filename, coming.told.content_type)
@@ -168,6 +182,34 @@ class Arrivals:
         arrival.committing = True
         stored = await engine.take_in(upload, coming)
         metrics.BYTES_IN.inc(stored.file_size)
+
+
+async def _demand_settled(
+    here: FileAttributes, wanted: Copy, session: aiohttp.ClientSession, headers: Mapping[str, str]
+) -> None:
+    """Of a document that does not bear the mark of the transfer: raises Problem CONFLICT unless that is over.
+
+    It is when the document bears no mark and the source has none: it let go, which Admin does not know.
+    """
+    if here.transfer_id is None and not await _is_there(session, _address(wanted, here.file_id), headers):
+        return
+    raise Problem(ProblemType.CONFLICT, "The document is here, and this transfer did not bring it.")
+
+
+async def _is_there(session: aiohttp.ClientSession, address: str, headers: Mapping[str, str]) -> bool:
+    timeout = aiohttp.ClientTimeout(total=_ASK_SECONDS)
+    try:
+        async with session.get(address, headers=headers, timeout=timeout, allow_redirects=False) as answer:
+            if answer.status not in (200, 404):
+                raise _source_refuses(answer.status)
+            return answer.status == 200
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise _source_away(error) from error
+
+
+def _address(wanted: Copy, file_id: UUID) -> str:
+    """Of the document at its source."""
+    return f"{wanted.source_url.rstrip('/')}/api/v1/files/{file_id}"
 
 
 async def _document(

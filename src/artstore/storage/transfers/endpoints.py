@@ -51,7 +51,7 @@ def transfer_router(
 
     @router.delete(f"{_PREFIX}/hold", status_code=204, summary="Release a document", responses=_SOURCE)
     async def release(file_id: UUID, transfer_id: UUID, principal: _Mover) -> None:
-        """At the source: it stays here, as it was before."""
+        """At the source: it stays, as it was before. At a target of mode `edit`: it is like any other."""
         await holding.release(element.engine, FileId(file_id), transfer_id)
 
     @router.delete(f"{_PREFIX}/source", status_code=204, summary="Let a document go", responses=_SOURCE)
@@ -67,8 +67,9 @@ def transfer_router(
     async def copy(
         file_id: UUID, wanted: Copy, principal: _Mover, request: Request, response: Response
     ) -> Copied:
-        """At the target, of mode `rw`: it pulls the document from the source, with the token of this request.
-        200 says that it is durable here and was read back.
+        """At the target, of mode `rw`, or `edit` for what is not permanent: it pulls the document from the
+        source, with the token of this request. 200 says that it is durable here and was read back. In an
+        element of mode `edit` it bears the mark of the transfer until that is taken away by `hold`.
         """
         headers = forwarded_headers(request, principal)
         copied = await arrivals.copy(FileId(file_id), wanted, session(), headers)
@@ -80,6 +81,7 @@ def transfer_router(
     @router.delete(f"{_PREFIX}/copy", summary="Withdraw a transfer", responses=_TARGET)
     async def withdraw(file_id: UUID, principal: _Mover) -> Withdrawn:
         """At the target: what is under way ends. What was taken over before stays; the answer tells."""
-        return Withdrawn(is_present=await arrivals.withdraw(FileId(file_id)))
+        left = await arrivals.withdraw(FileId(file_id))
+        return Withdrawn(is_present=left is not None, transfer_id=None if left is None else left.transfer_id)
 
     return router

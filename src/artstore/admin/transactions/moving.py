@@ -1,9 +1,13 @@
-"""The steps of a finalization: a temporary document becomes permanent (docs/adr says what is on disk when).
+"""The steps by which a document moves to another element (docs/adr says what is on disk when).
+
+``finalizing``: a temporary document becomes permanent, in an element that deletes nothing.
+``transferring``: a document in an element of mode ``edit`` moves to another one of that mode and stays what
+it is.
 
 Forward: ``hold`` marks the document at the source, so that nobody changes or deletes it meanwhile. ``copy``
-has the target take it over; the one record by which the target does so is the commit: from then on the
-document is permanent. ``remove``, after the safety margin, has the target read its copy once more, and the
-source let the document go.
+has the target take it over; the one record by which the target does so is the commit: from then on it is the
+document. ``remove``, after the safety margin, has the target read its copy once more, and the source let the
+document go. ``settle``, of a transfer, takes the mark away that the target took over, too.
 
 Backward: ``refuse`` puts another mark on the document, with which no target begins to take it over.
 ``withdraw`` ends at the target what began before; finding the document there, the transaction goes forward
@@ -15,18 +19,26 @@ becomes the target.
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 from artstore.admin.transactions import repository
 from artstore.admin.transactions.elements import HeldByAnother, NotThere, TransferElements
-from artstore.admin.transactions.progress import Saga, StepRefused, StepResult, TransactionRow, TryAgain
+from artstore.admin.transactions.progress import (
+    RunStep,
+    Saga,
+    StepRefused,
+    StepResult,
+    TransactionRow,
+    TryAgain,
+)
 from artstore.attributes import RetentionPolicy
 from artstore.kernel.database import Database
-from artstore.wire.transactions import TransactionState
+from artstore.wire.transactions import TransactionKind, TransactionState
 from artstore.wire.transfers import Copy, Hold
 
 _PERMANENT: Final = {"retention_policy": RetentionPolicy.PERMANENT.value, "expires_at": None}
@@ -37,26 +49,57 @@ _BYTES_FOR_A_CALL: Final = 16 * 1024 * 1024
 """Of a document that is all there: for so many one more, since it is flushed and read back then."""
 
 
-class Finalizing:
+def finalizing(
+    database: Database,
+    elements: TransferElements,
+    margin: timedelta,
+    *,
+    pause_seconds: float = _PAUSE_SECONDS,
+) -> Saga:
+    moving = _Moving(database, elements, margin, pause_seconds, changes=_PERMANENT)
+    return moving.saga({"hold": moving.hold, "copy": moving.copy, "remove": moving.remove})
+
+
+def transferring(
+    database: Database,
+    elements: TransferElements,
+    margin: timedelta,
+    *,
+    pause_seconds: float = _PAUSE_SECONDS,
+) -> Saga:
+    moving = _Moving(database, elements, margin, pause_seconds, changes={})
+    return moving.saga(
+        {"hold": moving.hold, "copy": moving.copy, "remove": moving.remove, "settle": moving.settle}
+    )
+
+
+class _Moving:
+    """The steps, of which a saga has those that it needs. ``changes`` are made to the document on its way."""
+
     def __init__(
         self,
         database: Database,
         elements: TransferElements,
         margin: timedelta,
+        pause_seconds: float,
         *,
-        pause_seconds: float = _PAUSE_SECONDS,
+        changes: Mapping[str, Any],
     ) -> None:
         self._database = database
         self._elements = elements
         self._margin = margin
         self._pause_seconds = pause_seconds
-        self.saga = Saga(
-            forward={"hold": self._hold, "copy": self._copy, "remove": self._remove},
-            backward={"refuse": self._refuse, "withdraw": self._withdraw, "release": self._release},
-            tidy=self._tidy,
-        )
+        self._changes = changes
 
-    async def _hold(self, row: TransactionRow) -> StepResult:
+    def saga(self, forward: dict[str, RunStep]) -> Saga:
+        backward: dict[str, RunStep] = {
+            "refuse": self._refuse,
+            "withdraw": self._withdraw,
+            "release": self._release,
+        }
+        return Saga(forward, backward, self._tidy)
+
+    async def hold(self, row: TransactionRow) -> StepResult:
         # The mark of the undoing goes only where undoing found the commit: a worker that stood still must not
         # open the fence again.
         undone = None if row.committed_at is None else _undo_id(row.id)
@@ -67,14 +110,18 @@ class Finalizing:
                 raise StepRefused("The document is not there any more.") from error
             return StepResult()  # the source let it go, which a restored database does not know
 
-    async def _copy(self, row: TransactionRow) -> StepResult:
+    async def copy(self, row: TransactionRow) -> StepResult:
         await self._have_copied(row)
         return StepResult(commits=True, wait_until=datetime.now(UTC) + self._margin)
 
-    async def _remove(self, row: TransactionRow) -> StepResult:
+    async def remove(self, row: TransactionRow) -> StepResult:
         # Read once more before the other copy goes; a target that lost it meanwhile takes it over again.
         await self._have_copied(row)
         await self._elements.let_go(row.source_element_id, row.file_id, row.id)
+        return StepResult()
+
+    async def settle(self, row: TransactionRow) -> StepResult:
+        await self._elements.release(row.target_element_id, row.file_id, row.id)
         return StepResult()
 
     async def _refuse(self, row: TransactionRow) -> StepResult:
@@ -101,7 +148,9 @@ class Finalizing:
     async def _have_copied(self, row: TransactionRow) -> None:
         """Returns when the target has the document and has read it back."""
         source = await self._elements.get(row.source_element_id)
-        wanted = Copy(transfer_id=row.id, source_url=source.url, changes=dict(_PERMANENT))
+        wanted = Copy(transfer_id=row.id, source_url=source.url, changes=dict(self._changes))
+        if row.kind is TransactionKind.TRANSFER:
+            wanted.source_element_id = row.source_element_id
         known, idle = -1, 0
         while True:
             try:
@@ -147,15 +196,23 @@ class Finalizing:
         """From a transaction that was lost, and for which no target begins any more. Sets the mark unless the
         document lies elsewhere, which the row has to say first.
         """
-        present = [
-            element_id
-            for element_id in await self._elements.keepers()
-            if (await self._elements.withdraw(element_id, row.file_id)).is_present
-        ]
+        present = []
+        for element_id in await self._elements.others(row.source_element_id):
+            left = await self._elements.withdraw(element_id, row.file_id)
+            if left.transfer_id is not None:
+                await self._drop(row, element_id, left.transfer_id)
+            elif left.is_present:
+                present.append(element_id)
         if present and row.target_element_id not in present:
             return StepResult(target=present[0])
         await self._replace(row, wanted, _between_id(row.id))
         return StepResult()
+
+    async def _drop(self, row: TransactionRow, element_id: str, holder: UUID) -> None:
+        """The copy that a lost transfer brought there: while both are held they are the same."""
+        if await self._state_of(holder, row.file_id) is not None:
+            raise StepRefused(f"Another transaction holds the document in {element_id}.")
+        await self._elements.let_go(element_id, row.file_id, holder)
 
     async def _replace(self, row: TransactionRow, wanted: Hold, holder: UUID) -> None:
         try:
