@@ -10,6 +10,7 @@ from artstore.cli import (
     demo,
     elements,
     exits,
+    export,
     get,
     info,
     key,
@@ -17,6 +18,7 @@ from artstore.cli import (
     retention,
     search,
     services,
+    suggest,
     transaction,
     up,
     verify,
@@ -33,7 +35,7 @@ app = typer.Typer(
     help="Keeps documents for decades: store them, find them, get them back bit for bit.",
     epilog=f"Exit codes:\n\n{_EXITS}",
 )
-for module in (up, demo, put, get, search, info, versions, retention, verify):
+for module in (up, demo, put, get, search, export, suggest, info, versions, retention, verify):
     module.register(app)
 for part in (account_life, account_grants):
     part.register(account.app)

@@ -88,14 +88,26 @@ def document_words(texts: Iterable[str]) -> Words:
     start = 1
     for text in texts:
         end = start
-        for run, unspaced in _runs(fold(text)):
-            for offset, word in enumerate(run) if unspaced else ((0, run),):
-                _put(found, word, end + offset)
-                if unspaced and offset + 1 < len(run):
-                    _put(found, run[offset : offset + 2], end + offset)
-            end += len(run) if unspaced else 1
+        for position, word, _, _ in placed_words(fold(text)):
+            _put(found, word, start + position)
+            end = start + position + 1
         start = end + 1
     return found
+
+
+def placed_words(folded: str) -> Iterator[tuple[int, str, int, int]]:
+    """The words of one folded text: position from 0, word, and where it begins and ends in the text."""
+    position = 0
+    for start, end, unspaced in word_spans(folded):
+        if not unspaced:
+            yield position, folded[start:end][:MAX_WORD_CHARACTERS], start, end
+            position += 1
+            continue
+        for place in range(start, end):
+            yield position, folded[place], place, place + 1
+            if place + 1 < end:
+                yield position, folded[place : place + 2], place, place + 2
+            position += 1
 
 
 def term_words(folded: str) -> AskedWords:
