@@ -50,8 +50,8 @@ def export(
 ) -> None:
     """Write the attributes of all documents that a search finds into a file.
 
-    The file appears, or is replaced, once all is there. An export that breaks is exit code 6; what standard output
-    got until then is a part.
+    The file appears, or is replaced, once all is there. An export that breaks is exit code 6; what standard
+    output got until then is a part.
 
     Example: artstore export договор -draft --tag paid --format jsonl -o paid.jsonl
     """

@@ -92,9 +92,7 @@ Account = Annotated[
 AccountId = Annotated[
     list[str] | None, typer.Option(metavar="ID", help="The same by its id; may be repeated.")
 ]
-Element = Annotated[
-    list[str] | None, typer.Option(metavar="ELEMENT", help="Lies there; may be repeated.")
-]
+Element = Annotated[list[str] | None, typer.Option(metavar="ELEMENT", help="Lies there; may be repeated.")]
 Retention = Annotated[
     list[Literal["temporary", "permanent"]] | None, typer.Option(help="Has this policy; may be repeated.")
 ]

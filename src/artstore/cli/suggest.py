@@ -17,7 +17,9 @@ def suggest(
         list[Literal["name", "tag", "attribute", "value"]] | None,
         typer.Option(help="Only these; may be repeated."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, max=100, help="At most so many; 10 if not given.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=100, help="At most so many; 10 if not given.")
+    ] = None,
     profile: ProfileFile = None,
     as_json: AsJson = False,
 ) -> None:

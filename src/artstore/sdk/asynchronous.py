@@ -147,7 +147,7 @@ class AsyncClient:
         highlight: bool = False,
         **options: Unpack[SearchOptions],
     ) -> AsyncIterator[FoundDocument]:
-        """Documents that ``q`` asks for, newest first if no other ``sort`` is asked for; all for an empty ``q``.
+        """Documents that ``q`` asks for, the newest first without another ``sort``; all for an empty ``q``.
 
         ``options`` are the filters, ``mode`` and ``sort``: see ``SearchOptions``. With ``highlight`` each
         document says in its ``highlights`` where what was found stands. Nothing is asked but what was said:
@@ -187,7 +187,8 @@ class AsyncClient:
         ``limit`` counts its documents, 20 if not said; ``cursor`` is the ``next_cursor`` of the page before.
         Unless ``corrections`` is false, typing errors are forgiven where nothing is found, and ``corrected``
         says what was asked instead. ``total`` asks how many documents there are, ``facet`` how many have
-        which value: ``type``, ``tag``, ``attribute:outer.inner`` and so on. Ask for both with the first page only.
+        which value: ``type``, ``tag``, ``attribute:outer.inner`` and so on. Ask for both with the first page
+        only.
         """
         asked = {
             "limit": limit,
@@ -204,7 +205,7 @@ class AsyncClient:
         to: str | os.PathLike[str] | BinaryIO,
         q: str = "",
         *,
-        format: ExportFormat | Literal["csv", "jsonl"] = ExportFormat.CSV,
+        format: ExportFormat | Literal["csv", "jsonl"] = ExportFormat.CSV,  # noqa: A002 - as in HTTP
         for_spreadsheets: bool = False,
         progress: Progress | None = None,
         **options: Unpack[SearchOptions],

@@ -31,8 +31,8 @@ Pairs = list[tuple[str, str]]
 class SearchOptions(TypedDict, total=False):
     """What may be asked beside words, by the names of the parameters of ``GET /api/v1/search``.
 
-    Of several values of one filter one is enough, but tags and attributes must all be there. A condition on an
-    attribute is written as in a URL: ``signed`` (it is there), ``!signed``, ``customer.name=Almaz``,
+    Of several values of one filter one is enough, but tags and attributes must all be there. A condition on
+    an attribute is written as in a URL: ``signed`` (it is there), ``!signed``, ``customer.name=Almaz``,
     ``pages>=10``, ``date<=2025-04``.
     """
 
@@ -138,10 +138,7 @@ def _is_replaced(target: Path) -> bool:
 def _pairs(asked: Mapping[str, object]) -> Pairs:
     """As parameters of a URL; what is None was not asked for."""
     return [
-        (name, _written(one))
-        for name, value in asked.items()
-        if value is not None
-        for one in _several(value)
+        (name, _written(one)) for name, value in asked.items() if value is not None for one in _several(value)
     ]
 
 

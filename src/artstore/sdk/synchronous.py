@@ -145,7 +145,7 @@ class Client:
         highlight: bool = False,
         **options: Unpack[SearchOptions],
     ) -> Iterator[FoundDocument]:
-        """Documents that ``q`` asks for, newest first if no other ``sort`` is asked for; all for an empty ``q``."""
+        """Documents that ``q`` asks for, the newest first without another ``sort``; all for an empty ``q``."""
         for page in self.search_pages(q, limit=limit, highlight=highlight, **options):
             yield from page
 
@@ -181,14 +181,12 @@ class Client:
         to: str | os.PathLike[str] | BinaryIO,
         q: str = "",
         *,
-        format: ExportFormat | Literal["csv", "jsonl"] = ExportFormat.CSV,
+        format: ExportFormat | Literal["csv", "jsonl"] = ExportFormat.CSV,  # noqa: A002 - as in HTTP
         for_spreadsheets: bool = False,
         progress: Progress | None = None,
         **options: Unpack[SearchOptions],
     ) -> None:
-        """Writes all documents that are found into a file, as CSV or JSON Lines; into a path as a whole or not
-        at all.
-        """
+        """Writes all documents that are found as CSV or JSON Lines; into a path as a whole or not at all."""
         call = partial(self._client.export, to, q, format=format, for_spreadsheets=for_spreadsheets)
         self._run(partial(call, progress=progress, **options))
 

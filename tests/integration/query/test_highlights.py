@@ -40,9 +40,7 @@ async def highlights(
     archive: Archive, words: str, owner: str = "owner", **more: Any
 ) -> list[tuple[dict[str, Any], list[Highlight]]]:
     """Each document that is found, with its highlights."""
-    page = await archive.search.page(
-        archive.question(words, highlight=True, **more), principal(owner)
-    )
+    page = await archive.search.page(archive.question(words, highlight=True, **more), principal(owner))
     assert page.highlights is not None
     return [
         (one.document, [Highlight.model_validate(each) for each in found])

@@ -80,7 +80,9 @@ def test_retention_offers_every_policy() -> None:
         (search.search, "retention", RetentionPolicy),
     ],
 )
-def test_an_option_offers_every_value(command: Callable[..., None], option: str, known: type[StrEnum]) -> None:
+def test_an_option_offers_every_value(
+    command: Callable[..., None], option: str, known: type[StrEnum]
+) -> None:
     def offered(annotation: Any) -> Iterator[str]:
         for inner in get_args(annotation):
             if isinstance(inner, str):
@@ -135,13 +137,15 @@ class TestMinus:
 
     @pytest.mark.parametrize("arguments", [["--draft"], ["--tga", "x"], ["--tag"]])
     def test_of_a_misspelt_option_is_refused(self, arguments: list[str]) -> None:
-        with pytest.raises(Exception, match="(No such option|requires an argument)"):
+        with pytest.raises(Exception, match=r"(No such option|requires an argument)"):
             question_of(*arguments)
 
 
 class TestMarked:
     def test_parts_are_marked_and_harmless(self) -> None:
-        cell = Marked([[("[b]a\x1b[31m ", False), ("<i>found</i>\u202e", True)], [("tags.0: ", False), ("x", True)]])
+        cell = Marked(
+            [[("[b]a\x1b[31m ", False), ("<i>found</i>\u202e", True)], [("tags.0: ", False), ("x", True)]]
+        )
         assert cell.plain() == "[b]a\ufffd[31m <i>found</i>\ufffd | tags.0: x"
         shown = cell.rich()
         assert shown.plain == "[b]a\ufffd[31m <i>found</i>\ufffd\ntags.0: x"

@@ -1,5 +1,6 @@
 """Fragments of texts around what was found."""
 
+import itertools
 from typing import Any
 
 from hypothesis import given
@@ -11,7 +12,9 @@ from artstore.query.search.placing import Span
 
 @st.composite
 def found(draw: st.DrawFn) -> tuple[str, list[Span]]:
-    unit = draw(st.sampled_from(["x", "слово ", "a b c ", "e\u0301\u0301", "<b>", "\x1b[31m ", "👩🏽", "א\u202e "]))
+    unit = draw(
+        st.sampled_from(["x", "слово ", "a b c ", "e\u0301\u0301", "<b>", "\x1b[31m ", "👩🏽", "א\u202e "])
+    )
     text = draw(st.text(max_size=30)) + unit * draw(st.integers(1, 400)) + draw(st.text(max_size=30))
     place = st.integers(0, len(text))
     pairs = draw(st.lists(st.tuples(place, place), max_size=30))
@@ -37,7 +40,7 @@ def test_are_parts_of_the_text_and_no_more_than_asked(given_: tuple[str, list[Sp
         assert 0 < len(whole) <= FRAGMENT
         assert any(part["match"] for part in parts) or not spans
         assert all(part["text"] for part in parts)
-        assert all(one["match"] != other["match"] for one, other in zip(parts, parts[1:], strict=False))
+        assert all(one["match"] != other["match"] for one, other in itertools.pairwise(parts))
         places = [
             place
             for place in range(behind, len(text) - len(whole) + 1)

@@ -1,4 +1,4 @@
-"""Parts of a text that stand around what was found in it, split into what was found and what was not. Pure."""
+"""What stands in a text around what was found there, split into what was found and what was not. Pure."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -78,8 +78,8 @@ def _end(text: str, most: int, least: int) -> int:
 
 def _parts(text: str, start: int, end: int, spans: list[Span]) -> Iterator[dict[str, Any]]:
     """All of the text between these places, in order."""
-    for found, until in spans:
-        found, until = max(found, start), min(until, end)
+    for span in spans:
+        found, until = max(span[0], start), min(span[1], end)
         if found >= until:
             continue
         if start < found:
