@@ -4,6 +4,7 @@ The options have the names of the parameters of ``GET /api/v1/search``.
 """
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -42,6 +43,13 @@ class SearchCommand(TyperCommand):
 
 def question(words: list[str] | None) -> str:
     return " ".join(word.removeprefix(_MARK) for word in words or ())
+
+
+class Policy(StrEnum):
+    """Those of ``attributes``, which would take its time to load for a help text."""
+
+    TEMPORARY = "temporary"
+    PERMANENT = "permanent"
 
 
 Words = Annotated[
@@ -93,9 +101,7 @@ AccountId = Annotated[
     list[str] | None, typer.Option(metavar="ID", help="The same by its id; may be repeated.")
 ]
 Element = Annotated[list[str] | None, typer.Option(metavar="ELEMENT", help="Lies there; may be repeated.")]
-Retention = Annotated[
-    list[Literal["temporary", "permanent"]] | None, typer.Option(help="Has this policy; may be repeated.")
-]
+Retention = Annotated[list[Policy] | None, typer.Option(help="Has this policy; may be repeated.")]
 Tag = Annotated[list[str] | None, typer.Option(metavar="TAG", help="Has all of these; may be repeated.")]
 Attribute = Annotated[
     list[str] | None,

@@ -1,10 +1,20 @@
 """``artstore suggest``: what the beginning of a word may become."""
 
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 
 from artstore.cli.options import AsJson, ProfileFile
+
+
+class Kind(StrEnum):
+    """Those of ``wire.suggestions``, which would take its time to load for a help text."""
+
+    NAME = "name"
+    TAG = "tag"
+    ATTRIBUTE = "attribute"
+    VALUE = "value"
 
 
 def register(app: typer.Typer) -> None:
@@ -13,10 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def suggest(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What was typed, two letters at least.")],
-    kinds: Annotated[
-        list[Literal["name", "tag", "attribute", "value"]] | None,
-        typer.Option(help="Only these; may be repeated."),
-    ] = None,
+    kinds: Annotated[list[Kind] | None, typer.Option(help="Only these; may be repeated.")] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, max=100, help="At most so many; 10 if not given.")
     ] = None,

@@ -145,7 +145,7 @@ class Client:
         highlight: bool = False,
         **options: Unpack[SearchOptions],
     ) -> Iterator[FoundDocument]:
-        """Documents that ``q`` asks for, the newest first without another ``sort``; all for an empty ``q``."""
+        """Documents that ``q`` asks for, newest first without another ``sort``; all for an empty ``q``."""
         for page in self.search_pages(q, limit=limit, highlight=highlight, **options):
             yield from page
 

@@ -87,6 +87,8 @@ def test_an_option_offers_every_value(
         for inner in get_args(annotation):
             if isinstance(inner, str):
                 yield inner
+            elif isinstance(inner, type) and issubclass(inner, StrEnum):
+                yield from inner
             else:
                 yield from offered(inner)
 

@@ -1,8 +1,8 @@
 """Where the words of a question stand in a document: what PostgreSQL takes for a match, and where it stands.
 
-Texts are cut into words as the catalog cuts them (``text``), and a word is compared by itself and by its stem,
-which PostgreSQL says. ``ts_headline`` would read texts with PostgreSQL's own parser, which finds other words, and
-mark them with signs that a document may hold itself.
+Texts are cut into words as the catalog cuts them (``text``), and a word is compared by itself and by its
+stem, which PostgreSQL says. ``ts_headline`` would read texts with PostgreSQL's own parser, which finds other
+words, and mark them with signs that a document may hold itself.
 """
 
 from collections import defaultdict

@@ -1,8 +1,8 @@
 """A text that was folded, and which of its parts each folded character comes from.
 
-Folding makes texts longer and shorter (``ß`` is two letters, an accent none), and what becomes of a character may
-depend on those behind it. So a text is folded in pieces of a character with all that may join it; where these
-together are not what the whole text is, in larger ones.
+Folding makes texts longer and shorter (``ß`` is two letters, an accent none), and what becomes of a character
+may depend on those behind it. So a text is folded in pieces of a character with all that may join it; where
+these together are not what the whole text is, in larger ones.
 """
 
 import re
