@@ -236,19 +236,17 @@ class TestSearchAndInfo:
         def found(*arguments: str) -> list[str]:
             return [hit["original_filename"] for hit in Run(profile, "search", *arguments, "--json").results]
 
-        assert found("askable", "-draft") == ["askable one.txt"]
-        assert found("askable", '-"one txt"') == ["askable two draft.pdf"]
+        assert found("askable", "-draft", '-"two draft"') == ["askable one.txt"]
         assert found("askable", "--sort", "-name", "--limit", "1") == ["askable two draft.pdf"]
-        assert found("--tag", "askable", "--extension", "pdf", "--size-min", "1") == ["askable two draft.pdf"]
-        assert found("askabl", "--mode", "exact") == []
-        assert found("askabl", "--mode", "partial", "--attribute", "pages>=13") == []
-        assert len(found("askabl", "--mode", "partial", "--attribute", "pages>=12")) == 2
-        assert found("askable", "--created-before", "2020-01-01") == []
+        filters = ["--tag", "askable", "--extension", "pdf", "--size-min", "1", "--attribute", "pages>=12"]
+        assert found("askabl", "--mode", "partial", *filters) == ["askable two draft.pdf"]
+        assert found("askable", "--attribute", "pages>=13") == []
 
-        *_, last = Run(profile, "search", "askable", "--total", "--facet", "extension", "--json").results
+        asked = ["search", "askable", "--total", "--facet", "extension"]
+        *_, last = Run(profile, *asked, "--json").results
         assert last["total"] == {"value": 2, "exact": True}
         assert {one["value"] for one in last["facets"]["extension"]["values"]} == {"txt", "pdf"}
-        told = Run(profile, "search", "askable", "--total", "--facet", "extension")
+        told = Run(profile, *asked)
         assert "2 documents" in told.errors
         assert "extension: pdf 1, txt 1" in told.errors
         assert len(told.text.splitlines()) == 2
@@ -256,7 +254,6 @@ class TestSearchAndInfo:
         corrected = Run(profile, "search", "askalbe", "--corrections", "--extension", "txt")
         assert one in corrected.text
         assert "this is of: askable" in corrected.errors
-        assert Run(profile, "search", "askalbe").code == 4
 
         (hit,) = Run(profile, "search", "askable", "almaz", "one", "--highlight", "--json").results
         texts = {
@@ -271,12 +268,10 @@ class TestSearchAndInfo:
         assert "customer: Almaz <b>" in line
 
     def test_wrong_options_are_said(self, profile: Path) -> None:
-        for arguments in (["--tga", "x"], ["--sort", "backwards"], ["--size-min", "-1"]):
-            assert Run(profile, "search", *arguments).code == 2
-        for arguments in (["--attribute", "=="], ["--created-from", "yesterday"], ["--facet", "colour"]):
-            run = Run(profile, "search", "x", *arguments)
-            assert run.code == 7, run.errors
-            assert arguments[0].removeprefix("--").replace("-", "_") in run.errors
+        assert Run(profile, "search", "--tga", "x").code == 2
+        run = Run(profile, "search", "x", "--attribute", "==")
+        assert run.code == 7
+        assert "'attribute' cannot be accepted" in run.errors
 
     def test_export(self, profile: Path, note: Path, tmp_path: Path) -> None:
         file_id = store(profile, note, "--tag", "exported")["file_id"]

@@ -24,7 +24,7 @@ from tests.support.search_model import Asked, questions, stands_in, texts
 
 owners = (f"owner-{number}" for number in itertools.count())
 shared = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     # The database is shared by all examples on purpose: each has documents of an owner of its own.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -127,7 +127,7 @@ class TestWords:
         ("words", "shown"),
         [
             ("чёт_2025-0", {"original_filename": [NAME.replace("чёт_2025-0", "[чёт_2025-0]")]}),
-            ("ромаш -x", {"original_filename": [NAME.replace("Ромаш", "[Ромаш]")]}),
+            ("ромаш -draft", {"original_filename": [NAME.replace("Ромаш", "[Ромаш]")]}),
             ("омашк", {"original_filename": [NAME.replace("омашк", "[омашк]")]}),
             ("告202", {"original_filename": [NAME.replace("告202", "[告202]")]}),
             ("urg", {"tags.0": ["[urg]ent"]}),
@@ -208,6 +208,21 @@ async def test_any_text_is_shown_as_it_is(
             assert one.cut_before or written.startswith(whole)
             assert one.cut_after or written.endswith(whole)
             assert any(part.match for part in one.parts)
+
+
+@given(st.text(min_size=3, max_size=60), st.data())
+@shared
+async def test_the_part_of_a_name_is_shown(archive: Archive, name: str, data: st.DataObject) -> None:
+    """Whatever part it is that found it, as it is written there."""
+    name = name.replace("\x00", "\x01")
+    owner = next(owners)
+    await archive.store(name, owner=owner, description=None)
+    start = data.draw(st.integers(0, len(name) - 1))
+    part = name[start : data.draw(st.integers(start + 1, len(name)))]
+    if document_words([part]).words and "-" not in part:
+        for found, shown in await highlights(archive, part, owner, mode=SearchMode.PARTIAL):
+            assert found["original_filename"] == name
+            assert any(piece.match for one in shown for piece in one.parts), (name, part)
 
 
 async def test_hostile_texts(archive: Archive) -> None:
