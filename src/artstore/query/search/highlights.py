@@ -15,8 +15,8 @@ from artstore.query.catalog.rows import Path, searchable
 from artstore.query.search.fragments import fragments, merged
 from artstore.query.search.grammar import Groups, Term
 from artstore.query.search.matching import beginning, is_part_of_names
-from artstore.query.search.placing import Placed, Span, fold_name, placed, placed_name
-from artstore.query.search.text import placed_words
+from artstore.query.search.placing import Span, fold_name, placed, placed_name
+from artstore.query.search.text import fold, placed_words
 from artstore.wire.search import SearchMode
 
 HIGHLIGHTS = 20
@@ -30,21 +30,18 @@ _Sought = tuple[str, bool]
 
 @dataclass(frozen=True, slots=True)
 class CutText:
-    """A text of a document, with its words: position, word, and where it stands in what was folded."""
+    """A text of a document, with its words: position, word, and where it stands in the folded text."""
 
     path: Path
-    placed: Placed
+    text: str
     words: list[tuple[int, str, int, int]]
 
 
 def cut(document: Mapping[str, Any]) -> list[CutText]:
     """The texts that the document is found by."""
-    found: list[CutText] = []
-    for path, text in searchable(document):
-        if text:
-            folded = placed(text)
-            found.append(CutText(path, folded, list(placed_words(folded.folded))))
-    return found
+    return [
+        CutText(path, text, list(placed_words(fold(text)))) for path, text in searchable(document) if text
+    ]
 
 
 @dataclass(slots=True)
@@ -86,9 +83,13 @@ class Highlighter:
     def _highlights(self, texts: Iterable[CutText], stems: Stems) -> Iterator[dict[str, Any]]:
         forms = self._by_form(stems)
         for text in texts:
-            spans = [*self._spans(text, forms, stems), *self._spans_in_name(text)]
+            spans = [*self._spans_in_name(text)]
+            if of_folded := list(self._spans(text, forms, stems)):
+                # Only now: most texts have nothing of what was asked.
+                folded = placed(text.text)
+                spans += (folded.span(*span) for span in of_folded)
             if spans:
-                for fragment in fragments(text.placed.text, merged(spans)):
+                for fragment in fragments(text.text, merged(spans)):
                     yield {"path": list(text.path), **fragment}
 
     def _by_form(self, stems: Stems) -> Mapping[str, list[_Sought]]:
@@ -101,6 +102,7 @@ class Highlighter:
         return found
 
     def _spans(self, text: CutText, forms: Mapping[str, list[_Sought]], stems: Stems) -> Iterator[Span]:
+        """In the folded text."""
         lengths = {len(word) for word, is_beginning in self._words if is_beginning}
         places: dict[_Sought, dict[int, Span]] = defaultdict(dict)
         for position, word, start, end in text.words:
@@ -114,12 +116,12 @@ class Highlighter:
                         places[sought].setdefault(position, (start, until))
         for term in self._terms:
             if all(sought in places for sought in term.words):
-                yield from _spans_of(text, [places[sought] for sought in term.words], term.offsets)
+                yield from _spans_of([places[sought] for sought in term.words], term.offsets)
 
     def _spans_in_name(self, text: CutText) -> Iterator[Span]:
         if not self._parts or text.path != _NAME:
             return
-        name = placed_name(text.placed.text)
+        name = placed_name(text.text)
         for part in self._parts:
             start = name.folded.find(part) if part else -1
             while start >= 0:
@@ -133,14 +135,14 @@ def _sought(term: Term) -> _Term:
     return _Term(words, list(accumulate(term.gaps)))
 
 
-def _spans_of(text: CutText, places: list[dict[int, Span]], offsets: list[int]) -> Iterator[Span]:
+def _spans_of(places: list[dict[int, Span]], offsets: list[int]) -> Iterator[Span]:
     """Of the words of a term wherever they stand together, in their order."""
     starts = set(places[0])
     for here, offset in zip(places[1:], offsets[1:], strict=True):
         starts &= {position - offset for position in here}
     for start in starts:
         for here, offset in zip(places, offsets, strict=True):
-            yield text.placed.span(*here[start + offset])
+            yield here[start + offset]
 
 
 def _may_have_stem(word: str) -> bool:

@@ -56,9 +56,11 @@ def joins(character: str) -> bool:
 
 def _placed(text: str, fold_piece: Callable[[str], str], fold_whole: Callable[[str], str]) -> Placed:
     whole = fold_whole(text)
-    if text.isascii():
+    joining = "" if text.isascii() else text.translate(_JOINING)
+    if len(whole) == len(text) and "+" not in joining:
+        # What joins nothing is at least one character when folded: here it is one, each in its place.
         return Placed(text, whole, range(len(text)), range(1, len(text) + 1))
-    for pieces in (_PIECE.finditer(text.translate(_JOINING)), _CHUNK.finditer(text)):
+    for pieces in (_PIECE.finditer(joining), _CHUNK.finditer(text)):
         found = _in_pieces(text, (piece.span() for piece in pieces), fold_piece)
         if found.folded == whole:
             return found
@@ -96,7 +98,8 @@ class _Joining(dict[int, str]):
         character = chr(code)
         first = unicodedata.normalize("NFKD", character)[0]
         joins = (
-            unicodedata.category(character) == "Cf"
+            fold(character) == ""
+            or unicodedata.category(character) == "Cf"
             or unicodedata.category(first)[0] == "M"
             or any(low <= ord(first) <= high for low, high in _JAMO)
         )
