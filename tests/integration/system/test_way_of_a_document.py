@@ -57,7 +57,7 @@ async def test_a_search_shows_what_it_found(account: Account, other_account: Acc
     hit = await account.find("highlighted", stored["file_id"])
     assert "highlights" not in hit
 
-    asked = {"q": "highlighted ДОГОВОР", "highlight": True}
+    asked: dict[str, str | bool] = {"q": "highlighted ДОГОВОР", "highlight": True}
     url = f"{account.system.query_url}/api/v1/search"
     shown = [
         {
