@@ -1,7 +1,8 @@
 """The catalog of Query: rebuilt from the listing of an element, and searched.
 
 DOCUMENTS in the environment says how many documents there are (100,000 by default; a million takes about a
-quarter of an hour). PLANS=1 prints the plan of each search too, by EXPLAIN (ANALYZE, BUFFERS).
+quarter of an hour). PLANS=1 prints, for each kind of question, the plan of the slowest query that one of them asks
+of PostgreSQL, by EXPLAIN (ANALYZE, BUFFERS).
 
 The rebuild is the real one on the real PostgreSQL; the pages of the listing are made by the benchmark, as JSON
 that is read as that of an element is, so that what it takes without an element and HTTP is measured. Searches
@@ -12,17 +13,22 @@ reference is the same Query answering for one document by its id.
 import asyncio
 import itertools
 import os
+import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlencode
 
+import httpx
 import psycopg
 
 from artstore.kernel.database import Database
 from artstore.kernel.peers import ElementDirectory
+from artstore.launcher.postgres import DATABASE, SUPERUSER, EmbeddedPostgres
 from artstore.query.catalog.listing import ElementListing
 from artstore.query.rebuild.rebuilder import CONNECTIONS, Rebuilder
 from artstore.wire.documents import Document, DocumentState, ElementDocument, ElementDocumentPage
@@ -51,6 +57,8 @@ def measure() -> None:
         query.start()
         _print_sizes(system)
         _search(system, sample)
+        if os.environ.get("PLANS") == "1":
+            _print_plans(system, sample)
 
 
 class _Listing:
@@ -153,17 +161,66 @@ def _print_sizes(system: Measured) -> None:
 
 
 def _search(system: Measured, sample: list[Document]) -> None:
-    """Each kind of question, by an account that has some documents and by one that may see all."""
+    for who, token, what, addresses in _asked(system, sample):
+        requests = [load.get_request(address, token) for address in addresses]
+        outcome = load.run(addresses[0], partial(_in_turn, requests), clients=1, seconds=SECONDS)
+        assert set(outcome.statuses) == {200}, (what, outcome.statuses)
+        print(f"  {who:12} {what:26} {outcome.line()}", flush=True)
+
+
+def _print_plans(system: Measured, sample: list[Document]) -> None:
+    """Asks the last question of each kind once more. The plan of its slowest query is that of all services, so
+    nothing else may be asked meanwhile."""
+    log = system.system.folder.log("postgres")
+    with _explained(system):
+        for who, token, what, addresses in _asked(system, sample):
+            begins = log.stat().st_size
+            httpx.get(
+                addresses[-1], headers={"Authorization": f"Bearer {token}"}, timeout=60
+            ).raise_for_status()
+            plans = _PLAN.findall(log.read_bytes()[begins:].decode(errors="replace"))
+            slowest = max(plans, key=lambda plan: float(plan[0]), default=("0", "none"))
+            print(f"## {who}: {what}: {addresses[-1].partition('/api/v1/')[2]}")
+            print(f"{len(plans)} queries; the slowest took {slowest[0]} ms\n{slowest[1]}", flush=True)
+
+
+_PLAN = re.compile(r"duration: ([0-9.]+) ms  plan:\n((?:\t.*\n?)*)")
+
+
+@contextmanager
+def _explained(system: Measured) -> Iterator[None]:
+    """Every query on a connection that begins meanwhile has its plan in PostgreSQL's log."""
+    query = system.system.parts["query"]
+    options = {"log_min_duration": "0", "log_analyze": "on", "log_buffers": "on", "log_timing": "on"}
+    with psycopg.connect(_superuser(system), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {DATABASE} SET session_preload_libraries = 'auto_explain'")
+        for name, value in options.items():
+            connection.execute(f"ALTER DATABASE {DATABASE} SET auto_explain.{name} = '{value}'")
+        query.stop()
+        query.start()
+        try:
+            yield
+        finally:
+            connection.execute(f"ALTER DATABASE {DATABASE} RESET ALL")
+
+
+def _superuser(system: Measured) -> str:
+    postgres = system.system.parts["postgres"].part
+    assert isinstance(postgres, EmbeddedPostgres)
+    password = postgres.folder / "superuser-password"
+    return postgres.url(DATABASE, driver="postgresql", role=SUPERUSER, password_file=password)
+
+
+def _asked(system: Measured, sample: list[Document]) -> Iterator[tuple[str, str, str, list[str]]]:
+    """Each kind of question, by an account that has some documents and by one that may see all: who asks, the
+    token, the kind, the addresses."""
     base = f"{system.profile.query_url}/api/v1"
     for who, token, seen in (
         ("an account", system.token, [d for d in sample if d.created_by_id == system.account_id]),
         ("everybody's", system.administrator_token, sample),
     ):
         for what, addresses in _questions(base, seen).items():
-            requests = [load.get_request(address, token) for address in addresses]
-            outcome = load.run(base, partial(_in_turn, requests), clients=1, seconds=SECONDS)
-            assert set(outcome.statuses) == {200}, (what, outcome.statuses)
-            print(f"  {who:12} {what:26} {outcome.line()}", flush=True)
+            yield who, token, what, addresses
 
 
 def _questions(base: str, seen: list[Document]) -> dict[str, list[str]]:
@@ -194,6 +251,15 @@ def _questions(base: str, seen: list[Document]) -> dict[str, list[str]]:
         "frequent attribute": [search(attribute="currency=EUR")],
         "range and word": [
             search(q=most[0], attribute=f"year>={2010 + n % 15}") for n, most in enumerate(asked)
+        ],
+        "by relevance": [search(q=word, sort="relevance") for word in words.ranked[:50]],
+        "by size": [search(q=most[0], sort="-size") for most in asked],
+        "total of a word": [search(q=word, total="true") for word in words.ranked[:50]],
+        "a facet of a word": [search(q=word, facet="extension") for word in words.ranked[:50]],
+        "three facets of all": [f"{base}/search?facet=extension&facet=tag&facet=year"],
+        "typing error": [search(q=f"{rarest[:3]}{rarest[4:]}") for *_, rarest in asked if len(rarest) > 6],
+        "suggest": [
+            f"{base}/suggest?{urlencode({'q': rarest[: n % 4 + 2]})}" for n, (*_, rarest) in enumerate(asked)
         ],
     }
 

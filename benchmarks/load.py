@@ -31,7 +31,7 @@ class Outcome:
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000
 
     def line(self) -> str:
-        return f"{self.rate:8.0f}/s  p50 {self.percentile(50):7.2f} ms  p99 {self.percentile(99):7.2f} ms"
+        return f"{self.rate:8.0f}/s  p50 {self.percentile(50):7.2f} ms  p95 {self.percentile(95):7.2f} ms  p99 {self.percentile(99):7.2f} ms"
 
 
 def form_request(url: str, token: str, name: str, content: bytes) -> bytes:

@@ -18,7 +18,9 @@ from artstore.query.catalog.changes import (
     by_listing,
     is_readable,
     new_beginning,
+    told_by,
 )
+from artstore.query.catalog.rows import Rows, rows_of
 from artstore.wire.documents import Document, ElementDocumentPage
 from artstore.wire.events import ElementEvent, EventKind
 from tests.support.element_model import BEGINNING, ModelElement
@@ -45,8 +47,16 @@ class MemoryCatalog:
     async def take_events(self, element_id: str, entries: Sequence[Entry]) -> Advance:
         return self._take(by_events(self.position, entries))
 
-    async def take_page(self, element_id: str, since: int, page: ElementDocumentPage) -> Advance:
-        return self._take(by_listing(self.position, since, page))
+    async def prepare(self, page: ElementDocumentPage) -> Rows:
+        return rows_of(told_by(page))
+
+    async def take_page(
+        self, element_id: str, since: int, page: ElementDocumentPage, rows: Rows | None = None
+    ) -> Advance:
+        advance = by_listing(self.position, since, page)
+        if rows is not None:
+            assert {change.file_id for change in advance.changes if change.document} <= rows.keys()
+        return self._take(advance)
 
     async def forget(self, element_id: str) -> int:
         self.position = new_beginning()

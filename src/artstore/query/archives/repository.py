@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select, true
 
 from artstore.kernel.database import ReadConnection
-from artstore.query.catalog.tables import catalog_files, stays
+from artstore.query.catalog.tables import catalog_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ArchiveRepository:
         query = (
             select(files.file_id, files.element_id, files.document)
             .where(files.file_id.in_(file_ids), _of(owners))
-            .order_by(files.file_id, stays(files).desc(), files.element_id)
+            .order_by(files.file_id, files.stays.desc(), files.element_id)
         )
         found: dict[UUID, Known] = {}
         for row in await db.execute(query):

@@ -1,10 +1,12 @@
 """The catalog as whoever follows the elements sees it: each step is one transaction."""
 
+import asyncio
 from collections.abc import Sequence
 
 from artstore.kernel.database import Database
-from artstore.query.catalog.changes import Advance, Entry, by_events, by_listing, new_beginning
+from artstore.query.catalog.changes import Advance, Entry, by_events, by_listing, new_beginning, told_by
 from artstore.query.catalog.repository import CatalogRepository
+from artstore.query.catalog.rows import Rows, rows_of
 from artstore.wire.documents import ElementDocumentPage
 
 
@@ -37,15 +39,24 @@ class Catalog:
         self._repository.remember(written)
         return advance
 
-    async def take_page(self, element_id: str, since: int, page: ElementDocumentPage) -> Advance:
+    async def prepare(self, page: ElementDocumentPage) -> Rows:
+        """What `take_page` writes of a page, made while the page before is being written."""
+        return await asyncio.to_thread(rows_of, told_by(page))
+
+    async def take_page(
+        self, element_id: str, since: int, page: ElementDocumentPage, rows: Rows | None = None
+    ) -> Advance:
         """Take a page of the element's listing after ``since``, each after the one before it.
 
-        A gap says that somebody else has begun anew with the element: the pages before are no longer there.
+        ``rows`` are what `prepare` made of it; without them that is done first. A gap says that somebody else
+        has begun anew with the element: the pages before are no longer there.
         """
+        if rows is None:
+            rows = await self.prepare(page)
         async with self._database.write() as db:
             position = await self._repository.locked_position(db, element_id)
             advance = by_listing(position, since, page)
-            written = await self._repository.apply(db, element_id, advance.changes)
+            written = await self._repository.apply(db, element_id, advance.changes, rows)
             if advance.position != position:
                 await self._repository.move(db, element_id, advance.position)
         self._repository.remember(written)

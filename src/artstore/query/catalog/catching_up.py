@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from artstore.query.catalog.changes import Advance
+from artstore.query.catalog.rows import Rows
 from artstore.wire.documents import ElementDocumentPage
 
 
@@ -15,7 +16,11 @@ class ListingUnavailable(Exception):
 class TakesPages(Protocol):
     """What catching up needs of the catalog: see ``Catalog``."""
 
-    async def take_page(self, element_id: str, since: int, page: ElementDocumentPage) -> Advance: ...
+    async def prepare(self, page: ElementDocumentPage) -> Rows: ...
+
+    async def take_page(
+        self, element_id: str, since: int, page: ElementDocumentPage, rows: Rows
+    ) -> Advance: ...
 
     async def forget(self, element_id: str) -> int: ...
 
@@ -37,15 +42,21 @@ async def catch_up(
         since = await catalog.forget(element_id)
         page = await fetch(since, None)
     deletions_since = page.deletions_since
+
+    async def fetch_next(cursor: str) -> tuple[ElementDocumentPage, Rows]:
+        page = await fetch(since, cursor)
+        return page, await catalog.prepare(page)
+
+    rows = await catalog.prepare(page)
     while True:
         # The next page comes while this one is written.
         cursor = page.next_cursor
-        following = None if cursor is None else asyncio.ensure_future(fetch(since, cursor))
+        following = None if cursor is None else asyncio.ensure_future(fetch_next(cursor))
         try:
-            advance = await catalog.take_page(element_id, since, page)
+            advance = await catalog.take_page(element_id, since, page, rows)
             if advance.gap or following is None:
                 return advance.position
-            page = await following
+            page, rows = await following
         finally:
             if following is not None:
                 following.cancel()

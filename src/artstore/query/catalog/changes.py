@@ -78,13 +78,17 @@ def by_listing(position: int, since: int, page: ElementDocumentPage) -> Advance:
     """
     if position < since or (since < 0 and position != since):
         return Advance(position, [], gap=True)
-    changes = [
-        DocumentChange(item.file_id, item.lsn, item.document if item.state is DocumentState.ACTIVE else None)
-        for item in page.items
-        if item.lsn > position
-    ]
+    changes = [change for change in told_by(page) if change.lsn > position]
     reached = position if page.next_cursor is not None else max(position, page.last_lsn)
     return Advance(reached, changes)
+
+
+def told_by(page: ElementDocumentPage) -> list[DocumentChange]:
+    """The state of each document of a page."""
+    return [
+        DocumentChange(item.file_id, item.lsn, item.document if item.state is DocumentState.ACTIVE else None)
+        for item in page.items
+    ]
 
 
 def _change(event: ElementEvent) -> DocumentChange | None:

@@ -23,7 +23,7 @@ from sqlalchemy.sql.dml import Delete, Insert
 
 from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.query.catalog.changes import NOTHING_KNOWN, DocumentChange
-from artstore.query.catalog.rows import batch
+from artstore.query.catalog.rows import Rows, batch, rows_of
 from artstore.query.catalog.tables import catalog_files, catalog_positions
 from artstore.query.suggest.writing import TermWriter, Written
 
@@ -75,16 +75,26 @@ class CatalogRepository:
             update(self._positions).where(self._positions.c.element_id == element_id).values(lsn=position)
         )
 
-    async def apply(self, db: WriteConnection, element_id: str, changes: Sequence[DocumentChange]) -> Written:
+    async def apply(
+        self,
+        db: WriteConnection,
+        element_id: str,
+        changes: Sequence[DocumentChange],
+        rows: Rows | None = None,
+    ) -> Written:
         """Take changes, each document at most once. A row that shows the same or a later change stays.
 
+        ``rows``: those of these documents, among others, where they were made before.
         `remember` what this answers once the transaction is committed: it is then written faster again.
         """
         if self._terms is not None and changes:
             await self._terms.doubt_documents(db, element_id, [change.file_id for change in changes])
-        rows, words = batch(changes)
-        if words:
-            await db.execute(self._upsert, {"batch": rows, "element_id": element_id})
+        if rows is None:
+            rows = rows_of(changes)
+        documents = [change.document for change in changes if change.document is not None]
+        stored = [rows[change.file_id] for change in changes if change.document is not None]
+        if stored:
+            await db.execute(self._upsert, {"batch": batch(stored), "element_id": element_id})
         deleted = [change for change in changes if change.document is None]
         if deleted:
             await db.execute(
@@ -98,8 +108,7 @@ class CatalogRepository:
         if self._terms is None:
             return Written()
         # Last, as others wait for whoever has just added a term that they add as well.
-        documents = [change.document for change in changes if change.document is not None]
-        return await self._terms.write(db, documents, words)
+        return await self._terms.write(db, documents, [row.words for row in stored])
 
     def remember(self, written: Written) -> None:
         if self._terms is not None:

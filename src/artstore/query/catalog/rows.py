@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from artstore.query.catalog.changes import DocumentChange
 from artstore.query.search.text import Words, document_words
@@ -14,21 +16,33 @@ Path = tuple[str | int, ...]
 """From a document down to a value: names of members, and places in lists from 0."""
 
 
-def batch(changes: Iterable[DocumentChange]) -> tuple[str, list[list[str]]]:
-    """The documents of the changes as one JSON array, from which the upsert makes rows; the words of each.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a document becomes: JSON from which the upsert makes a row, and the words that it is found by."""
 
-    One text, because a driver looks at every character of an array of texts.
-    """
-    rows, words = [], []
+    json: str
+    words: list[str]
+
+
+Rows = Mapping[UUID, Row]
+
+
+def rows_of(changes: Iterable[DocumentChange]) -> Rows:
+    """The rows of those that have a document. About 0.3 ms of work for each."""
+    rows = {}
     for change in changes:
         if change.document is not None:
             found = document_words(searchable_texts(change.document))
-            rows.append(_row(change, change.document, found))
-            words.append(found.words)
-    return f"[{','.join(rows)}]", words
+            rows[change.file_id] = Row(_json(change, change.document, found), found.words)
+    return rows
 
 
-def _row(change: DocumentChange, document: Document, found: Words) -> str:
+def batch(rows: Iterable[Row]) -> str:
+    """One JSON array: one text, because a driver looks at every character of an array of texts."""
+    return f"[{','.join(row.json for row in rows)}]"
+
+
+def _json(change: DocumentChange, document: Document, found: Words) -> str:
     members = {
         "file_id": str(change.file_id),
         "lsn": change.lsn,

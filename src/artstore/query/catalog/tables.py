@@ -6,8 +6,10 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     Column,
     ColumnElement,
+    Computed,
     DateTime,
     FromClause,
     Index,
@@ -17,15 +19,12 @@ from sqlalchemy import (
     Uuid,
     cast,
     exists,
-    false,
     func,
     literal_column,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
-
-from artstore.attributes import RetentionPolicy
 
 SCHEMA = "query"
 Columns = ReadOnlyColumnCollection[str, ColumnElement[Any]]
@@ -44,6 +43,26 @@ catalog_files = Table(
     Column("document", JSONB, nullable=False, comment="wire.documents.Document"),
     Column(
         "search", TSVECTOR, nullable=False, comment="query.search_vector() of search.text.document_words()"
+    ),
+    # Kept, though the document tells them: a search that is answered from another index compares each row
+    # that it meets with them, and making them takes a hundred times as long as reading them.
+    Column(
+        "labels",
+        ARRAY(Text),
+        Computed("query.labels(document)", persisted=True),
+        comment="what it has in common with others: its type, extension, tags and so on, as short texts",
+    ),
+    Column(
+        "folded_name",
+        Text(collation="C"),
+        Computed("query.folded((document ->> 'original_filename') COLLATE \"C\")", persisted=True),
+        comment="the file name without case and accents",
+    ),
+    Column(
+        "stays",
+        Boolean,
+        Computed("coalesce((document ->> 'retention_policy') = 'permanent', false)", persisted=True),
+        comment="whether it is permanent: of two copies, the one to which the document has moved",
     ),
 )
 Index(
@@ -84,22 +103,11 @@ Index(
 )
 
 
-def folded_name(columns: ReadOnlyColumnCollection[str, ColumnElement[Any]]) -> ColumnElement[str]:
-    """The file name without case and accents."""
-    name = columns["document"].op("->>")(literal_column("'original_filename'"))
-    return func.query.folded(name, type_=Text)
-
-
 Index(
     "catalog_files_by_part_of_name",
-    func.query.trigrams(folded_name(catalog_files.c)),
+    func.query.trigrams(catalog_files.c.folded_name),
     postgresql_using="gin",
 )
-
-
-def labels(columns: Columns) -> ColumnElement[Any]:
-    """What a document has in common with others: its type, extension, tags and so on, as short texts."""
-    return func.query.labels(columns["document"], type_=ARRAY(Text))
 
 
 def file_size(columns: Columns) -> ColumnElement[int]:
@@ -111,20 +119,12 @@ def updated_at(columns: Columns) -> ColumnElement[datetime]:
     return func.query.moment(when, type_=DateTime(timezone=True))
 
 
-def extension(columns: Columns) -> ColumnElement[str]:
-    """The end of the file name, without case; NULL where it has none. As query.labels() takes it."""
-    name = columns["document"].op("->>", return_type=Text())(literal_column("'original_filename'"))
-    return func.query.folded(func.substring(name, r"[^.]\.([^.]+)$"), type_=Text)
-
-
 def name_key(columns: Columns) -> ColumnElement[str]:
     """What names are ordered by: without case and accents, by code points."""
-    name = columns["document"].op("->>", return_type=Text())(literal_column("'original_filename'"))
-    # The collation goes through both functions to their result.
-    return func.left(func.query.folded(name.collate("C")), literal_column("100"), type_=Text)
+    return func.left(columns["folded_name"], literal_column("100"), type_=Text)
 
 
-Index("catalog_files_by_label", labels(catalog_files.c), postgresql_using="gin")
+Index("catalog_files_by_label", catalog_files.c.labels, postgresql_using="gin")
 Index(
     "catalog_files_by_attribute",
     catalog_files.c.document.op("->")(literal_column("'custom_attributes'")).label("attributes"),
@@ -152,12 +152,6 @@ catalog_positions = Table(
 )
 
 
-def stays(columns: ReadOnlyColumnCollection[str, ColumnElement[Any]]) -> ColumnElement[bool]:
-    """Whether a row is of a permanent document: of two copies, the one to which the document has moved."""
-    policy = columns["document"].op("->>")("retention_policy")
-    return func.coalesce(policy == RetentionPolicy.PERMANENT.value, false())
-
-
 def has_moved(rows: FromClause = catalog_files) -> ColumnElement[bool]:
     """Whether another row is of the same document, and stays: while a document moves to another element, both
     tell of it.
@@ -165,6 +159,6 @@ def has_moved(rows: FromClause = catalog_files) -> ColumnElement[bool]:
     files, other = rows.c, catalog_files.alias("other")
     return exists(
         select(1).where(
-            other.c.file_id == files.file_id, other.c.element_id != files.element_id, stays(other.c)
+            other.c.file_id == files.file_id, other.c.element_id != files.element_id, other.c.stays
         )
     ).correlate(rows)

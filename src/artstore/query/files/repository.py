@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, or_, select, true, tuple_
 
 from artstore.kernel.database import ReadConnection
-from artstore.query.catalog.tables import catalog_files, document_id, has_moved, stays
+from artstore.query.catalog.tables import catalog_files, document_id, has_moved
 from artstore.query.search.cursor import Mark
 from artstore.query.search.repository import Found
 
@@ -49,7 +49,7 @@ class FilesRepository:
         order = (files.created_at, files.file_id, files.element_id)
         query: Select[Any] = (
             select(*order, files.document)
-            .where(_of(owners), or_(stays(files), ~has_moved()))
+            .where(_of(owners), or_(files.stays, ~has_moved()))
             .order_by(*(column.desc() for column in order))
             .limit(limit)
         )
@@ -69,7 +69,7 @@ class FilesRepository:
 _COPIES = (
     select(catalog_files.c.element_id, catalog_files.c.document)
     .where(catalog_files.c.file_id == bindparam("file_id", type_=Uuid))
-    .order_by(stays(catalog_files.c).desc(), catalog_files.c.element_id)
+    .order_by(catalog_files.c.stays.desc(), catalog_files.c.element_id)
 )
 """Made once: for each download anew it would take longer than PostgreSQL does."""
 _COPIES_OF_OWNERS = _COPIES.where(catalog_files.c.created_by_id.in_(bindparam("owners", expanding=True)))

@@ -11,7 +11,9 @@ from sqlalchemy import (
     DateTime,
     Text,
     and_,
+    case,
     cast,
+    false,
     func,
     literal,
     literal_column,
@@ -21,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
-from artstore.query.catalog.tables import Columns, file_size, labels, updated_at
+from artstore.query.catalog.tables import Columns, file_size, updated_at
 from artstore.query.search.text import fold
 from artstore.wire.search import AttributeFilter, SearchFilters
 
@@ -69,14 +71,19 @@ def with_attribute(columns: Columns, asked: AttributeFilter) -> ColumnElement[bo
     found = attributes.op("#>", return_type=JSONB())(path)
     if asked.has_value:
         return _equal(attributes, found, asked)
-    there = and_(_labelled(columns, "has", [asked.path[0]]), found.is_not(None))
-    if not asked.exists:
-        return not_(there)
+    labelled = _labelled(columns, "has", [asked.path[0]])
     bounds = [
-        _bound(attributes, found, path, asked.min, ">="),
-        _bound(attributes, found, path, asked.max, "<="),
+        bound
+        for bound in (
+            _bound(attributes, found, path, asked.min, operator.ge),
+            _bound(attributes, found, path, asked.max, operator.le),
+        )
+        if bound is not None
     ]
-    return and_(there, *(bound for bound in bounds if bound is not None))
+    if bounds:
+        return and_(labelled, *bounds)
+    there = and_(labelled, found.is_not(None))
+    return there if asked.exists else not_(there)
 
 
 def _equal(
@@ -97,15 +104,21 @@ def _bound(
     found: ColumnElement[Any],
     path: ColumnElement[Any],
     bound: Any,
-    compared: str,
+    compared: Callable[[Any, Any], ColumnElement[bool]],
 ) -> ColumnElement[bool] | None:
-    """Values of another type than that of the bound are outside."""
+    """Values of another type than that of the bound are outside.
+
+    As one expression: PostgreSQL would take two conditions for independent and far rarer than they are, and
+    choose a plan for a handful of rows.
+    """
     if bound is None:
         return None
     if isinstance(bound, str):
         text = attributes.op("#>>", return_type=Text())(path).collate("C")
-        return and_(func.jsonb_typeof(found) == "string", text.bool_op(compared)(literal(bound, Text)))
-    return and_(func.jsonb_typeof(found) == "number", found.bool_op(compared)(_json(bound)))
+        kind, within = "string", compared(text, literal(bound, Text))
+    else:
+        kind, within = "number", compared(found, _json(bound))
+    return case((func.jsonb_typeof(found) == kind, within), else_=false())
 
 
 def _tagged(columns: Columns, tag: str) -> ColumnElement[bool]:
@@ -119,7 +132,7 @@ def _tagged(columns: Columns, tag: str) -> ColumnElement[bool]:
 def _labelled(columns: Columns, kind: str, values: list[str]) -> ColumnElement[bool]:
     """One of the values is enough."""
     asked = literal([f"{kind}:{value}"[:MAX_LABEL] for value in values], ARRAY(Text))
-    return labels(columns).bool_op("&&")(asked)
+    return columns["labels"].bool_op("&&")(asked)
 
 
 def _json(value: Any) -> ColumnElement[Any]:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
-from artstore.query.catalog.tables import Columns, folded_name
+from artstore.query.catalog.tables import Columns
 from artstore.query.search.filters import filtered, with_attribute
 from artstore.query.search.grammar import Groups, Term
 from artstore.wire.search import AttributeFilter, SearchFilters, SearchMode
@@ -113,7 +113,7 @@ def _found(columns: Columns, query: ColumnElement[Any]) -> ColumnElement[bool]:
 def _in_part(columns: Columns, term: Term) -> ColumnElement[bool]:
     found = _found(columns, _tsquery(((replace(beginning(term), negated=False),),), stems=False))
     if is_part_of_names(term):
-        name = folded_name(columns)
+        name = columns["folded_name"]
         part = func.query.folded(literal(term.text, Text), type_=Text)
         trigrams = func.query.trigrams(name, type_=ARRAY(Text)).contains(func.query.trigrams(part))
         # The cheaper one first: PostgreSQL puts no other order into what stands inside an "or".

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, Text, func, literal, or_, select, text, tuple_
 
 from artstore.kernel.database import ReadConnection
-from artstore.query.catalog.tables import catalog_files, has_moved, stays
+from artstore.query.catalog.tables import catalog_files, has_moved
 from artstore.query.search.cursor import Key, Mark, Place
 from artstore.query.search.matching import Asked
 from artstore.query.search.ordering import NEWEST, Order, mark_columns, mark_values
@@ -42,7 +42,7 @@ class Scope:
     def conditions(self, files: FromClause = catalog_files) -> list[ColumnElement[bool]]:
         """Of the rows of the catalog, or of a sample of them."""
         visible = [] if self.owners is None else [files.c.created_by_id.in_(sorted(self.owners))]
-        return [*visible, *self.asked.conditions(files.c), or_(stays(files.c), ~has_moved(files))]
+        return [*visible, *self.asked.conditions(files.c), or_(files.c.stays, ~has_moved(files))]
 
 
 class SearchRepository:
