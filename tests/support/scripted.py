@@ -16,8 +16,11 @@ class Request:
     method: str
     path: str
     query: dict[str, str]
+    """Of each parameter the first value."""
     headers: dict[str, str]
     body: bytes
+    asked: dict[str, list[str]] = field(default_factory=dict)
+    """Of each parameter all values."""
 
 
 @dataclass
@@ -105,8 +108,9 @@ class ScriptedServer:
         method, target, _ = first.split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         address = urlsplit(target)
-        query = {name: values[0] for name, values in parse_qs(address.query).items()}
-        request = Request(method, address.path, query, headers, b"")
+        asked = parse_qs(address.query)
+        query = {name: values[0] for name, values in asked.items()}
+        request = Request(method, address.path, query, headers, b"", asked)
         if self.refuse_early is not None and address.path.endswith("/upload"):
             self.requests.append(request)
             reply, self.refuse_early = self.refuse_early, None

@@ -11,6 +11,7 @@ from artstore.cli import (
     demo,
     elements,
     exits,
+    export,
     get,
     info,
     key,
@@ -19,6 +20,7 @@ from artstore.cli import (
     retention,
     search,
     services,
+    suggest,
     transaction,
     transfer,
     up,
@@ -36,7 +38,10 @@ app = typer.Typer(
     help="Keeps documents for decades: store them, find them, get them back bit for bit.",
     epilog=f"Exit codes:\n\n{_EXITS}",
 )
-for module in (up, demo, put, get, search, info, versions, retention, transfer, link, archive, verify):
+for module in (
+    *(up, demo, put, get, search, export, suggest, info, versions, retention, transfer, link, archive),
+    verify,
+):
     module.register(app)
 for part in (account_life, account_grants):
     part.register(account.app)

@@ -3,9 +3,12 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from artstore.cli.marked import Marked
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -32,11 +35,11 @@ def print_json(result: BaseModel | dict[str, Any]) -> None:
         print(json.dumps(result, ensure_ascii=False, default=str), flush=True)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence["str | Marked"]]) -> None:
     """A table at a terminal; elsewhere the same cells with tabs between, without a head."""
     if not sys.stdout.isatty():
         for row in rows:
-            print("\t".join(map(clean, row)))
+            print("\t".join(clean(cell) if isinstance(cell, str) else cell.plain() for cell in row))
         return
     from rich import box
     from rich.console import Console
@@ -48,7 +51,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         # An id is no use when it is cut; what is long gives way.
         table.add_column(column, no_wrap=column == "id", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
+        table.add_row(*(Text(clean(cell)) if isinstance(cell, str) else cell.rich() for cell in row))
     Console().print(table)
 
 

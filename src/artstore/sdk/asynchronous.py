@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
-from urllib.parse import quote, urlencode
+from typing import Any, BinaryIO, Literal, Self, Unpack
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -26,7 +26,8 @@ from artstore.sdk.profile import Profile
 from artstore.sdk.progress import Progress
 from artstore.sdk.registry import AsyncRegistry
 from artstore.sdk.retries import Retries
-from artstore.sdk.sources import Content, unicode_text
+from artstore.sdk.searches import AsyncSearches, SearchOptions
+from artstore.sdk.sources import Content
 from artstore.sdk.tokens import Tokens
 from artstore.sdk.transactions import AsyncTransactions
 from artstore.sdk.transport import DEFAULT_TIMEOUT, Transport, new_http_client
@@ -39,7 +40,8 @@ from artstore.wire.index import IndexReport
 from artstore.wire.retention import Extension, NewLegalHold
 from artstore.wire.scopes import Role
 from artstore.wire.scrub import ScrubFinding, ScrubFindingPage, ScrubReport, ScrubStatus
-from artstore.wire.suggestions import Suggestion, SuggestionKind, Suggestions
+from artstore.wire.search import ExportFormat, FoundDocument, SearchAnswer
+from artstore.wire.suggestions import Suggestion, SuggestionKind
 from artstore.wire.transactions import Finalization, TransactionState
 
 PAGE_SIZE = 100
@@ -84,6 +86,7 @@ class AsyncClient:
         """Links to documents, for whoever has no account."""
         self.archives = AsyncArchives(self._transport, self.profile.query_url)
         """Many documents in one download."""
+        self._searches = AsyncSearches(self._transport, self.profile.query_url)
 
     async def upload(
         self,
@@ -142,21 +145,86 @@ class AsyncClient:
             progress=progress,
         )
 
-    async def search(self, q: str = "", *, limit: int | None = None) -> AsyncIterator[SearchHit]:
-        """Documents in which all words of ``q`` are found, newest first; all documents for an empty ``q``.
+    async def search(
+        self,
+        q: str = "",
+        *,
+        limit: int | None = None,
+        highlight: bool = False,
+        **options: Unpack[SearchOptions],
+    ) -> AsyncIterator[FoundDocument]:
+        """Documents that ``q`` asks for, the newest first without another ``sort``; all for an empty ``q``.
 
-        Nothing is asked but what ``q`` says: typing errors are not forgiven, for nobody would see it.
-        Pages are fetched as the iteration goes on; ``limit`` ends it after so many documents.
+        ``options`` are the filters, ``mode`` and ``sort``: see ``SearchOptions``. With ``highlight`` each
+        document says in its ``highlights`` where what was found stands. Nothing is asked but what was said:
+        typing errors are not forgiven, for nobody would see it. Pages are fetched as the iteration goes on;
+        ``limit`` ends it after so many documents. Raises Rejected for an option that cannot be accepted.
         """
-        async for page in self.search_pages(q, limit=limit):
+        async for page in self.search_pages(q, limit=limit, highlight=highlight, **options):
             for hit in page:
                 yield hit
 
-    async def search_pages(self, q: str = "", *, limit: int | None = None) -> AsyncIterator[list[SearchHit]]:
+    async def search_pages(
+        self,
+        q: str = "",
+        *,
+        limit: int | None = None,
+        highlight: bool = False,
+        **options: Unpack[SearchOptions],
+    ) -> AsyncIterator[list[FoundDocument]]:
         """Like ``search``, in lists as they come from the service."""
-        url, asked = f"{self.profile.query_url}/api/v1/search", {"q": unicode_text(q)}
-        async for page in self._hit_pages(url, asked | {"corrections": "false"}, limit):
+        async for page in self._searches.pages(q, limit, {"highlight": highlight or None}, options):
             yield page
+
+    async def search_page(
+        self,
+        q: str = "",
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        corrections: bool = True,
+        total: bool = False,
+        facet: Sequence[str] = (),
+        highlight: bool = False,
+        **options: Unpack[SearchOptions],
+    ) -> SearchAnswer:
+        """One page of a search, with what else is asked for.
+
+        ``limit`` counts its documents, 20 if not said; ``cursor`` is the ``next_cursor`` of the page before.
+        Unless ``corrections`` is false, typing errors are forgiven where nothing is found, and ``corrected``
+        says what was asked instead. ``total`` asks how many documents there are, ``facet`` how many have
+        which value: ``type``, ``tag``, ``attribute:outer.inner`` and so on. Ask for both with the first page
+        only.
+        """
+        asked = {
+            "limit": limit,
+            "cursor": cursor,
+            "corrections": corrections,
+            "total": total or None,
+            "facet": facet,
+            "highlight": highlight or None,
+        }
+        return await self._searches.page(q, asked, options)
+
+    async def export(
+        self,
+        to: str | os.PathLike[str] | BinaryIO,
+        q: str = "",
+        *,
+        format: ExportFormat | Literal["csv", "jsonl"] = ExportFormat.CSV,  # noqa: A002 - as in HTTP
+        for_spreadsheets: bool = False,
+        progress: Progress | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> None:
+        """Writes all documents that are found into a file, as CSV or JSON Lines.
+
+        ``to`` is a path, where the file appears, or is replaced, once all is there; or a file opened for
+        writing in binary mode, which is left open. ``for_spreadsheets`` puts ``'`` before what a spreadsheet
+        would take for a formula. An export that breaks raises Unavailable and leaves no file; it can only be
+        started again. ``progress`` is told bytes.
+        """
+        asked = {"format": ExportFormat(format), "for_spreadsheets": for_spreadsheets or None}
+        await self._searches.export(to, q, asked, progress, options)
 
     async def suggest(
         self, q: str, *, kinds: Sequence[SuggestionKind | str] = (), limit: int | None = None
@@ -164,11 +232,7 @@ class AsyncClient:
         """What ``q`` may become: file names, tags, attributes and values, or some ``kinds`` of them, that
         begin so or have a word that does. Nothing for fewer than two letters.
         """
-        asked = [("q", unicode_text(q)), *(("kinds", SuggestionKind(kind).value) for kind in kinds)]
-        if limit is not None:
-            asked.append(("limit", str(limit)))
-        url = f"{self.profile.query_url}/api/v1/suggest?{urlencode(asked)}"
-        return (await self._transport.get(url, Suggestions)).items
+        return await self._searches.suggest(q, kinds, limit)
 
     async def versions(self, file_id: FileId, *, limit: int | None = None) -> AsyncIterator[SearchHit]:
         """All versions of a document, the newest first, by the id of any of them.
@@ -184,8 +248,18 @@ class AsyncClient:
         self, file_id: FileId, *, limit: int | None = None
     ) -> AsyncIterator[list[SearchHit]]:
         """Like ``versions``, in lists as they come from the service."""
-        async for page in self._hit_pages(f"{self._file_url(file_id)}/versions", {}, limit):
-            yield page
+        url = f"{self._file_url(file_id)}/versions"
+        left = limit
+        params: dict[str, str | int] = {}
+        while left is None or left > 0:
+            params["limit"] = PAGE_SIZE if left is None else min(left, PAGE_SIZE)
+            page = await self._transport.get(url, SearchPage, params)
+            yield page.items
+            if left is not None:
+                left -= len(page.items)
+            if page.next_cursor is None:
+                return
+            params["cursor"] = page.next_cursor
 
     async def info(self, file_id: FileId) -> Document:
         """The attributes of a document."""
@@ -414,21 +488,6 @@ class AsyncClient:
             if element.element_id == element_id:
                 return element.url
         raise NotFound(f"there is no storage element {element_id!r}; 'artstore elements' lists them")
-
-    async def _hit_pages(
-        self, url: str, asked: Mapping[str, str], limit: int | None
-    ) -> AsyncIterator[list[SearchHit]]:
-        left = limit
-        params: dict[str, str | int] = {**asked}
-        while left is None or left > 0:
-            params["limit"] = PAGE_SIZE if left is None else min(left, PAGE_SIZE)
-            page = await self._transport.get(url, SearchPage, params)
-            yield page.items
-            if left is not None:
-                left -= len(page.items)
-            if page.next_cursor is None:
-                return
-            params["cursor"] = page.next_cursor
 
     @property
     def _audit_url(self) -> str:

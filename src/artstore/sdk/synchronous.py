@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, BinaryIO, Literal, Self, TypeVar, Unpack
 
 import httpx
 from anyio.from_thread import start_blocking_portal
@@ -26,6 +26,7 @@ from artstore.sdk.profile import Profile
 from artstore.sdk.progress import Progress
 from artstore.sdk.registry import Registry
 from artstore.sdk.retries import Retries
+from artstore.sdk.searches import SearchOptions
 from artstore.sdk.sources import Content
 from artstore.sdk.transactions import Transactions
 from artstore.sdk.transport import DEFAULT_TIMEOUT
@@ -36,6 +37,7 @@ from artstore.wire.elements import ListedElement
 from artstore.wire.index import IndexReport
 from artstore.wire.scopes import Role
 from artstore.wire.scrub import ScrubFinding, ScrubReport
+from artstore.wire.search import ExportFormat, FoundDocument, SearchAnswer
 from artstore.wire.suggestions import Suggestion, SuggestionKind
 from artstore.wire.transactions import Finalization
 
@@ -141,14 +143,58 @@ class Client:
             )
         )
 
-    def search(self, q: str = "", *, limit: int | None = None) -> Iterator[SearchHit]:
-        """Documents in which all words of ``q`` are found, newest first; all documents for an empty ``q``."""
-        for page in self.search_pages(q, limit=limit):
+    def search(
+        self,
+        q: str = "",
+        *,
+        limit: int | None = None,
+        highlight: bool = False,
+        **options: Unpack[SearchOptions],
+    ) -> Iterator[FoundDocument]:
+        """Documents that ``q`` asks for, newest first without another ``sort``; all for an empty ``q``."""
+        for page in self.search_pages(q, limit=limit, highlight=highlight, **options):
             yield from page
 
-    def search_pages(self, q: str = "", *, limit: int | None = None) -> Iterator[list[SearchHit]]:
+    def search_pages(
+        self,
+        q: str = "",
+        *,
+        limit: int | None = None,
+        highlight: bool = False,
+        **options: Unpack[SearchOptions],
+    ) -> Iterator[list[FoundDocument]]:
         """Like ``search``, in lists as they come from the service."""
-        return self._iterate(self._client.search_pages(q, limit=limit))
+        return self._iterate(self._client.search_pages(q, limit=limit, highlight=highlight, **options))
+
+    def search_page(
+        self,
+        q: str = "",
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        corrections: bool = True,
+        total: bool = False,
+        facet: Sequence[str] = (),
+        highlight: bool = False,
+        **options: Unpack[SearchOptions],
+    ) -> SearchAnswer:
+        """One page of a search, with what else is asked for: corrections, total, facets."""
+        call = partial(self._client.search_page, q, limit=limit, cursor=cursor, corrections=corrections)
+        return self._run(partial(call, total=total, facet=facet, highlight=highlight, **options))
+
+    def export(
+        self,
+        to: str | os.PathLike[str] | BinaryIO,
+        q: str = "",
+        *,
+        format: ExportFormat | Literal["csv", "jsonl"] = ExportFormat.CSV,  # noqa: A002 - as in HTTP
+        for_spreadsheets: bool = False,
+        progress: Progress | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> None:
+        """Writes all documents that are found as CSV or JSON Lines; into a path as a whole or not at all."""
+        call = partial(self._client.export, to, q, format=format, for_spreadsheets=for_spreadsheets)
+        self._run(partial(call, progress=progress, **options))
 
     def suggest(
         self, q: str, *, kinds: Sequence[SuggestionKind | str] = (), limit: int | None = None

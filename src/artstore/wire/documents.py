@@ -79,5 +79,3 @@ class SearchHit(Document):
 class SearchPage(BaseModel):
     items: list[SearchHit]
     next_cursor: str | None = None
-    corrected: str | None = None
-    """What was asked instead, since nothing was found of what was typed."""

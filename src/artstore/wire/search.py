@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from artstore.attributes import RetentionPolicy
-from artstore.wire.documents import SearchPage
+from artstore.wire.documents import SearchHit
 
 MAX_VALUES = 50
 """Of one filter."""
@@ -201,6 +201,10 @@ class SearchQuestion(SearchBasis):
         " `retention`, `tag`, `year`, or value of an attribute, as `attribute:outer.inner`.",
         max_length=MAX_FACETS,
     )
+    highlight: bool = Field(
+        default=False,
+        description="Say of each document in which of its texts what was found, and where: `highlights`.",
+    )
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = Field(
         default=DEFAULT_LIMIT, description="The greatest number of documents in the page."
     )
@@ -239,7 +243,7 @@ class ExportParameters(SearchBasis, _UrlAttributes):
 
 
 _NUMBERS = ("size_min", "size_max", "limit")
-_SWITCHES = ("total", "corrections")
+_SWITCHES = ("total", "corrections", "highlight")
 
 
 class SearchRequest(SearchQuestion):
@@ -290,9 +294,38 @@ class FacetedDocuments(BaseModel):
     all: bool
 
 
-class SearchAnswer(SearchPage):
+class HighlightPart(BaseModel):
+    """A piece of a text as it is in the document, not escaped for anything."""
+
+    text: str
+    match: bool
+    """It is what was looked for, or has it."""
+
+
+class Highlight(BaseModel):
+    """A fragment of a text in which something was found. Its parts follow each other without a gap."""
+
+    path: list[str | int]
+    """Of the text, from the document down: ``["tags", 0]``, ``["custom_attributes", "customer", "name"]``."""
+    parts: list[HighlightPart]
+    cut_before: bool
+    """The text begins before the first part."""
+    cut_after: bool
+    """The text goes on behind the last part."""
+
+
+class FoundDocument(SearchHit):
+    highlights: list[Highlight] | None = None
+    """In the order of name, description, tags, custom attributes and account. Absent unless asked for."""
+
+
+class SearchAnswer(BaseModel):
     """A page of hits, with what else was asked for."""
 
+    items: list[FoundDocument]
+    next_cursor: str | None = None
+    corrected: str | None = None
+    """What was asked instead, since nothing was found of what was typed."""
     total: SearchTotal | None = None
     facets: dict[str, Facet] | None = None
     faceted: FacetedDocuments | None = None

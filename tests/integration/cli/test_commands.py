@@ -1,5 +1,6 @@
 """Every command as a program calls it: a process, its output, its exit code."""
 
+import csv
 import hashlib
 import json
 import os
@@ -224,6 +225,71 @@ class TestSearchAndInfo:
     def test_nothing_found(self, profile: Path) -> None:
         run = Run(profile, "search", "elephants")
         assert (run.code, run.bytes) == (4, b"")
+
+    def test_all_that_can_be_asked(self, profile: Path, note: Path) -> None:
+        marked = ["--tag", "askable", "--attr", "pages:=12", "--attr", "customer=Almaz <b>"]
+        one = store(profile, note, "--name", "askable one.txt", *marked)["file_id"]
+        store(profile, note, "--name", "askable two draft.pdf", *marked)
+        found_by(profile, "askable one")
+        found_by(profile, "askable two")
+
+        def found(*arguments: str) -> list[str]:
+            return [hit["original_filename"] for hit in Run(profile, "search", *arguments, "--json").results]
+
+        assert found("askable", "-draft", '-"two draft"') == ["askable one.txt"]
+        assert found("askable", "--sort", "-name", "--limit", "1") == ["askable two draft.pdf"]
+        filters = ["--tag", "askable", "--extension", "pdf", "--size-min", "1", "--attribute", "pages>=12"]
+        assert found("askabl", "--mode", "partial", *filters) == ["askable two draft.pdf"]
+        assert found("askable", "--attribute", "pages>=13") == []
+
+        asked = ["search", "askable", "--total", "--facet", "extension"]
+        *_, last = Run(profile, *asked, "--json").results
+        assert last["total"] == {"value": 2, "exact": True}
+        assert {one["value"] for one in last["facets"]["extension"]["values"]} == {"txt", "pdf"}
+        told = Run(profile, *asked)
+        assert "2 documents" in told.errors
+        assert "extension: pdf 1, txt 1" in told.errors
+        assert len(told.text.splitlines()) == 2
+
+        corrected = Run(profile, "search", "askalbe", "--corrections", "--extension", "txt")
+        assert one in corrected.text
+        assert "this is of: askable" in corrected.errors
+
+        (hit,) = Run(profile, "search", "askable", "almaz", "one", "--highlight", "--json").results
+        texts = {
+            ".".join(each["path"][:2] if each["path"][0] != "tags" else ["tags"]): each["parts"]
+            for each in hit["highlights"]
+        }
+        assert texts["custom_attributes.customer"] == [
+            {"text": "Almaz", "match": True},
+            {"text": " <b>", "match": False},
+        ]
+        line = Run(profile, "search", "almaz", "one", "--highlight").text
+        assert "customer: Almaz <b>" in line
+
+    def test_wrong_options_are_said(self, profile: Path) -> None:
+        assert Run(profile, "search", "--tga", "x").code == 2
+        run = Run(profile, "search", "x", "--attribute", "==")
+        assert run.code == 7
+        assert "'attribute' cannot be accepted" in run.errors
+
+    def test_export(self, profile: Path, note: Path, tmp_path: Path) -> None:
+        file_id = store(profile, note, "--tag", "exported")["file_id"]
+        found_by(profile, "exported")
+        file = tmp_path / "found.jsonl"
+        run = Run(profile, "export", "exported", "-draft", "--format", "jsonl", "-o", file)
+        assert run.text == ""
+        assert [json.loads(line)["file_id"] for line in file.read_text().splitlines()] == [file_id]
+        head, row = csv.reader(Run(profile, "export", "--tag", "exported").text.splitlines())
+        assert dict(zip(head, row, strict=True))["file_id"] == file_id
+        assert Run(profile, "export", "-o", tmp_path).code == 1
+
+    def test_suggest(self, profile: Path, note: Path) -> None:
+        store(profile, note, "--tag", "suggestible")
+        found_by(profile, "suggestible")
+        assert Run(profile, "suggest", "sugg", "--kinds", "tag").text == "tag\tsuggestible\n"
+        assert Run(profile, "suggest", "sugg", "--json").results == [{"kind": "tag", "text": "suggestible"}]
+        assert Run(profile, "suggest", "elephants").code == 4
 
     def test_info(self, profile: Path, note: Path) -> None:
         document = store(profile, note)

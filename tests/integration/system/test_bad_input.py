@@ -389,6 +389,7 @@ class TestQueries:
             b'{"limit": "10"}',
             b'{"limit": true}',
             b'{"total": 1}',
+            b'{"highlight": "true"}',
             b'{"created_from": 1742000000}',
             b'{"tag": ["\\u0000"]}',
             b'{"tag": ["\\ud800"]}',

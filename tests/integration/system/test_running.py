@@ -2,16 +2,28 @@
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
 
+import httpx
 import pytest
 
+from artstore.sdk import Client, Profile
+from artstore.sdk.errors import Unavailable
 from tests.support.everywhere import Call, calls, change_keys, decide, signer, stored_by, takes
 from tests.support.http_connection import Connection
 from tests.support.suspension import refused_everywhere, services_that_take_it
 from tests.support.system import BOUNDARY, Account, RunningSystem, eventually, form, part
 
 MIB = 1 << 20
+_MANY_COPIES = """
+INSERT INTO query.catalog_files (file_id, element_id, lsn, created_by_id, created_at, document, search)
+SELECT gen_random_uuid(), element_id, lsn, created_by_id, created_at,
+    document || jsonb_build_object('copied', repeat('x', 4000)), search
+FROM query.catalog_files, generate_series(1, 8000) WHERE file_id = %s
+"""
 
 
 async def test_hundred_uploads_at_once(account: Account) -> None:
@@ -156,6 +168,50 @@ class TestPostgresAway:
         assert health["status"] == "degraded"
         await own_system.start("postgres")
         await account.find("second", second["file_id"])
+
+    async def test_an_export_is_seen_to_break(self, own_system: RunningSystem, tmp_path: Path) -> None:
+        """Its body has no end; the library leaves no file. It is asked for again when PostgreSQL is back."""
+        account = await own_system.create_account()
+        stored = (await account.upload("exported.txt", b"exported")).json()
+        await account.find("exported", stored["file_id"])
+        with own_system.database() as connection:
+            connection.execute(_MANY_COPIES, (stored["file_id"],))
+        profile = Profile(
+            own_system.admin_url, own_system.ingester_url, own_system.query_url, *account.credentials
+        )
+        url = f"{own_system.query_url}/api/v1/search/export"
+        file = tmp_path / "found.csv"
+        goes_on = threading.Event()
+        with Client(profile) as client:
+
+            def held(done: int, size: int | None) -> None:
+                goes_on.wait(60)
+
+            export = partial(client.export, file, "exported", progress=held)
+            try:
+                exporting = asyncio.create_task(asyncio.to_thread(export))
+                parameters = {"q": "exported", "format": "jsonl"}
+                async with account.http.stream("GET", url, params=parameters) as answer:
+                    assert answer.status_code == 200
+                    pieces = answer.aiter_raw()
+                    await anext(pieces)
+                    await own_system.no_more_is_sent("query")  # both clients have had enough for now
+                    await own_system.kill("postgres")
+                    goes_on.set()
+                    with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+                        async for _ in pieces:
+                            pass
+                with pytest.raises(Unavailable, match="broke"):
+                    await exporting
+            finally:
+                goes_on.set()
+                await own_system.start("postgres")
+            assert list(tmp_path.iterdir()) == []
+            await account.find("exported", stored["file_id"])
+            with own_system.database() as connection:
+                connection.execute("DELETE FROM query.catalog_files WHERE document ? 'copied'")
+            await asyncio.to_thread(client.export, file, "exported")
+            assert len(file.read_text(encoding="utf-8").splitlines()) == 2
 
     async def test_catalog_that_lost_its_last_commits_catches_up(self, own_system: RunningSystem) -> None:
         """As after a failover to a standby that was behind."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from artstore.wire.search import SearchAnswer
 from tests.support.byteranges import parts_of
 from tests.support.http_connection import Connection
 from tests.support.system import BOUNDARY, Account, RunningSystem, form, part
@@ -48,6 +49,41 @@ async def test_sample(account: Account, sample: Path) -> None:
     assert download.status_code == 200
     assert download.content == content
     assert download.headers["content-type"].split(";")[0] == stored["content_type"]
+
+
+async def test_a_search_shows_what_it_found(account: Account, other_account: Account) -> None:
+    text = "<b>Highlighted</b> “договоры” 👩🏽‍🚀"
+    stored = (await account.upload("a.txt", b"a", description=text, tags=["highlighting"])).json()
+    hit = await account.find("highlighted", stored["file_id"])
+    assert "highlights" not in hit
+
+    asked: dict[str, str | bool] = {"q": "highlighted ДОГОВОР", "highlight": True}
+    url = f"{account.system.query_url}/api/v1/search"
+    shown = [
+        {
+            "path": ["description"],
+            "parts": [
+                {"text": "<b>", "match": False},
+                {"text": "Highlighted", "match": True},
+                {"text": "</b> “", "match": False},
+                {"text": "договоры", "match": True},
+                {"text": "” 👩🏽‍🚀", "match": False},
+            ],
+            "cut_before": False,
+            "cut_after": False,
+        },
+        {
+            "path": ["tags", 0],
+            "parts": [{"text": "highlighting", "match": True}],
+            "cut_before": False,
+            "cut_after": False,
+        },
+    ]
+    for answer in (await account.http.get(url, params=asked), await account.http.post(url, json=asked)):
+        (found,) = answer.json()["items"]
+        assert found["highlights"] == shown
+        SearchAnswer.model_validate(answer.json())
+    assert (await other_account.http.post(url, json=asked)).json()["items"] == []
 
 
 class TestRaw:

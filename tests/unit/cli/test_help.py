@@ -36,7 +36,7 @@ ACCOUNT_COMMANDS = (
 
 def test_these_are_the_commands() -> None:
     assert {name.removeprefix("artstore ") for name in COMMANDS} == {
-        *("up", "demo", "put", "get", "search", "info", "versions", "verify"),
+        *("up", "demo", "put", "get", "search", "export", "suggest", "info", "versions", "verify"),
         *("extend", "hold", "release", "transfer", "link", "links", "unlink", "archive"),
         *(f"transaction {act}" for act in ("list", "show", "retry", "compensate")),
         *(f"elements {act}" for act in ("list", "show", "register", "set", "drain", "activate", "retire")),

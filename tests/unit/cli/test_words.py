@@ -1,16 +1,23 @@
 """How things are read from and shown on the command line."""
 
+from collections.abc import Callable, Iterator
+from enum import StrEnum
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 import typer
 
 from artstore.attributes import RetentionPolicy
-from artstore.cli import put
+from artstore.cli import export, put, search, search_options, suggest
+from artstore.cli.marked import Marked
 from artstore.cli.output import clean, size_word
+from artstore.cli.search_options import SearchCommand, Tag, Words
 from artstore.cli.up import _element_ports
 from artstore.launcher.demo.documents import files_below, make_large_file
+from artstore.sdk.searches import SearchOptions
+from artstore.wire.search import ExportFormat, SearchBasis, SearchMode, SearchSort
+from artstore.wire.suggestions import SuggestionKind
 
 
 @pytest.mark.parametrize(
@@ -59,6 +66,92 @@ def test_retention_offers_every_policy() -> None:
     annotation = get_type_hints(put.put, include_extras=False)["retention"]
     offered = {value for choice in get_args(annotation) for value in get_args(choice)}
     assert offered == {policy.value for policy in RetentionPolicy}
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "known"),
+    [
+        (search.search, "mode", SearchMode),
+        (search.search, "sort", SearchSort),
+        (export.export, "mode", SearchMode),
+        (export.export, "sort", SearchSort),
+        (export.export, "format", ExportFormat),
+        (suggest.suggest, "kinds", SuggestionKind),
+        (search.search, "retention", RetentionPolicy),
+    ],
+)
+def test_an_option_offers_every_value(
+    command: Callable[..., None], option: str, known: type[StrEnum]
+) -> None:
+    def offered(annotation: Any) -> Iterator[str]:
+        for inner in get_args(annotation):
+            if isinstance(inner, str):
+                yield inner
+            elif isinstance(inner, type) and issubclass(inner, StrEnum):
+                yield from inner
+            else:
+                yield from offered(inner)
+
+    annotation = get_type_hints(command)[option]
+    assert set(offered(annotation)) == {one.value for one in known}
+
+
+@pytest.mark.parametrize("command", [search.search, export.export])
+def test_options_have_the_names_of_the_parameters(command: Callable[..., None]) -> None:
+    asked = {*SearchBasis.model_fields, "attribute"} - {"q"}
+    assert asked <= set(get_type_hints(command))
+    assert set(get_type_hints(SearchOptions)) == asked
+
+
+def question_of(*arguments: str, **options: Any) -> str:
+    """What is searched for, after the options have been taken out; some of them are looked at."""
+    found: dict[str, Any] = {}
+    app = typer.Typer()
+    app.command(cls=SearchCommand)(lambda: None)
+
+    @app.command("search", cls=SearchCommand)
+    def run(words: Words = None, tag: Tag = None, output: str = typer.Option("", "--output", "-o")) -> None:
+        found.update(q=search_options.question(words), tag=tag, output=output)
+
+    assert app(["search", *arguments], standalone_mode=False) in (None, 0)
+    assert options == {name: found[name] for name in options}
+    return str(found["q"])
+
+
+class TestMinus:
+    @pytest.mark.parametrize(
+        ("arguments", "q"),
+        [
+            (["-draft"], "-draft"),
+            (["договор", "-draft", "or", "-h2"], "договор -draft or -h2"),
+            (['-"first draft"', "-hidden"], '-"first draft" -hidden'),
+            (["--", "-draft", "--tag", "-h"], "-draft --tag -h"),
+            (["-", "a"], "- a"),
+            (["-17"], "-17"),
+            ([], ""),
+        ],
+    )
+    def test_is_part_of_a_question(self, arguments: list[str], q: str) -> None:
+        assert question_of(*arguments) == q
+
+    def test_of_a_value_stays_where_it_is(self) -> None:
+        assert question_of("--tag", "-x", "a", "--tag=-y", "-o", "-z", tag=["-x", "-y"], output="-z") == "a"
+
+    @pytest.mark.parametrize("arguments", [["--draft"], ["--tga", "x"], ["--tag"]])
+    def test_of_a_misspelt_option_is_refused(self, arguments: list[str]) -> None:
+        with pytest.raises(Exception, match=r"(No such option|requires an argument)"):
+            question_of(*arguments)
+
+
+class TestMarked:
+    def test_parts_are_marked_and_harmless(self) -> None:
+        cell = Marked(
+            [[("[b]a\x1b[31m ", False), ("<i>found</i>\u202e", True)], [("tags.0: ", False), ("x", True)]]
+        )
+        assert cell.plain() == "[b]a\ufffd[31m <i>found</i>\ufffd | tags.0: x"
+        shown = cell.rich()
+        assert shown.plain == "[b]a\ufffd[31m <i>found</i>\ufffd\ntags.0: x"
+        assert [shown.plain[span.start : span.end] for span in shown.spans] == ["<i>found</i>\ufffd", "x"]
 
 
 def test_folders_need_to_be_asked_for(tmp_path: Path) -> None:

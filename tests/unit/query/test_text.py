@@ -13,6 +13,7 @@ from artstore.query.search.text import (
     Words,
     document_words,
     fold,
+    placed_words,
     term_words,
 )
 
@@ -107,6 +108,17 @@ class TestFold:
 def test_any_text_finds_itself(text: str, other: str) -> None:
     """Every question that has words finds the document that it was copied from, whatever else stands there."""
     assert finds(text, other, text)
+
+
+@given(st.text(max_size=60) | st.text("aЖё1 -年度\u0301", max_size=60))
+def test_placed_words_are_those_of_the_document(text: str) -> None:
+    """At the same positions, and where they stand in the folded text."""
+    folded = fold(text)
+    found = list(placed_words(folded))
+    words = document_words([text])
+    assert [word for _, word, _, _ in found] == words.words
+    assert [position + 1 for position, _, _, _ in found] == words.positions
+    assert all(folded[start:end] == word for _, word, start, end in found)
 
 
 @given(st.lists(st.text(max_size=40), max_size=5))

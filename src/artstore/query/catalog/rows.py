@@ -12,6 +12,9 @@ from artstore.wire.documents import Document
 
 _MEMBERS = tuple(Document.model_fields)
 
+Path = tuple[str | int, ...]
+"""From a document down to a value: names of members, and places in lists from 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -53,12 +56,18 @@ def _json(change: DocumentChange, document: Document, found: Words) -> str:
 
 def searchable_texts(document: Document) -> Iterator[str]:
     """What a document is found by: name, description, tags, values of custom attributes, who stored it."""
-    yield document.original_filename
-    yield document.description or ""
-    yield from document.tags or ()
-    yield from _texts_in(document.custom_attributes)
-    yield document.created_by_username
-    yield document.created_by_fullname or ""
+    return (text for _, text in searchable(vars(document)))
+
+
+def searchable(document: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The texts that the members of a document are found by, and where each stands."""
+    yield ("original_filename",), document["original_filename"]
+    yield ("description",), document.get("description") or ""
+    for number, tag in enumerate(document.get("tags") or ()):
+        yield ("tags", number), tag
+    yield from _texts_in(document.get("custom_attributes"), ("custom_attributes",))
+    yield ("created_by_username",), document["created_by_username"]
+    yield ("created_by_fullname",), document.get("created_by_fullname") or ""
 
 
 def hit(document: Mapping[str, Any], element_id: str) -> dict[str, Any]:
@@ -67,12 +76,12 @@ def hit(document: Mapping[str, Any], element_id: str) -> dict[str, Any]:
     return {**known, **document, "element_id": element_id}
 
 
-def _texts_in(value: Any) -> Iterator[str]:
+def _texts_in(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     """The strings and numbers in a JSON value, however deep. Keys are names, not content."""
     if isinstance(value, str):
-        yield value
+        yield path, value
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(value)
+        yield path, str(value)
     elif isinstance(value, dict | list):
-        for member in value.values() if isinstance(value, dict) else value:
-            yield from _texts_in(member)
+        for key, member in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts_in(member, (*path, key))

@@ -5,6 +5,9 @@ questions and ``attributes`` that of conditions in a URL; ``matching`` and ``fil
 rows, ``ordering`` in which order they come; ``repository`` asks the catalog, with the rule of who sees what
 inside the query; ``cursor`` writes and reads the marks between pages; ``endpoints`` speaks HTTP.
 
+Where it was found is told by ``highlights``, for a page by ``highlighting``; ``placing`` knows which part of
+a text each folded character comes from, ``fragments`` takes what stands around a match.
+
 It must not read elements: what the catalog does not know yet is not found yet.
 """
 

@@ -43,6 +43,8 @@ def search_routes(search: Search, forgiving: ForgivingSearch) -> APIRouter:
         else:
             page = await search.page(question, principal)
         items = [hit(one.document, one.mark.element_id) for one in page.found]
+        for item, highlights in zip(items, page.highlights or (), strict=False):
+            item["highlights"] = highlights
         # What the rows hold was checked when it was taken in: doing so again would cost more than the search.
         answer: dict[str, Any] = {"items": items, "next_cursor": page.next_cursor, "corrected": corrected}
         if page.total is not None:
@@ -112,6 +114,7 @@ def _question(asked: SearchQuestion, attributes: tuple[tuple[AttributeFilter, ..
         limit=asked.limit,
         cursor=asked.cursor,
         total=asked.total,
+        highlight=asked.highlight,
         facets=read_facets(asked.facet),
     )
 

@@ -52,7 +52,7 @@ class Asked:
         """
         groups = self.groups
         if self.mode is SearchMode.PARTIAL:
-            groups = tuple(tuple(map(_beginning, group)) for group in groups)
+            groups = tuple(tuple(map(beginning, group)) for group in groups)
         query = _tsquery(groups, stems=self.mode is SearchMode.FULLTEXT)
         weights = literal(_WEIGHTS, ARRAY(REAL))
         # Of double precision, so that a cursor holds it as it is.
@@ -64,8 +64,14 @@ _WEIGHTS = [1.0, 0.0, 0.0, 0.4]
 _BY_LENGTH = 1
 
 
-def _beginning(term: Term) -> Term:
+def beginning(term: Term) -> Term:
+    """What is asked in part: the last word is the beginning of one."""
     return replace(term, prefix=not term.unspaced)
+
+
+def is_part_of_names(term: Term) -> bool:
+    """Whether a term that is asked in part is also looked for as any part of file names."""
+    return len(term.text) >= TRIGRAM and not _is_one_run(term)
 
 
 def _with_words(columns: Columns, groups: Groups, mode: SearchMode) -> ColumnElement[bool]:
@@ -105,8 +111,8 @@ def _found(columns: Columns, query: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def _in_part(columns: Columns, term: Term) -> ColumnElement[bool]:
-    found = _found(columns, _tsquery(((replace(_beginning(term), negated=False),),), stems=False))
-    if len(term.text) >= TRIGRAM and not _is_one_run(term):
+    found = _found(columns, _tsquery(((replace(beginning(term), negated=False),),), stems=False))
+    if is_part_of_names(term):
         name = columns["folded_name"]
         part = func.query.folded(literal(term.text, Text), type_=Text)
         trigrams = func.query.trigrams(name, type_=ARRAY(Text)).contains(func.query.trigrams(part))

@@ -1,9 +1,10 @@
 """The queries of a search. Who may see what is part of each query, so that nothing else can leak."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, func, literal, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, FromClause, Select, Text, func, literal, or_, select, text, tuple_
 
 from artstore.kernel.database import ReadConnection
 from artstore.query.catalog.tables import catalog_files, has_moved
@@ -95,6 +96,13 @@ class SearchRepository:
         sample = catalog_files.tablesample(func.system(percent), name="sample", seed=literal(1))
         seen: int = await db.scalar(select(func.count()).select_from(sample).where(*scope.conditions(sample)))
         return max(counted, round(seen * 100 / percent)), False
+
+    async def stems(self, db: ReadConnection, words: Collection[str]) -> dict[str, str]:
+        """The stems of words, of those that have one."""
+        # One text, because a driver looks at every character of an array of texts. Words hold no blanks.
+        word = func.unnest(func.string_to_array(" ".join(words), " ")).column_valued("word")
+        stem = func.query.stem(word, type_=Text)
+        return {asked: found for asked, found in await db.execute(select(word, stem)) if found is not None}
 
     def _candidates(self, scope: Scope, upto: Mark | None) -> Select[Any]:
         files = catalog_files.c

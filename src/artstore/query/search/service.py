@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from artstore.kernel.access import Principal
 from artstore.kernel.database import DatabaseDown, ReadConnection
@@ -11,6 +12,7 @@ from artstore.query.catalog.reading import CatalogReader
 from artstore.query.search.cursor import Place, read_place, write_place
 from artstore.query.search.facets import FacetRepository, Facets
 from artstore.query.search.grammar import Groups, read_question, word_count
+from artstore.query.search.highlighting import highlighted
 from artstore.query.search.matching import Asked
 from artstore.query.search.ordering import NEWEST, ORDERS, Order
 from artstore.query.search.repository import RANKED, Found, Scope, SearchRepository
@@ -42,6 +44,8 @@ class Question:
     sort: SearchSort = SearchSort.NEWEST
     total: bool = False
     """Say how many there are."""
+    highlight: bool = False
+    """Say where in each document what was found."""
     facets: Facets = field(default_factory=dict)
     mode: SearchMode = SearchMode.FULLTEXT
     filters: SearchFilters = field(default_factory=SearchFilters)
@@ -56,6 +60,8 @@ class Page:
     total: SearchTotal | None = None
     facets: dict[str, Facet] | None = None
     faceted: FacetedDocuments | None = None
+    highlights: list[list[dict[str, Any]]] | None = None
+    """Of each document that was found, as JSON."""
 
 
 class Search:
@@ -98,13 +104,15 @@ class Search:
                 shown, following = await self._in_order(db, scope, order, after, question.limit)
             total = await self._repository.count(db, scope) if question.total else None
             counted = await FacetRepository().count(db, scope, question.facets) if question.facets else None
-        metrics.SEARCH_SECONDS.observe(time.perf_counter() - started)
+            metrics.SEARCH_SECONDS.observe(time.perf_counter() - started)
+            marks = await highlighted(db, self._repository, asked, shown) if question.highlight else None
         return Page(
             shown,
             None if following is None else write_place(following, question=sealed),
             None if total is None else SearchTotal(value=total[0], exact=total[1]),
             None if counted is None else counted[0],
             None if counted is None else FacetedDocuments(value=counted[1][0], all=counted[1][1]),
+            marks,
         )
 
     async def _in_order(

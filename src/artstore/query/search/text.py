@@ -107,23 +107,34 @@ def document_words(texts: Iterable[str]) -> Words:
     return found
 
 
+def placed_words(folded: str) -> Iterator[tuple[int, str, int, int]]:
+    """The words of one folded text: position from 0, word, and where it begins and ends in the text."""
+    if _PLAIN.fullmatch(folded):
+        for position, match in enumerate(_PLAIN_WORD.finditer(folded)):
+            yield position, match.group()[:MAX_WORD_CHARACTERS], *match.span()
+        return
+    position = 0
+    for start, end, unspaced in word_spans(folded):
+        if not unspaced:
+            yield position, folded[start:end][:MAX_WORD_CHARACTERS], start, end
+            position += 1
+            continue
+        for place in range(start, end):
+            yield position, folded[place], place, place + 1
+            if place + 1 < end:
+                # The pair that it begins.
+                yield position, folded[place : place + 2], place, place + 2
+            position += 1
+
+
 def _words_of_any_script(folded: str, start: int) -> tuple[list[str], list[int], int]:
     """The words, the position of each from ``start`` on, and the position behind the last one."""
     words: list[str] = []
     positions: list[int] = []
-    for run, unspaced in _runs(folded):
-        if unspaced:
-            for offset, character in enumerate(run):
-                # With the pair that it begins, if it is not the last one.
-                these = [character] if offset + 1 == len(run) else [character, run[offset : offset + 2]]
-                words += these
-                positions += [start] * len(these)
-                start += 1
-        else:
-            words.append(run)
-            positions.append(start)
-            start += 1
-    return words, positions, start
+    for position, word, _, _ in placed_words(folded):
+        words.append(word)
+        positions.append(start + position)
+    return words, positions, positions[-1] + 1 if positions else start
 
 
 def term_words(folded: str) -> AskedWords:
