@@ -27,6 +27,7 @@ from artstore.ingester.uploads import endpoint
 from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.form import FormBody
 from artstore.ingester.uploads.raw import RawBody
+from artstore.ingester.uploads.retried import Retried
 from artstore.ingester.uploads.service import Uploads
 from artstore.kernel import app as kernel_app
 from artstore.kernel.access import (
@@ -101,9 +102,16 @@ def make_app(settings: IngesterSettings) -> FastAPI:
             locating = Locating(session, directory.elements)
             app.state.deletion, app.state.retention = Deletion(locating), Retention(locating)
             app.state.finalizing = Finalizing(locating, settings, transactions)
-            versions = Versions(locating, token)
+            versions, retried = Versions(locating, token), Retried(locating, directory.elements, token)
             app.state.uploads = Uploads(
-                uploading, directory.elements, settings, breakers, keys_of_uploads, admission, versions
+                uploading,
+                directory.elements,
+                settings,
+                breakers,
+                keys_of_uploads,
+                admission,
+                versions,
+                retried,
             )
             app.state.resumable = ResumableUploads(
                 uploading, directory, breakers, settings, admission, versions

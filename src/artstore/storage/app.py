@@ -147,7 +147,7 @@ def compose(settings: StorageSettings) -> FastAPI:
     tickets = TicketVerifier(keys, settings.issuer, revocations)
     _add_routes(app, element, uploads, settings.thresholds, tickets)
     app.include_router(retention_router(element, lambda: app.state.report_hold))
-    app.include_router(transfer_router(element, arrivals, lambda: app.state.session))
+    app.include_router(transfer_router(element, arrivals, uploads.are_under_way, lambda: app.state.session))
     _add_resumable(app, ResumableEndpoints(element, idle_seconds=settings.idle_seconds, ttl_days=ttl_days))
     return app
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from tests.support.elements import AtElement, problem
-from tests.support.system import Account, RunningSystem, eventually
+from tests.support.system import BOUNDARY, Account, RunningSystem, eventually, form, part
 
 UNKNOWN = "01936a2f-0000-7000-8000-000000000001"
 SCOPES = "transfers:write files:read files:all"
@@ -259,6 +259,31 @@ class TestToWhereItCouldBeDeleted:
         done(await there.ask("DELETE", f"files/{file_id}"), 204)
         # What is deleted by right does not come back, whoever asks late.
         problem(await mover.move(file_id, transfer), "conflict", 409)
+
+    async def test_not_let_go_while_it_is_uploaded_again(
+        self, elements: RunningSystem, edit: AtElement, mover: Mover, transfer: str
+    ) -> None:
+        """The first answer was lost, and the repeated upload takes long: it finds what is there."""
+        content = os.urandom(3_000_000)
+        document = await edit.store("a.bin", content)
+        file_id, go_on = document["file_id"], asyncio.Event()
+        body = form(part("retention_policy", b"temporary"), part("file", content, "a.bin"))
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield body[:2_500_000]
+            await go_on.wait()
+            yield body[2_500_000:]
+
+        done(await mover.hold(file_id, transfer))
+        done(await mover.move(file_id, transfer))
+        headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "X-File-Id": file_id}
+        repeated = asyncio.create_task(edit.ask("POST", "files/upload", content=pieces(), headers=headers))
+        await elements.staging_has_a_file("edit-01")
+        problem(await mover.let_go(file_id, transfer), "element-unavailable", 503)
+        go_on.set()
+        assert done(await repeated, 201)["file_id"] == file_id
+        done(await mover.let_go(file_id, transfer), 204)
+        problem(await edit.get(f"files/{file_id}"), "not-found", 404)
 
     async def test_and_back(self, edit: AtElement, there: AtElement, mover: Mover) -> None:
         """To where it was a moment ago, and its id is remembered."""

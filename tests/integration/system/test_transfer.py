@@ -168,6 +168,41 @@ async def test_asked_again_when_it_is_done(account: Account, operator: Account) 
     assert entries[0]["actor"]["name"] == operator.name
 
 
+class TestUploadedAgain:
+    """With its key, after the Ingester died between the element's commit and its own note of it."""
+
+    @pytest.mark.parametrize("scope", ["files:read files:write", "files:write"])
+    async def test_is_stored_once(
+        self, wide_system: RunningSystem, account: Account, operator: Account, scope: str
+    ) -> None:
+        key = uuid.uuid4().hex
+        token = wide_system.signed_token(account, scope=scope)
+        headers = {"Idempotency-Key": key, "Authorization": f"Bearer {token}"}
+
+        async def send() -> httpx.Response:
+            return await account.upload("once.txt", b"once", headers=headers, retention_policy="temporary")
+
+        document = (await send()).json()
+        with wide_system.database() as connection:
+            forgotten = (
+                "UPDATE ingester.idempotency_keys SET answer = NULL, fingerprint = NULL WHERE key = %s"
+            )
+            assert connection.execute(forgotten, (key,)).rowcount == 1
+        await ended(operator, await committed(operator, document))
+        await wide_system.stop("edit-01")  # it would remember for minutes
+        await wide_system.start("edit-01")
+        answers: list[httpx.Response] = []
+
+        async def taken() -> bool:
+            answers.append(await send())
+            return answers[-1].status_code != 503
+
+        await eventually(taken, "it is not taken")
+        assert answers[-1].status_code == 201, answers[-1].text
+        assert answers[-1].json()["file_id"] == document["file_id"]
+        problem(await at(account, "edit-01").get(f"files/{document['file_id']}"), "not-found", 404)
+
+
 class TestRefused:
     async def test_what_lies_where_nothing_is_removed(self, account: Account, operator: Account) -> None:
         document = (await account.upload("a.txt", b"content")).json()

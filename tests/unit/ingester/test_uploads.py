@@ -26,6 +26,7 @@ from artstore.ingester.uploads.delivery import Delivery
 from artstore.ingester.uploads.form import FormBody
 from artstore.ingester.uploads.pace import PaceLimits
 from artstore.ingester.uploads.relay import Patience, Relay
+from artstore.ingester.uploads.retried import Retried
 from artstore.ingester.uploads.service import Uploads
 from artstore.kernel.access import Principal
 from artstore.kernel.database import Database
@@ -222,6 +223,7 @@ class World:
         self.elements: list[Element] = []
         self.announced: list[RegisteredElement] = []
         self.breakers = Breakers(BreakerOptions(failures=2, open_seconds=60, longest_seconds=60))
+        locating = Locating(session, lambda: self.announced)
         self.uploads = Uploads(
             session,
             lambda: self.announced,
@@ -229,7 +231,8 @@ class World:
             self.breakers,
             NO_KEYS,
             Admission(settings.uploads_at_once, settings.uploads_of_account),
-            Versions(Locating(session, lambda: self.announced), None),
+            Versions(locating, None),
+            Retried(locating, lambda: self.announced, None),
             pauses=(0.01, 0.01),
         )
 

@@ -105,6 +105,11 @@ class Once:
         return self._claim is not None and self._claim.answer is not None
 
     @property
+    def file_id(self) -> FileId | None:
+        """The id that earlier tries had."""
+        return None if self._claim is None else self._claim.file_id
+
+    @property
     def element_id(self) -> str | None:
         """The element that earlier tries went to, unless it is known that they stored nothing."""
         return None if self._claim is None else self._claim.element_id

@@ -12,7 +12,7 @@ from artstore.attributes import new_file_id
 from artstore.ingester.admission import Admission
 from artstore.ingester.files.versions import Versions
 from artstore.ingester.idempotency.header import idempotency_key
-from artstore.ingester.idempotency.once import Answer, Keys, reused
+from artstore.ingester.idempotency.once import Answer, Keys, Once, reused
 from artstore.ingester.metrics import UPLOADS
 from artstore.ingester.placement import Wanted
 from artstore.ingester.settings import IngesterSettings
@@ -21,6 +21,7 @@ from artstore.ingester.uploads.delivery import Delivery, Identity, InBatch, NewD
 from artstore.ingester.uploads.held import Holding
 from artstore.ingester.uploads.pace import PaceLimits
 from artstore.ingester.uploads.relay import ElementAnswer, Patience, Relay
+from artstore.ingester.uploads.retried import Retried
 from artstore.ingester.uploads.settling import PAUSES
 from artstore.kernel.access import Principal
 from artstore.kernel.digests import announced_sha256
@@ -46,6 +47,7 @@ class Uploads:
     keys: Keys
     admission: Admission
     versions: Versions
+    retried: Retried
     pauses: Sequence[float] = PAUSES
     """Before each time that an element is asked what became of a document."""
     _holding: Holding = field(init=False)
@@ -105,11 +107,14 @@ class Uploads:
             if room.may_be_held:
                 await self._holding.read(body, head.pieces)
             relay = Relay(self.session, body, head.pieces, room.give_back)
-            headers = forwarded_headers(request, principal) | _headers(request, relay, head.wanted) | told
+            asking = forwarded_headers(request, principal)
+            headers = asking | _headers(request, relay, head.wanted) | told
             headers["Content-Type"] = body.content_type
             if body.batch is not None:
                 headers[BATCH_ID] = body.batch.id_at_element
                 identity = InBatch(identity, body.batch.element_id)
+            elif isinstance(identity, Once):
+                identity = await self.retried.identity(identity, principal, asking)
             answer = await self._delivery.deliver(relay, head.wanted, headers, identity)
             self.versions.check(answer.status, answer.content)
             return answer

@@ -1,12 +1,13 @@
 """``POST /api/v1/files/upload``: a form comes in, a document is durable when the answer goes out."""
 
 import asyncio
+from collections import Counter
 from contextlib import aclosing
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from artstore.attributes import FileAttributes
+from artstore.attributes import FileAttributes, FileId
 from artstore.engine import AlreadyStored, Draft, Upload
 from artstore.kernel.access import Principal
 from artstore.kernel.digests import announced_sha256
@@ -40,6 +41,7 @@ class Uploads:
         self._max_file_bytes = max_file_bytes
         self._idle_seconds = idle_seconds
         self._commits: set[asyncio.Task[FileAttributes]] = set()
+        self._under_way: Counter[FileId] = Counter()
 
     async def endpoint(self, request: Request, principal: Principal) -> Response:
         with counted(metrics.UPLOADS, "stored"):
@@ -55,13 +57,28 @@ class Uploads:
             },
         )
 
+    def are_under_way(self, file_id: FileId) -> bool:
+        """Whether one came with this id: a repeated one finds the document as long as that stays here."""
+        return self._under_way[file_id] > 0
+
     async def close(self) -> None:
         await asyncio.gather(*self._commits, return_exceptions=True)
 
     async def _receive(self, request: Request, principal: Principal) -> FileAttributes:
+        file_id = given_file_id(request.headers)
+        if file_id is None:
+            return await self._store(request, principal, None)
+        self._under_way[file_id] += 1
+        try:
+            return await self._store(request, principal, file_id)
+        finally:
+            self._under_way[file_id] -= 1
+            if not self._under_way[file_id]:
+                del self._under_way[file_id]
+
+    async def _store(self, request: Request, principal: Principal, file_id: FileId | None) -> FileAttributes:
         """The steps of an upload, in order. Whatever ends it before the commit leaves nothing behind."""
         announced = announced_sha256(request.headers)
-        file_id = given_file_id(request.headers)
         batch = batch_of_upload(self._element.engine, request.headers, principal)
         form = UploadForm(
             request.query_params,

@@ -11,6 +11,7 @@ from artstore.attributes import FileId
 from artstore.kernel.access import Principal, Requires
 from artstore.kernel.openapi import problem_answers
 from artstore.kernel.peers import forwarded_headers
+from artstore.kernel.problems import Problem
 from artstore.storage.documents import public_fields
 from artstore.storage.running import RunningElement
 from artstore.storage.transfers import holding
@@ -39,8 +40,12 @@ _TARGET = problem_answers(
 
 
 def transfer_router(
-    element: RunningElement, arrivals: Arrivals, session: Callable[[], aiohttp.ClientSession]
+    element: RunningElement,
+    arrivals: Arrivals,
+    are_under_way: Callable[[FileId], bool],
+    session: Callable[[], aiohttp.ClientSession],
 ) -> APIRouter:
+    """``are_under_way``: uploads with this id."""
     router = APIRouter(tags=["transfers"])
 
     @router.put(f"{_PREFIX}/hold", summary="Hold a document for a transfer", responses=_SOURCE)
@@ -54,9 +59,20 @@ def transfer_router(
         """At the source: it stays, as it was before. At a target of mode `edit`: it is like any other."""
         await holding.release(element.engine, FileId(file_id), transfer_id)
 
-    @router.delete(f"{_PREFIX}/source", status_code=204, summary="Let a document go", responses=_SOURCE)
+    @router.delete(
+        f"{_PREFIX}/source",
+        status_code=204,
+        summary="Let a document go",
+        responses={**_SOURCE, **problem_answers(ProblemType.ELEMENT_UNAVAILABLE)},
+    )
     async def let_go(file_id: UUID, transfer_id: UUID, principal: _Mover) -> None:
-        """At the source: the document is gone from here, for the target has it."""
+        """At the source: the document is gone from here, for the target has it. Not while it is uploaded
+        again: that try would not find it any more, and store it twice.
+        """
+        if are_under_way(FileId(file_id)):
+            raise Problem(
+                ProblemType.ELEMENT_UNAVAILABLE, "The document is just being uploaded again; try again soon."
+            )
         await holding.let_go(element.engine, FileId(file_id), transfer_id)
 
     @router.put(
