@@ -34,7 +34,7 @@ class QuerySettings(ServiceSettings):
 
     Shorter than elements may take that are only busy, downloads wander between them.
     """
-    client_stalled_seconds: float = Field(default=60, ge=1, le=3600)
+    client_stalled_seconds: float = Field(default=600, ge=1, le=3600)
     """How long a client may take nothing of a download or an archive; then its connection is broken."""
     archives_at_once: int = Field(default=8, ge=1, le=1000)
     """Archives of many documents that are made at once in one process; more are refused with 429.
