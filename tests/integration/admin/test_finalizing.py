@@ -58,6 +58,11 @@ class Elements(TransferElements):
         self.before_copy: Callable[[], Any] | None = None
         self.before_hold: Callable[[], Any] | None = None
 
+    @property
+    def is_free(self) -> bool:
+        """Whether the source has the document, and anybody may change it there."""
+        return self.at_source and self.mark is None
+
     async def get(self, element_id: str) -> RegisteredElement:
         self._reach(element_id)
         return RegisteredElement(
@@ -299,7 +304,7 @@ class TestTransfer:
         world.elements.having = {"edit-02"}
         row = await world.end(await world.begin(TransactionKind.TRANSFER))
         assert (row.state, row.committed_at) == (TransactionState.UNDONE, None)
-        assert (world.elements.at_source, world.elements.mark) == (True, None)
+        assert world.elements.is_free
         assert (world.elements.having, world.elements.held) == ({"edit-02"}, {})
 
     @pytest.mark.parametrize("kind", TransactionKind)
@@ -309,7 +314,7 @@ class TestTransfer:
         row = await world.end(await world.begin(kind))
         if kind is TransactionKind.TRANSFER:
             assert (row.state, row.committed_at) == (TransactionState.UNDONE, None)
-            assert (world.elements.at_source, world.elements.mark) == (True, None)
+            assert world.elements.is_free
         else:
             assert (row.state, row.target_element_id) == (TransactionState.DONE, "rw-01")
             assert not world.elements.at_source

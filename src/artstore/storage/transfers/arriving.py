@@ -116,11 +116,13 @@ class Arrivals:
         mode = engine.element.mode
         if mode is Mode.EDIT:
             self._demand_other(wanted)
+        # A transfer leaves a document temporary: that is nothing for an element that deletes nothing.
+        taking = Mode.RW if wanted.source_element_id is None else Mode.EDIT
         try:
             here = await engine.attributes(file_id)
         except NotFound:
-            if mode not in (Mode.EDIT, Mode.RW):
-                raise ModeForbids(mode, "take over documents") from None
+            if mode is not taking:
+                raise ModeForbids(mode, "take over these documents") from None
             await self._pull(engine, file_id, wanted, arrival, session, headers)
         else:
             if mode is Mode.EDIT and here.transfer_id != wanted.transfer_id:
