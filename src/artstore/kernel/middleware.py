@@ -17,6 +17,7 @@ from artstore.kernel.exchange import Exchange
 from artstore.kernel.logging import get_logger
 from artstore.kernel.problems import REFUSED_KEY, Problem, problem_response
 from artstore.kernel.refusals import Refusals
+from artstore.kernel.stalled import ClientStalled
 from artstore.wire.problems import ProblemType
 
 PRINCIPAL_KEY: Final = "artstore.principal"
@@ -67,6 +68,15 @@ class RequestMiddleware:
                 scope[LOGGED_KEY] = True
                 raise
             return _NOT_ENDED
+        except ClientStalled as stalled:
+            scope[LOGGED_KEY] = True
+            self._log.warning(
+                "a client was cut off",
+                method=scope["method"],
+                route=self._routes.of(scope),
+                reason=str(stalled),
+            )
+            raise
         except Exception:
             scope[LOGGED_KEY] = True
             self._log.exception("the request failed", method=scope["method"], route=self._routes.of(scope))

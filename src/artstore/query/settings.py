@@ -4,6 +4,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from artstore.kernel.settings import ServiceSettings
+from artstore.kernel.stalled import STALLED_SECONDS
 
 
 class QuerySettings(ServiceSettings):
@@ -34,8 +35,12 @@ class QuerySettings(ServiceSettings):
 
     Shorter than elements may take that are only busy, downloads wander between them.
     """
-    client_stalled_seconds: float = Field(default=60, ge=1, le=3600)
-    """How long a client may take nothing of a download or an archive; then its connection is broken."""
+    client_stalled_seconds: float = Field(default=STALLED_SECONDS, ge=1, le=3600)
+    """How long a client may take nothing of a download or an archive; then its connection is broken.
+
+    Shorter breaks off slow clients that read all the time: the kernel takes more for them only after each
+    megabyte or so. At 60, those below 23 KB/s.
+    """
     archives_at_once: int = Field(default=8, ge=1, le=1000)
     """Archives of many documents that are made at once in one process; more are refused with 429.
 

@@ -10,6 +10,7 @@ import pytest
 
 from artstore.kernel.access import Principal
 from artstore.kernel.problems import Problem
+from artstore.kernel.stalled import ClientStalled
 from artstore.query.archives import endpoints
 from artstore.query.archives import selection as selecting
 from artstore.query.archives.endpoints import Archives
@@ -18,7 +19,6 @@ from artstore.query.archives.repository import ArchiveRepository
 from artstore.query.archives.selection import Selection
 from artstore.query.catalog.reading import CatalogReader
 from artstore.query.files.locate import not_found, unavailable
-from artstore.query.files.relay import ClientStalled
 from artstore.wire.archives import NewArchive
 from artstore.wire.scopes import Scope
 

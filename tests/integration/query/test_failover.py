@@ -201,6 +201,14 @@ class TestGoesOn:
         async with standing(a, b) as stand:
             assert await stand.content() == CONTENT
 
+    async def test_as_often_as_it_takes_of_elements_that_are_slow(self) -> None:
+        content = os.urandom(1_500_000)
+        cuts = [100_000] * 7
+        a, b = FakeElement(*cuts, content=content), FakeElement(*cuts, content=content)
+        async with standing(a, b) as stand:
+            assert await stand.content() == content
+        assert len(a.asked) + len(b.asked) == 15
+
     async def test_at_the_same_element(self) -> None:
         a = FakeElement(100_000)
         async with standing(a) as stand:

@@ -9,12 +9,15 @@ from typing import Annotated, Any
 import pytest
 from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from artstore.kernel import tracing
 from artstore.kernel.access import Principal, Requires, TokenVerifier, public, undeclared_routes
 from artstore.kernel.app import DependencyDown, create_app
+from artstore.kernel.stalled import ClientStalled, taken
 from artstore.wire.scopes import Scope
 
 from .conftest import Issuer
@@ -81,8 +84,21 @@ def make_app(verifier: TokenVerifier | None = None, *parts: Part) -> FastAPI:
 
         return StreamingResponse(body())
 
+    @router.get("/untaken")
+    @public
+    async def untaken() -> Response:
+        return _Untaken()
+
     app.include_router(router)
     return app
+
+
+class _Untaken(Response):
+    """Of which a client takes the head, and nothing more."""
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await taken(asyncio.sleep(3600), within_seconds=0.01)
 
 
 Logged = Callable[[], list[dict[str, Any]]]
@@ -335,6 +351,18 @@ class TestAccessLog:
                 await client.get("/api/v1/half")
         line = next(line for line in logged() if line["event"] == "request")
         assert (line["status"], line["bytes_out"]) == (499, 10)
+
+    async def test_client_that_is_cut_off_is_no_error(
+        self, client_of: Callable[..., Any], logged: Logged
+    ) -> None:
+        async with client_of(make_app()) as client:
+            with pytest.raises(ClientStalled):
+                await client.get("/api/v1/untaken")
+        told = [line for line in logged() if line["level"] in ("warning", "error")]
+        assert [(line["event"], line["route"]) for line in told] == [
+            ("a client was cut off", "/api/v1/untaken")
+        ]
+        assert "exception" not in told[0]
 
 
 class TestMetrics:

@@ -11,9 +11,10 @@ from starlette.types import Message
 from artstore.attributes import FileId
 from artstore.engine import Coding, CodingPolicy, Engine, reading
 from artstore.engine.coding import DecodedDocument
+from artstore.kernel.stalled import ClientStalled
 from artstore.kernel.streaming import RangeSpec
 from artstore.storage.files import sending
-from artstore.storage.files.sending import ClientStalled, DocumentResponse
+from artstore.storage.files.sending import DocumentResponse
 from tests.support.engines import options_of, store
 
 TEXT = b"".join(b"%d;a line of a table;%d\n" % (line, line * 7919) for line in range(50_000))

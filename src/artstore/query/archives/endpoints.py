@@ -17,6 +17,7 @@ from artstore.kernel.access import Principal, Requires
 from artstore.kernel.openapi import RETRY_AFTER, problem_answers
 from artstore.kernel.peers import ServiceToken, forwarded_headers
 from artstore.kernel.problems import Problem
+from artstore.kernel.stalled import ClientStalled, taken
 from artstore.query import metrics
 from artstore.query.archives.bag import Bag
 from artstore.query.archives.reading import Missing, Open, Reading
@@ -27,7 +28,7 @@ from artstore.query.files.as_service import service_principal
 from artstore.query.files.endpoints import Downloads
 from artstore.query.files.fetching import Asked
 from artstore.query.files.locate import Locator, Whereabouts
-from artstore.query.files.relay import ClientStalled, taken, unless_client_goes
+from artstore.query.files.relay import unless_client_goes
 from artstore.query.search.service import Search
 from artstore.wire.archives import NewArchive
 from artstore.wire.problems import ProblemType

@@ -15,7 +15,9 @@ from artstore.query.files.locate import Whereabouts
 
 _log = get_logger(__name__)
 _MOST = 8
-"""Elements that one download goes on from. Where more break off, something else is wrong."""
+"""Elements that one download goes on from with next to nothing in between. Where more break off, something
+else is wrong."""
+_PROGRESS_BYTES = 64 * 1024
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 _KEPT = ("Accept-Encoding", "Range", "If-Range")
@@ -48,11 +50,16 @@ class Continuation:
     async def at(self, position: int) -> tuple[Opened, int] | None:
         """An answer that goes on, and how many of its bytes are to be dropped, after the body broke off at
         ``position``; None where there is none. The caller closes it."""
-        if not self._head.is_continuable or self._left == 0:
+        if not self._head.is_continuable:
             return None
-        self._left -= 1
         if position == self._since:
             self._useless.add(self._from)
+        elif position - (self._since or 0) >= _PROGRESS_BYTES:
+            # Who is slow, but goes on, may break off as often as it likes.
+            self._left = _MOST
+        if self._left == 0:
+            return None
+        self._left -= 1
         broken, self._since = self._from, position
         found = None
         with suppress(TimeoutError):

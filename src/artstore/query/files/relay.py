@@ -1,12 +1,13 @@
 """An element's answer passed on to the client while it arrives."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from artstore.kernel.stalled import ClientStalled, taken
 from artstore.query import metrics
 from artstore.query.files.stream import DocumentStream
 
@@ -26,10 +27,6 @@ _RELAYED = (
     "Vary",
     "WWW-Authenticate",
 )
-
-
-class ClientStalled(ConnectionAbortedError):
-    """Breaks the connection of a client that takes nothing: it holds what others wait for."""
 
 
 class RelayedResponse(Response):
@@ -70,16 +67,6 @@ class RelayedResponse(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def taken(sending: Awaitable[None], *, within_seconds: float) -> None:
-    """Raises ClientStalled."""
-    try:
-        async with asyncio.timeout(within_seconds):
-            await sending
-    except TimeoutError as error:
-        metrics.DOWNLOADS_BROKEN.labels("client").inc()
-        raise ClientStalled(f"the client took nothing for {within_seconds:g} s") from error
-
-
 async def unless_client_goes(sending: Coroutine[Any, Any, None], receive: Receive) -> None:
     """Sends to the end, or until the client goes away. Raises what sending raises."""
     pump = asyncio.create_task(sending)
@@ -91,6 +78,9 @@ async def unless_client_goes(sending: Coroutine[Any, Any, None], receive: Receiv
             pump.result()
         else:
             metrics.DOWNLOADS_BROKEN.labels("client").inc()
+    except ClientStalled:
+        metrics.DOWNLOADS_BROKEN.labels("client").inc()
+        raise
     finally:
         for task in (pump, gone):
             task.cancel()

@@ -1,25 +1,19 @@
 """An answer that carries the bytes of a document, piece by piece."""
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from artstore.engine import OpenDocument
+from artstore.kernel.stalled import STALLED_SECONDS, taken
 from artstore.kernel.streaming import RangeSpec
 from artstore.storage import metrics
 
 PIECE_BYTES = 1024 * 1024
 """Read and sent at once. Two of them are in memory for each download, one being sent while one is read."""
-STALLED_SECONDS = 600.0
-"""How long a client may take for a piece; then its connection is broken, and the document closed. Long,
-for a slow line takes long for one, and Query takes it as slowly as its own client does."""
-
-
-class ClientStalled(ConnectionAbortedError):
-    """Breaks the connection of a client that takes nothing."""
 
 
 class DocumentResponse(Response):
@@ -69,9 +63,8 @@ class DocumentResponse(Response):
                 piece = ahead.result()
                 following = next(pieces, None)
                 ahead = None if following is None else self._read_ahead(following)
-                await _taken(
-                    send({"type": "http.response.body", "body": piece, "more_body": ahead is not None})
-                )
+                sending = send({"type": "http.response.body", "body": piece, "more_body": ahead is not None})
+                await taken(sending, within_seconds=STALLED_SECONDS)
                 metrics.BYTES_OUT.inc(len(piece))
         finally:
             # A thread may still be reading: the document must not be closed under it.
@@ -92,14 +85,6 @@ class DocumentResponse(Response):
 
     async def _content(self, piece: bytes | RangeSpec) -> bytes:
         return piece if isinstance(piece, bytes) else await self._read(piece.start, piece.length)
-
-
-async def _taken(sending: Awaitable[None]) -> None:
-    try:
-        async with asyncio.timeout(STALLED_SECONDS):
-            await sending
-    except TimeoutError as error:
-        raise ClientStalled(f"the client took no piece of a document for {STALLED_SECONDS:g} s") from error
 
 
 async def _until_gone(receive: Receive) -> None:

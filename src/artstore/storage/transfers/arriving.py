@@ -235,6 +235,10 @@ def _source_refuses(status: int) -> Problem:
 
 
 def _source_away(error: Exception) -> Problem:
+    if isinstance(error, aiohttp.InvalidURL):
+        return Problem(
+            ProblemType.INVALID_PARAMETER, "'source_url' is the address of no element.", field="source_url"
+        )
     return Problem(
         ProblemType.ELEMENT_UNAVAILABLE, f"The source broke off or does not answer ({type(error).__name__})."
     )
