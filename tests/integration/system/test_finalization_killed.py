@@ -212,8 +212,13 @@ class TestUndone:
     async def test_a_transfer(self, stand: Stand, account: Account) -> None:
         document = await stored(account, "stays.txt")
         operator = await stand.system.administrator()
-        await stand.system.stop("edit-02")
+        stand.arm("edit-02", "log.before_write")
+        await stand.restart("edit-02")
         transaction = await transfer_begun(operator, document["file_id"], "edit-02")
+        noted = stand.pids["edit-02"]
+        await eventually(lambda: stand.system.running_pid("edit-02") != noted, "the target does not die")
+        stand.arm("edit-02", None)
+        await stand.system.stop("edit-02")
         await transfer_is(operator, transaction, "running")
         await stand.compensate(transaction)
         await stand.system.start("edit-02")
