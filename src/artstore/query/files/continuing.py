@@ -15,7 +15,9 @@ from artstore.query.files.locate import Whereabouts
 
 _log = get_logger(__name__)
 _MOST = 8
-"""Elements that one download goes on from. Where more break off, something else is wrong."""
+"""Elements that one download goes on from while little comes in between. Where more break off, something
+else is wrong."""
+_MUCH_BYTES = 1024 * 1024
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 _KEPT = ("Accept-Encoding", "Range", "If-Range")
@@ -44,13 +46,22 @@ class Continuation:
         """Elements that gave other bytes, or broke off again where they had broken off before."""
         self._from = first.element_id
         self._since: int | None = None
+        self._patient = False
+        """Once an element was given up for its silence: the others may be as slow, and if each is given up so
+        soon, the document never ends. From the next one on, bytes are waited for."""
 
-    async def at(self, position: int) -> tuple[Opened, int] | None:
+    async def at(self, position: int, *, silent: bool = False) -> tuple[Opened, int] | None:
         """An answer that goes on, and how many of its bytes are to be dropped, after the body broke off at
-        ``position``; None where there is none. The caller closes it."""
+        ``position``; None where there is none. The caller closes it.
+
+        ``silent``: it did not break, but nothing came for so long that it was given up.
+        """
+        if position - (self._since or 0) >= _MUCH_BYTES:
+            self._left = _MOST
         if not self._head.is_continuable or self._left == 0:
             return None
         self._left -= 1
+        self._patient = self._patient or silent
         if position == self._since:
             self._useless.add(self._from)
         broken, self._since = self._from, position
@@ -90,7 +101,9 @@ class Continuation:
         for element_id in element_ids:
             if element_id in self._useless:
                 continue
-            tried = await self._fetcher.ask(asked, [element_id], hurried=len(element_ids) > 1)
+            tried = await self._fetcher.ask(
+                asked, [element_id], hurried=len(element_ids) > 1, patient=self._patient
+            )
             silent = silent or tried.silent
             if tried.opened is None or tried.opened.may_answer_soon:
                 refused = tried.opened or tried.refusal
