@@ -29,8 +29,8 @@ class DirectDownloads:
         self._elements = elements
         self._tickets = tickets
 
-    async def address(self, grant: Grant, client: str | None, asked: Asked, where: Whereabouts) -> str | None:
-        """Where the client at the address ``client`` can fetch the document within the next minute.
+    async def address(self, grant: Grant, asked: Asked, where: Whereabouts) -> str | None:
+        """Where the client can fetch the document within the next minute.
 
         The element has just said that it has the document whole and would send it.
         """
@@ -42,10 +42,6 @@ class DirectDownloads:
         if url is None:
             return None
         link, maker = grant.link, grant.maker
-        # What is for one use is for the address that used it, as it is at Query.
-        address = client if link.once else link.address
-        if link.once and address is None:
-            return None
         try:
             new = NewTicket(
                 file_id=link.file_id,
@@ -53,7 +49,8 @@ class DirectDownloads:
                 epoch=maker.epoch,
                 session_id=None if maker.session_id is None else UUID(maker.session_id),
                 rate_limit=maker.rate_limit,
-                address=address,
+                # Not the client's own: the element may see him at another one than Query does.
+                address=link.address,
             )
             ticket = await self._tickets.issue(new)
         except (AdminAway, ValueError) as error:
