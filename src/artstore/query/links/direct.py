@@ -1,5 +1,6 @@
 """Sending a client on to the element that has the document of its link."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
@@ -22,12 +23,19 @@ class DirectDownloads:
     """
 
     def __init__(
-        self, fetcher: Fetcher, elements: Callable[[], Sequence[RegisteredElement]], tickets: AdminTickets
+        self,
+        fetcher: Fetcher,
+        elements: Callable[[], Sequence[RegisteredElement]],
+        tickets: AdminTickets,
+        *,
+        seconds: float,
     ) -> None:
-        """``elements``: what was last heard of all of them."""
+        """``elements``: what was last heard of all of them. ``seconds``: how long one is waited for that says
+        that it has the document."""
         self._fetcher = fetcher
         self._elements = elements
         self._tickets = tickets
+        self._seconds = seconds
 
     async def address(self, grant: Grant, asked: Asked, where: Whereabouts) -> str | None:
         """Where the client can fetch the document within the next minute.
@@ -62,8 +70,9 @@ class DirectDownloads:
     async def _at_hand(self, asked: Asked, where: Whereabouts) -> str | None:
         """The element that would answer with the document."""
         try:
-            opened = await self._fetcher.open(asked, where)
-        except Problem:
+            async with asyncio.timeout(self._seconds):
+                opened = await self._fetcher.open(asked, where)
+        except (Problem, TimeoutError):
             return None
         opened.close()
         return opened.element_id if opened.answer.status == 200 else None

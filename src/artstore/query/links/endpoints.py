@@ -51,7 +51,6 @@ USE_OPERATION: dict[str, Any] = {
     ],
     "responses": {
         **DOWNLOAD_OPERATION["responses"],
-        **problem_answers(ProblemType.INVALID_PARAMETER),
         "307": {
             "description": "Of a link that is `direct`: the address at the element, good for a minute",
             "headers": {"Location": {"schema": {"type": "string"}}},
