@@ -29,8 +29,8 @@ class Held(BaseModel):
 class Copy(BaseModel):
     """To take a document over. It gets the members of ``changes`` in place of those that it has.
 
-    ``source_element_id`` is needed where the target is of mode ``edit``: there the mark of the transfer is
-    what tells a copy that was taken over, and a document must not be taken over from where it is.
+    ``source_element_id`` is given where the target is of mode ``edit``, and only there: the mark of the
+    transfer is what tells a copy that was taken over, and a document must not be taken over from where it is.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -26,6 +26,7 @@ def test_every_endpoint_is_described(admin: Admin) -> None:
         ("get", f"{ACCOUNTS_PATH}/{{account_id}}/grants"),
         *((method, f"{ACCOUNTS_PATH}/{{account_id}}/grants/{{owner_id}}") for method in ("put", "delete")),
         ("post", "/api/v1/auth/revoke"),
+        ("post", "/api/v1/auth/tickets"),
         ("post", "/api/v1/auth/introspect"),
         ("get", "/api/v1/auth/revocations"),
         ("get", ELEMENTS_PATH),

@@ -51,17 +51,24 @@ class Elements(TransferElements):
         self.held: dict[str, UUID] = {}
         """The marks that it bears there."""
         self.away: set[str] = set()
+        self.damaged: set[str] = set()
+        """Where the document cannot be read back."""
         self.answers: list[int] = []
         """The bytes that the next calls of the target tell of, before it has all."""
         self.before_copy: Callable[[], Any] | None = None
         self.before_hold: Callable[[], Any] | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the source has the document, and anybody may change it there."""
+        return self.at_source and self.mark is None
 
     async def get(self, element_id: str) -> RegisteredElement:
         self._reach(element_id)
         return RegisteredElement(
             element_id=element_id,
             url="http://x",
-            mode=Mode.RW,
+            mode=Mode.EDIT if element_id.startswith("edit") else Mode.RW,
             capacity_bytes=1,
             used_bytes=0,
             free_bytes=1,
@@ -107,8 +114,18 @@ class Elements(TransferElements):
 
     async def copy(self, element_id: str, file_id: UUID, wanted: Copy) -> Copied:
         self._reach(element_id)
+        if element_id in self.damaged:
+            raise TryAgain("it is damaged")
+        if element_id == SOURCE:
+            assert (self.at_source, self.mark) == (True, wanted.transfer_id)
+            assert wanted.source_element_id not in (None, SOURCE)
+            return Copied(received_bytes=0, document={})
         if self.before_copy is not None:
             await self.before_copy()
+        if element_id in self.having and element_id.startswith("edit"):
+            is_ours = self.held.get(element_id) == wanted.transfer_id
+            if not is_ours and (self.at_source or element_id in self.held):
+                raise StepRefused("the document is here, and this transfer did not bring it")
         if element_id not in self.having:
             if not self.at_source or self.mark != wanted.transfer_id:
                 raise StepRefused("not held for this one")
@@ -281,6 +298,57 @@ class TestTransfer:
         )
         assert (await world.end(transaction_id)).state is TransactionState.FAILED
         assert (world.elements.at_source, world.elements.having) == (True, {"edit-02"})
+
+    async def test_not_onto_another_copy(self, world: World) -> None:
+        """As after one of the elements was restored: nobody knows which one is the document."""
+        world.elements.having = {"edit-02"}
+        row = await world.end(await world.begin(TransactionKind.TRANSFER))
+        assert (row.state, row.committed_at) == (TransactionState.UNDONE, None)
+        assert world.elements.is_free
+        assert (world.elements.having, world.elements.held) == ({"edit-02"}, {})
+
+    @pytest.mark.parametrize("kind", TransactionKind)
+    async def test_another_copy_is_no_target_of_a_lost_one(self, world: World, kind: TransactionKind) -> None:
+        """It bears no mark, and so was not brought by the one that was lost."""
+        world.elements.mark, world.elements.having = uuid4(), {"edit-02"}
+        row = await world.end(await world.begin(kind))
+        if kind is TransactionKind.TRANSFER:
+            assert (row.state, row.committed_at) == (TransactionState.UNDONE, None)
+            assert world.elements.is_free
+        else:
+            assert (row.state, row.target_element_id) == (TransactionState.DONE, "rw-01")
+            assert not world.elements.at_source
+        assert "edit-02" in world.elements.having
+
+    async def test_the_copy_of_a_lost_one_stays_where_the_source_is_damaged(self, world: World) -> None:
+        """It may be the only one that is whole."""
+        lost = uuid4()
+        world.elements.mark, world.elements.having, world.elements.held = lost, {"edit-02"}, {"edit-02": lost}
+        world.elements.damaged = {SOURCE}
+        row = await world.end(await world.begin(TransactionKind.TRANSFER))
+        assert row.committed_at is None
+        assert world.elements.having == {"edit-02"}
+
+    @pytest.mark.parametrize("kind", TransactionKind)
+    async def test_the_mark_of_one_that_is_done(self, world: World, kind: TransactionKind) -> None:
+        """It came back with an element that was restored from a backup, or with a worker that died late."""
+        done = await world.begin(TransactionKind.TRANSFER)
+        await is_done_once(world, done, "edit-02")
+        world.elements.at_source, world.elements.mark, world.elements.having = True, done, set()
+        target = "rw-01" if kind is TransactionKind.FINALIZE else "edit-02"
+        file_id = (await world.read(done)).file_id
+        await is_done_once(world, await world.begin(kind, file_id=file_id), target)
+
+    async def test_the_copy_of_one_that_is_done_stays(self, world: World) -> None:
+        """The element that has it was restored: the other one does not vouch for it."""
+        done = await world.begin(TransactionKind.TRANSFER)
+        await is_done_once(world, done, "edit-02")
+        world.elements.at_source, world.elements.mark = True, uuid4()
+        world.elements.held = {"edit-02": done}
+        file_id = (await world.read(done)).file_id
+        row = await world.end(await world.begin(file_id=file_id))
+        assert (row.state, row.target_element_id) == (TransactionState.DONE, "rw-01")
+        assert world.elements.having == {"edit-02", "rw-01"}
 
     async def test_a_late_mark_does_not_stay_when_it_is_done(self, world: World) -> None:
         """The document has come back to the element since, and a worker of the first way stood still."""

@@ -15,7 +15,7 @@ import pytest
 
 from artstore.kernel.peers import BreakerOptions, Breakers, http_session
 from artstore.kernel.problems import Problem
-from artstore.query.files import continuing, fetching
+from artstore.query.files import fetching
 from artstore.query.files.choice import ElementChoice
 from artstore.query.files.continuing import Continuation
 from artstore.query.files.elements import ElementFiles
@@ -211,13 +211,12 @@ class TestGoesOn:
         async with standing(a, b) as stand:
             assert await stand.content() == CONTENT
 
-    async def test_more_often_than_it_may_in_a_row_where_much_came_between(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(continuing, "_MUCH_BYTES", 20_000)
-        a, b = FakeElement(*[20_000] * 20), FakeElement(*[20_000] * 20)
+    async def test_as_often_as_it_takes_of_elements_that_are_slow(self) -> None:
+        content = os.urandom(1_500_000)
+        cuts = [100_000] * 7
+        a, b = FakeElement(*cuts, content=content), FakeElement(*cuts, content=content)
         async with standing(a, b) as stand:
-            assert await stand.content() == CONTENT
+            assert await stand.content() == content
         assert len(a.asked) + len(b.asked) == 15
 
     async def test_at_the_same_element(self) -> None:

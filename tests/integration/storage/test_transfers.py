@@ -290,6 +290,15 @@ class TestToWhereItCouldBeDeleted:
         problem(await mover.copy(file_id, transfer, element="edit-01"), "mode-forbids", 409)
         problem(await mover.copy(file_id, transfer, element="edit-02"), "mode-forbids", 409)
 
+    async def test_not_where_nothing_is_deleted(
+        self, edit: AtElement, rw: AtElement, mover: Mover, transfer: str
+    ) -> None:
+        """A target may become `rw` before it is asked, and what is temporary would stay there for good."""
+        file_id = (await edit.store())["file_id"]
+        done(await mover.hold(file_id, transfer))
+        problem(await mover.move(file_id, transfer, "rw-01"), "mode-forbids", 409)
+        problem(await rw.get(f"files/{file_id}"), "not-found", 404)
+
     async def test_not_over_what_lies_there(
         self, edit: AtElement, there: AtElement, mover: Mover, transfer: str
     ) -> None:

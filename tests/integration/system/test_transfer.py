@@ -2,6 +2,8 @@
 
 import os
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -271,6 +273,55 @@ class TestDrained:
             assert after == document | {"updated_at": after["updated_at"]}
             assert (await account.download(document["file_id"])).content == content
 
+    async def test_leaves_what_lies_in_both(
+        self, wide_system: RunningSystem, account: Account, operator: Account
+    ) -> None:
+        """As after one of them was restored: nobody knows which one is the document. Others go on."""
+        twice, other = [await at(account, "edit-02").store(name) for name in ("twice.txt", "other.txt")]
+        files, data = {"file": ("twice.txt", b"content")}, {"retention_policy": "temporary"}
+        headers = {"X-File-Id": twice["file_id"]}
+        here = await at(account, "edit-01").ask(
+            "POST", "files/upload", files=files, data=data, headers=headers
+        )
+        assert here.status_code == 201, here.text
+        problem(await transfer(operator, twice["file_id"], "edit-01"), "conflict", 409)
+        before = len(wide_system.log("admin"))
+        async with emptied(operator, "edit-02", to="edit-01"):
+            await begun_by_itself(operator, other)
+            told = "documents of an element that is emptied stay"
+            await eventually(lambda: told in wide_system.log("admin")[before:], "nobody tells of it")
+        assert await at(account, "edit-02").told(f"files/{twice['file_id']}") == twice
+        assert await transactions(operator, twice) == []
+
+    async def test_one_that_is_too_large_holds_up_no_other(self, account: Account, operator: Account) -> None:
+        large = await at(account, "edit-02").store("large.bin", os.urandom(3_000_000))
+        small = await at(account, "edit-02").store("small.txt")
+        url = f"{operator.system.admin_url}/api/v1/storage-elements/edit-01"
+        used = (await operator.http.get(url)).json()["used_bytes"]
+        await registered(operator, "/edit-01", {"limit_bytes": used + 1_000_000})
+        async with emptied(operator, "edit-02", to="edit-01"):
+            await begun_by_itself(operator, small)
+        await registered(operator, "/edit-01", {"limit_bytes": None})
+        assert await transactions(operator, large) == []
+
+    async def test_not_to_one_that_takes_nothing(
+        self, wide_system: RunningSystem, account: Account, operator: Account
+    ) -> None:
+        """Nor to one that takes nothing since."""
+        await registered(operator, "/edit-01/drain")
+        url = f"{operator.system.admin_url}/api/v1/storage-elements/edit-02/drain"
+        problem(await operator.http.post(url, json={"moves_to": "edit-01"}), "conflict", 409)
+        await registered(operator, "/edit-01/activate")
+        async with emptied(operator, "edit-02", to="edit-01"):
+            await registered(operator, "/edit-01/drain")
+            document = await at(account, "edit-02").store()
+            await registered(operator, "/edit-02", {"labels": {"begins": "anew"}})
+            told = "edit-01 is draining and takes nothing"
+            await eventually(lambda: told in wide_system.log("admin"), "nobody tells why nothing moves")
+        await registered(operator, "/edit-02", {"labels": None})
+        await registered(operator, "/edit-01/activate")
+        assert await transactions(operator, document) == []
+
     @pytest.mark.parametrize(
         ("element", "to", "refusal", "status"),
         [
@@ -296,3 +347,27 @@ async def registered(operator: Account, path: str, body: dict[str, Any] | None =
     answer = await operator.http.request("PATCH" if is_change else "POST", url, json=body)
     assert answer.is_success, answer.text
     return answer
+
+
+@asynccontextmanager
+async def emptied(operator: Account, element_id: str, *, to: str) -> AsyncIterator[None]:
+    """While the block runs."""
+    await registered(operator, f"/{element_id}/drain", {"moves_to": to})
+    try:
+        yield
+    finally:
+        await registered(operator, f"/{element_id}/activate")
+
+
+async def transactions(operator: Account, document: dict[str, Any]) -> list[dict[str, Any]]:
+    url = f"{operator.system.admin_url}/api/v1/transactions"
+    answer = await operator.http.get(url, params={"file_id": document["file_id"]})
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+async def begun_by_itself(operator: Account, document: dict[str, Any]) -> None:
+    async def begun() -> bool:
+        return bool(await transactions(operator, document))
+
+    await eventually(begun, "its transfer does not begin")

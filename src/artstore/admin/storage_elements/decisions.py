@@ -86,8 +86,8 @@ class Decisions:
         return element
 
     async def drain(self, element_id: str, wanted: Draining, actor: audit.Actor) -> RegisteredElement:
-        """It takes no new documents. Raises Problem NOT_FOUND, CONFLICT for one that is retired, NOT_MOVABLE
-        and INVALID_PARAMETER where its documents cannot be moved as is wanted.
+        """It takes no new documents. Raises Problem NOT_FOUND, CONFLICT for one that is retired, CONFLICT,
+        NOT_MOVABLE and INVALID_PARAMETER where its documents cannot be moved as is wanted.
         """
         async with self._database.write() as connection:
             known = await _to_change(connection, element_id)
@@ -152,6 +152,11 @@ def _refuse_to_move(known: RegisteredElement, target: RegisteredElement | None) 
         raise Problem(
             ProblemType.NOT_MOVABLE,
             f"{target.element_id} is of mode {target.mode.value!r}; choose an element of mode 'edit'.",
+        )
+    state = target.registration.state
+    if state is not ElementState.ACTIVE:
+        raise Problem(
+            ProblemType.CONFLICT, f"{target.element_id} is {state.value} and takes nothing; choose another."
         )
 
 

@@ -37,8 +37,12 @@ _TRY_AGAIN: Final = timedelta(hours=1)
 _PAGE: Final = 100
 _SECONDS: Final = 30.0
 _MOST_BYTES: Final = _PAGE * 16 * 1024
-_OF_THE_DOCUMENT: Final = {ProblemType.CONFLICT, ProblemType.FILE_TOO_LARGE}
-"""Refusals that say nothing of the documents behind it."""
+_OF_THE_DOCUMENT: Final = {
+    ProblemType.CONFLICT,
+    ProblemType.FILE_TOO_LARGE,
+    ProblemType.INSUFFICIENT_STORAGE,
+}
+"""Refusals that say nothing of the documents behind it, where the target takes documents at all."""
 _log = get_logger(__name__)
 
 
@@ -54,6 +58,30 @@ class _Place:
 
     cursor: str | None = None
     not_before: float = 0.0
+    last_refusal: str = ""
+    refused: int = 0
+    """Documents, since its beginning."""
+
+    def went_on(self, element_id: str, cursor: str | None, refused: list[str]) -> None:
+        """A page is done, of which documents were refused for these reasons; it has one line in the log."""
+        self.cursor, self.refused = cursor, self.refused + len(refused)
+        if refused:
+            self.last_refusal = refused[-1]
+        if cursor is not None:
+            return
+        self.not_before = time.monotonic() + _PAUSE_SECONDS
+        if self.refused:
+            _log.warning(
+                "documents of an element that is emptied stay",
+                element_id=element_id,
+                documents=self.refused,
+                last=self.last_refusal,
+            )
+        self.refused = 0
+
+
+class _Stays(Exception):
+    """A document that is not moved now. The text is for operators."""
 
 
 class _InTheWay(Exception):
@@ -70,7 +98,7 @@ class Emptying:
         self._transfers = transfers
         self._token = token
         self._most = most
-        self._places: dict[str, _Place] = {}
+        self._places: dict[tuple[str, int], _Place] = {}
 
     async def run(self, session: aiohttp.ClientSession) -> None:
         """Until it is cancelled. What is away is waited for."""
@@ -85,11 +113,11 @@ class Emptying:
         async with self._database.read() as connection:
             elements = [element for element in await all_elements(connection) if _is_emptied(element)]
             under_way = await repository.under_way_from(connection) if elements else {}
-        self._places = {
-            element.element_id: self._places.get(element.element_id, _Place()) for element in elements
-        }
-        for element in elements:
-            place, most = self._places[element.element_id], self._most - under_way.get(element.element_id, 0)
+        # Anew where somebody decided something of the element since.
+        keys = [(element.element_id, element.registration.revision) for element in elements]
+        self._places = {key: self._places.get(key, _Place()) for key in keys}
+        for key, element in zip(keys, elements, strict=True):
+            place, most = self._places[key], self._most - under_way.get(element.element_id, 0)
             if most <= 0 or time.monotonic() < place.not_before:
                 continue
             try:
@@ -99,34 +127,44 @@ class Emptying:
                     "an element is not emptied now", element_id=element.element_id, reason=str(error)
                 )
                 place.not_before = time.monotonic() + _PAUSE_SECONDS
+            except DatabaseDown:
+                raise
+            except Exception:  # noqa: BLE001 - a mistake must end neither the others nor the transactions
+                _log.exception("emptying an element failed", element_id=element.element_id)
+                place.not_before = time.monotonic() + _PAUSE_SECONDS
 
     async def _move_some(
         self, session: aiohttp.ClientSession, element: RegisteredElement, place: _Place, most: int
     ) -> None:
+        target = element.registration.moves_to
+        assert target is not None
+        try:
+            await self._transfers.demand_open(target)
+        except Problem as problem:
+            raise _InTheWay(str(problem)) from problem
         page = await self._page(session, element, place.cursor)
         movable = [document for document in page.items if _is_movable(document)]
         async with self._database.read() as connection:
             ids = [UUID(document["file_id"]) for document in movable]
             in_vain = await repository.undone_lately(connection, ids, _TRY_AGAIN)
+        refused: list[str] = []
         for file_id, document in zip(ids, movable, strict=True):
             if most <= 0:
                 return  # the rest of the page is there the next time
-            if file_id not in in_vain:
-                most -= await self._begin(element, document)
-        place.cursor = page.next_cursor
-        if place.cursor is None:
-            place.not_before = time.monotonic() + _PAUSE_SECONDS
+            if file_id in in_vain:
+                continue
+            try:
+                most -= await self._begin(Copy(element, document), target)
+            except _Stays as error:
+                refused.append(f"{file_id}: {error}")
+        place.went_on(element.element_id, page.next_cursor, refused)
 
-    async def _begin(self, element: RegisteredElement, document: dict[str, Any]) -> bool:
+    async def _begin(self, source: Copy, target: str) -> bool:
         """Whether a transfer began."""
-        target = element.registration.moves_to
-        assert target is not None
         try:
-            _, is_new = await self._transfers.begin_from(Copy(element, document), target, audit.SYSTEM)
+            _, is_new = await self._transfers.begin_from(source, target, audit.SYSTEM)
         except Problem as problem:
-            if problem.kind in _OF_THE_DOCUMENT:
-                return False
-            raise _InTheWay(str(problem)) from problem
+            raise (_Stays if problem.kind in _OF_THE_DOCUMENT else _InTheWay)(str(problem)) from problem
         return is_new
 
     async def _page(

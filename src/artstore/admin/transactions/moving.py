@@ -13,9 +13,10 @@ Backward: ``refuse`` puts another mark on the document, with which no target beg
 ``withdraw`` ends at the target what began before; finding the document there, the transaction goes forward
 after all. ``release`` takes the mark away.
 
-A mark of which no row tells is that of a transaction that was lost with a database which was restored. All
-elements are asked how far it had come: the fence is closed for it first, and the one that has the document
-becomes the target.
+A mark of which no row tells is that of a transaction that was lost with a database which was restored; that
+of one that is done came back with an element which was restored. All elements are asked how far it had come:
+the fence is closed for it first, and the one that has the document for good becomes the target. What lies in
+an element of mode ``edit`` without the mark of a transfer lies there for another reason, and stays.
 """
 
 import asyncio
@@ -38,8 +39,9 @@ from artstore.admin.transactions.progress import (
 )
 from artstore.attributes import RetentionPolicy
 from artstore.kernel.database import Database
-from artstore.wire.transactions import TransactionKind, TransactionState
-from artstore.wire.transfers import Copy, Hold
+from artstore.wire.elements import Mode
+from artstore.wire.transactions import OVER, TransactionKind, TransactionState
+from artstore.wire.transfers import Copy, Hold, Withdrawn
 
 _PERMANENT: Final = {"retention_policy": RetentionPolicy.PERMANENT.value, "expires_at": None}
 _PAUSE_SECONDS: Final = 0.5
@@ -139,7 +141,26 @@ class _Moving:
 
     async def _withdraw(self, row: TransactionRow) -> StepResult:
         left = await self._elements.withdraw(row.target_element_id, row.file_id)
-        return StepResult(forward_to="hold" if left.is_present else None)
+        return StepResult(forward_to="hold" if await self._has_come(row, left) else None)
+
+    async def _has_come(self, row: TransactionRow, left: Withdrawn) -> bool:
+        """Whether the target has the document by this transaction, and not for another reason."""
+        if not left.is_present or await self._keeps(row.target_element_id):
+            return left.is_present
+        if left.transfer_id is not None:
+            return left.transfer_id == row.id
+        try:
+            undone = Hold(transfer_id=_undo_id(row.id), replaces=row.id)
+            await self._elements.hold(row.source_element_id, row.file_id, undone)
+        except NotThere:
+            return True  # the source let it go, which a restored database does not know
+        except HeldByAnother:
+            pass
+        return False
+
+    async def _keeps(self, element_id: str) -> bool:
+        """Whether it deletes nothing: then a document gets there by finalization, and without a mark."""
+        return (await self._elements.get(element_id)).mode is not Mode.EDIT
 
     async def _release(self, row: TransactionRow) -> StepResult:
         await self._elements.release(row.source_element_id, row.file_id, _undo_id(row.id))
@@ -151,12 +172,16 @@ class _Moving:
         wanted = Copy(transfer_id=row.id, source_url=source.url, changes=dict(self._changes))
         if row.kind is TransactionKind.TRANSFER:
             wanted.source_element_id = row.source_element_id
+        await self._read_back(row, row.target_element_id, wanted)
+        await self._tell(row, row.total_bytes)
+
+    async def _read_back(self, row: TransactionRow, element_id: str, wanted: Copy) -> None:
         known, idle = -1, 0
         while True:
             try:
-                copied = await self._elements.copy(row.target_element_id, row.file_id, wanted)
+                copied = await self._elements.copy(element_id, row.file_id, wanted)
             except NotThere as error:
-                raise TryAgain("The target cannot read the document back.") from error
+                raise TryAgain(f"{element_id} cannot read the document back.") from error
             if copied.document is not None:
                 break
             idle = idle + 1 if copied.received_bytes == known else 0
@@ -165,10 +190,9 @@ class _Moving:
             if known >= row.total_bytes:
                 patience += row.total_bytes // _BYTES_FOR_A_CALL
             if idle >= patience:
-                raise TryAgain("Nothing of the document arrives at the target.")
+                raise TryAgain(f"Nothing of the document arrives at {element_id}.")
             await self._tell(row, known)
             await asyncio.sleep(self._pause_seconds)
-        await self._tell(row, row.total_bytes)
 
     async def _tell(self, row: TransactionRow, copied_bytes: int) -> None:
         async with self._database.write() as connection:
@@ -187,21 +211,21 @@ class _Moving:
             if state is TransactionState.UNDONE:  # a worker that stood still set it too late
                 await self._replace(row, wanted, holder)
                 return StepResult()
-            if state is not None:
+            if state not in (None, TransactionState.DONE):
                 raise StepRefused("Another transaction holds the document.")
             await self._replace(row, Hold(transfer_id=_between_id(row.id)), holder)
         return await self._taken_over(row, wanted)
 
     async def _taken_over(self, row: TransactionRow, wanted: Hold) -> StepResult:
-        """From a transaction that was lost, and for which no target begins any more. Sets the mark unless the
-        document lies elsewhere, which the row has to say first.
+        """From a transaction that was lost or is done, and for which no target begins any more. Sets the mark
+        unless the document lies elsewhere, which the row has to say first.
         """
         present = []
         for element_id in await self._elements.others(row.source_element_id):
             left = await self._elements.withdraw(element_id, row.file_id)
             if left.transfer_id is not None:
                 await self._drop(row, element_id, left.transfer_id)
-            elif left.is_present:
+            elif left.is_present and await self._keeps(element_id):
                 present.append(element_id)
         if present and row.target_element_id not in present:
             return StepResult(target=present[0])
@@ -209,9 +233,18 @@ class _Moving:
         return StepResult()
 
     async def _drop(self, row: TransactionRow, element_id: str, holder: UUID) -> None:
-        """The copy that a lost transfer brought there: while both are held they are the same."""
-        if await self._state_of(holder, row.file_id) is not None:
+        """The copy that a lost transfer brought there: while both are held they are the same. One that came
+        there with an element that was restored stays.
+        """
+        state = await self._state_of(holder, row.file_id)
+        if state in OVER:
+            return
+        if state is not None:
             raise StepRefused(f"Another transaction holds the document in {element_id}.")
+        # The source reads its own as a target would that has it: it may be the one that is damaged.
+        url = (await self._elements.get(element_id)).url
+        own = Copy(transfer_id=_between_id(row.id), source_url=url, source_element_id=element_id)
+        await self._read_back(row, row.source_element_id, own)
         await self._elements.let_go(element_id, row.file_id, holder)
 
     async def _replace(self, row: TransactionRow, wanted: Hold, holder: UUID) -> None:

@@ -47,13 +47,21 @@ class Transfers:
         return await self.begin_from(_the_only(copies), wanted.target_element_id, actor)
 
     async def begin_from(self, source: Copy, target: str, actor: audit.Actor) -> tuple[TransactionRow, bool]:
-        """The same, of a document that is known to lie there and nowhere else."""
-        size = int(source.document["file_size"])
+        """The same, of a document that is known to lie there. The target is asked whether it has it too."""
+        file_id, size = UUID(source.document["file_id"]), int(source.document["file_size"])
         _demand_leaves(source)
-        _demand_takes(await self._target(target), size)
+        element = await self._target(target)
+        _demand_open(element)
+        _demand_fits(element, size)
+        if await self._whereabouts.lies_in(element, file_id):
+            raise Problem(
+                ProblemType.CONFLICT,
+                f"A document of this id lies in {target} already: it has just been moved, or one of the"
+                " elements was restored from a backup.",
+            )
         new = NewTransaction(
             kind=TransactionKind.TRANSFER,
-            file_id=UUID(source.document["file_id"]),
+            file_id=file_id,
             owner_id=str(source.document["created_by_id"])[:256],
             requested_by_id=actor.id or actor.kind,
             requested_by_name=(actor.name or actor.kind)[:256],
@@ -62,6 +70,10 @@ class Transfers:
             total_bytes=size,
         )
         return await self._decisions.begin(new, actor)
+
+    async def demand_open(self, target: str) -> None:
+        """Raises Problem where it takes no document at all, as ``begin`` does."""
+        _demand_open(await self._target(target))
 
     async def _under_way(self, wanted: NewTransfer) -> TransactionRow | None:
         async with self._database.read() as connection:
@@ -119,7 +131,7 @@ def _demand_leaves(copy: Copy) -> None:
         )
 
 
-def _demand_takes(element: RegisteredElement, size: int) -> None:
+def _demand_open(element: RegisteredElement) -> None:
     """As placement looks at elements: what it would place nothing in gets nothing by a transfer."""
     if element.mode is not Mode.EDIT:
         raise _not_movable(
@@ -133,6 +145,13 @@ def _demand_takes(element: RegisteredElement, size: int) -> None:
         )
     if element.health is ElementHealth.AWAY:
         raise Problem(ProblemType.ELEMENT_UNAVAILABLE, f"{element.element_id} is away; try again later.")
+    room = _room(element)
+    if room <= 0 or element.capacity_status is CapacityStatus.FULL:
+        raise Problem(ProblemType.INSUFFICIENT_STORAGE, f"{element.element_id} is full.")
+
+
+def _demand_fits(element: RegisteredElement, size: int) -> None:
+    registration = element.registration
     largest = min(element.max_file_bytes, registration.limit_file_bytes or element.max_file_bytes)
     if size > largest:
         raise Problem(
@@ -140,14 +159,18 @@ def _demand_takes(element: RegisteredElement, size: int) -> None:
             f"The largest file that {element.element_id} takes has {largest} bytes.",
             max_file_bytes=largest,
         )
-    room = element.free_bytes
-    if registration.limit_bytes is not None:
-        room = min(room, registration.limit_bytes - element.used_bytes)
-    if room < size or element.capacity_status is CapacityStatus.FULL:
+    if (room := _room(element)) < size:
         raise Problem(
             ProblemType.INSUFFICIENT_STORAGE,
-            f"The document needs {size} bytes; {element.element_id} has {max(0, room)} left for new ones.",
+            f"The document needs {size} bytes; {element.element_id} has {room} left for new ones.",
         )
+
+
+def _room(element: RegisteredElement) -> int:
+    """The bytes that it has left for new documents."""
+    if (limit := element.registration.limit_bytes) is None:
+        return element.free_bytes
+    return min(element.free_bytes, limit - element.used_bytes)
 
 
 def _not_movable(detail: str) -> Problem:

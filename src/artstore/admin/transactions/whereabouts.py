@@ -64,6 +64,18 @@ class Whereabouts:
             )
         raise Problem(ProblemType.NOT_FOUND, "There is no document with this id.")
 
+    async def lies_in(self, element: RegisteredElement, file_id: UUID) -> bool:
+        """Raises Problem ELEMENT_UNAVAILABLE."""
+        headers = {"Authorization": f"Bearer {await self._token()}"}
+        async with http_session() as session:
+            answer = await _ask(session, element, file_id, headers)
+        if isinstance(answer, ElementSilent):
+            raise Problem(
+                ProblemType.ELEMENT_UNAVAILABLE,
+                f"{element.element_id} does not say whether it has the document. Try again in a few seconds.",
+            )
+        return answer is not None
+
 
 async def _ask(
     session: aiohttp.ClientSession, element: RegisteredElement, file_id: UUID, headers: dict[str, str]

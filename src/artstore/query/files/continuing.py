@@ -15,9 +15,9 @@ from artstore.query.files.locate import Whereabouts
 
 _log = get_logger(__name__)
 _MOST = 8
-"""Elements that one download goes on from while little comes in between. Where more break off, something
+"""Elements that one download goes on from with next to nothing in between. Where more break off, something
 else is wrong."""
-_MUCH_BYTES = 1024 * 1024
+_PROGRESS_BYTES = 64 * 1024
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 _KEPT = ("Accept-Encoding", "Range", "If-Range")
@@ -56,14 +56,17 @@ class Continuation:
 
         ``silent``: it did not break, but nothing came for so long that it was given up.
         """
-        if position - (self._since or 0) >= _MUCH_BYTES:
-            self._left = _MOST
-        if not self._head.is_continuable or self._left == 0:
+        if not self._head.is_continuable:
             return None
-        self._left -= 1
         self._patient = self._patient or silent
         if position == self._since:
             self._useless.add(self._from)
+        elif position - (self._since or 0) >= _PROGRESS_BYTES:
+            # Who is slow, but goes on, may break off as often as it likes.
+            self._left = _MOST
+        if self._left == 0:
+            return None
+        self._left -= 1
         broken, self._since = self._from, position
         found = None
         with suppress(TimeoutError):

@@ -116,11 +116,13 @@ class Arrivals:
         mode = engine.element.mode
         if mode is Mode.EDIT:
             self._demand_other(wanted)
+        # A transfer leaves a document temporary: that is nothing for an element that deletes nothing.
+        taking = Mode.RW if wanted.source_element_id is None else Mode.EDIT
         try:
             here = await engine.attributes(file_id)
         except NotFound:
-            if mode not in (Mode.EDIT, Mode.RW):
-                raise ModeForbids(mode, "take over documents") from None
+            if mode is not taking:
+                raise ModeForbids(mode, "take over these documents") from None
             await self._pull(engine, file_id, wanted, arrival, session, headers)
         else:
             if mode is Mode.EDIT and here.transfer_id != wanted.transfer_id:
@@ -233,6 +235,10 @@ def _source_refuses(status: int) -> Problem:
 
 
 def _source_away(error: Exception) -> Problem:
+    if isinstance(error, aiohttp.InvalidURL):
+        return Problem(
+            ProblemType.INVALID_PARAMETER, "'source_url' is the address of no element.", field="source_url"
+        )
     return Problem(
         ProblemType.ELEMENT_UNAVAILABLE, f"The source broke off or does not answer ({type(error).__name__})."
     )
