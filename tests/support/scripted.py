@@ -26,7 +26,8 @@ class Request:
 @dataclass
 class Reply:
     """``cut`` breaks the connection after so many bytes of the body. What ``hangs`` sends nothing more
-    there, or nothing at all without ``cut``, for as long as the client waits.
+    there, or nothing at all without ``cut``, for as long as the client waits. With ``piece_bytes`` the body
+    comes in pieces, with ``pause_seconds`` between them.
     """
 
     status: int = 200
@@ -34,6 +35,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     hangs: bool = False
+    piece_bytes: int | None = None
+    pause_seconds: float = 0
 
     @classmethod
     def of(cls, value: Any, status: int = 200, **headers: str) -> "Reply":
@@ -75,8 +78,13 @@ class ScriptedServer:
                 head += "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
                 body = b"" if request.method == "HEAD" else reply.body[: reply.cut]
                 if not reply.hangs or reply.cut is not None:
-                    writer.write(head.encode() + b"\r\n" + body)
+                    size = reply.piece_bytes or max(1, len(body))
+                    writer.write(head.encode() + b"\r\n" + body[:size])
                     await writer.drain()
+                    for start in range(size, len(body), size):
+                        await asyncio.sleep(reply.pause_seconds)
+                        writer.write(body[start : start + size])
+                        await writer.drain()
                 if reply.hangs:
                     await reader.read()
                 if reply.cut is not None or reply.hangs:

@@ -170,7 +170,11 @@ class RunningQuery:
         )
         self._versions = Versions(self._reader, FilesRepository(), locator)
         direct = DirectDownloads(
-            fetcher, directory.elements, AdminTickets(session, settings.admin_url, token)
+            fetcher,
+            directory.elements,
+            AdminTickets(session, settings.admin_url, token),
+            # So that one that hangs can be passed over for another.
+            seconds=2 * settings.element_silence_seconds,
         )
         self._linked = LinkedDownloads(self._links, self._downloads, direct, locator, token)
         self._archives = Archives(

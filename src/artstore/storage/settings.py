@@ -14,7 +14,7 @@ from artstore.engine.scrub import DEFAULT_BYTES_PER_SECOND
 from artstore.storage.element.thresholds import Threshold, Thresholds
 from artstore.storage.index.prefix import check_prefix, prefix_of
 from artstore.storage.object_store import ObjectStoreSettings
-from artstore.wire.elements import Mode
+from artstore.wire.elements import ClientUrl, Mode
 
 GIB = 1024**3
 _Percent = Annotated[float, Field(ge=0, le=100)]
@@ -51,7 +51,7 @@ class StorageSettings(ObjectStoreSettings):
     table_prefix: str = ""
     """Begins the names of this element's tables in the schema ``storage``. Default: made of ``element_id``.
     Two elements with one prefix: the second says so and stays without an index."""
-    client_url: Annotated[str, Field(pattern=r"^(https?://[!-~]+)?$")] = ""
+    client_url: ClientUrl = ""
     """Where clients reach this element, mostly ``https://…`` of a proxy: links that are ``direct`` let them
     fetch from there. Empty: they cannot, and fetch through Query."""
     database_url: SecretStr

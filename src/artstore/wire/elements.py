@@ -48,12 +48,16 @@ class CapacityStatus(StrEnum):
     """New documents are better placed elsewhere, even where a small one would still fit."""
 
 
+ClientUrl = Annotated[str, Field(pattern=r"^(https?://[!-~]{1,1990})?$")]
+"""Of printable ASCII characters alone, for clients are sent there by a header."""
+
+
 class ElementAnnouncement(BaseModel):
     """The state of an element, as it tells it every few seconds. Sizes are bytes."""
 
     element_id: str
     url: str
-    client_url: str = ""
+    client_url: ClientUrl = ""
     """Where clients fetch documents from the element itself; empty where they cannot."""
     mode: Mode
     capacity_bytes: int

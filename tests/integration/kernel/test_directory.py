@@ -178,8 +178,11 @@ class TestWithRedis:
         await directory.ready.wait()
         await redis.publish(ELEMENTS_CHANNEL, b"\xff nonsense")
         await redis.publish(ELEMENTS_CHANNEL, b"{}")
+        elsewhere = announcement("e0").model_copy(update={"client_url": "https://e0\r\nSet-Cookie: x=y"})
+        await redis.publish(ELEMENTS_CHANNEL, elsewhere.model_dump_json())
         await announce(redis, announcement())
         await eventually(lambda: directory.get("e1") is not None, "the element is not learned")
+        assert directory.get("e0") is None
 
     async def test_one_that_is_silent_is_away_and_not_forgotten(
         self, redis: Redis, directory: ElementDirectory, clock: Clock

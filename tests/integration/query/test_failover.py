@@ -15,6 +15,7 @@ import pytest
 
 from artstore.kernel.peers import BreakerOptions, Breakers, http_session
 from artstore.kernel.problems import Problem
+from artstore.query.files import fetching
 from artstore.query.files.choice import ElementChoice
 from artstore.query.files.continuing import Continuation
 from artstore.query.files.elements import ElementFiles
@@ -27,6 +28,7 @@ from tests.support.scripted import Reply, Request, ScriptedServer, scripted
 FILE_ID = UUID("0193a5b0-0000-7000-8000-000000000001")
 CONTENT = os.urandom(300_000)
 CODED = os.urandom(100_000)
+PIECE_BYTES = 25_000
 AT = datetime(2026, 11, 27, tzinfo=UTC)
 
 
@@ -43,13 +45,18 @@ class FakeElement:
         content: bytes = CONTENT,
         coded: bytes | None = None,
         refusal: Reply | None = None,
+        hangs: bool = False,
+        pause_seconds: float = 0,
     ) -> None:
+        """``hangs``: where it would break off it sends nothing more. ``pause_seconds``: after each piece."""
         self.server: ScriptedServer
         self._cuts = list(cuts)
         self._content = content
         self._coded = coded
         self._refusal = refusal
         self._refusals: list[Reply] = []
+        self._hangs = hangs
+        self._pause_seconds = pause_seconds
 
     def refuse(self, reply: Reply, *, times: int) -> None:
         self._refusals = [reply] * times
@@ -66,6 +73,9 @@ class FakeElement:
         reply = self._reply(request.headers)
         if self._cuts:
             reply.cut = self._cuts.pop(0)
+            reply.hangs = self._hangs and reply.cut is not None
+        if self._pause_seconds:
+            reply.piece_bytes, reply.pause_seconds = PIECE_BYTES, self._pause_seconds
         return reply
 
     def _reply(self, asked: dict[str, str]) -> Reply:
@@ -266,6 +276,28 @@ class TestHangs:
         async with standing(a, b, c, hurried_seconds=0.1) as stand:
             assert await stand.content("abc") == CONTENT
         assert c.asked[0]["range"] == f"bytes=1000-{len(CONTENT) - 1}"
+
+    async def test_elements_that_are_slow_are_waited_for(self) -> None:
+        # The pauses are more than may break a download off.
+        a, b = FakeElement(pause_seconds=0.1), FakeElement(pause_seconds=0.1)
+        async with standing(a, b, hurried_seconds=0.05) as stand:
+            assert await stand.content() == CONTENT
+
+    async def test_the_next_is_given_up_before_its_answer_though_one_was_slow(self) -> None:
+        a, b, c = FakeElement(1000, hangs=True), FakeElement(refusal=Reply(hangs=True)), FakeElement()
+        async with standing(a, b, c, hurried_seconds=0.1) as stand:
+            assert await stand.content("abc") == CONTENT
+
+    async def test_for_ever_where_no_element_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(fetching, "SILENCE_SECONDS", 0.2)
+        a, b = FakeElement(1000, *[0] * 20, hangs=True), FakeElement(*[0] * 20, hangs=True)
+        async with standing(a, b, hurried_seconds=0.1) as stand:
+            received = bytearray()
+            stream = await stand.stream()
+            with pytest.raises(ElementBroke):
+                await read(stream, received)
+        assert bytes(received) == CONTENT[:1000]
+        assert len(a.asked) + len(b.asked) < 9
 
     async def test_it_is_waited_for_where_no_other_has_the_document(self) -> None:
         a, b = FakeElement(), FakeElement(refusal=Reply.problem("not-found", 404))

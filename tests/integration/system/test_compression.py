@@ -199,6 +199,36 @@ class TestDownload:
         assert (await raw(account, url, **headers))[0].status_code == 200
 
 
+async def test_straight_from_the_element(system: RunningSystem, account: Account) -> None:
+    document = await stored(account, LARGE)
+    link = f"{system.query_url}/api/v1/files/{document['file_id']}/link"
+    made = await account.http.post(link, json={"direct": True})
+    async with account.anonymous() as http:
+        for accepted in ("br", ""):
+            # The element that was found by it decides by the same header which form it sends.
+            sent_on = await http.get(
+                f"{system.query_url}{made.json()['url']}", headers={"Accept-Encoding": accepted}
+            )
+            address = sent_on.headers["Location"]
+            assert (sent_on.status_code, address.startswith(system.element_urls["rw-01"])) == (307, True)
+            answer, body = await raw(account, address, accepted)
+            got, by_query = await raw(account, f"{link.removesuffix('link')}download", accepted)
+            assert (answer.status_code, body) == (200, by_query)
+            for name in (
+                "Content-Encoding",
+                "Content-Length",
+                "ETag",
+                "Repr-Digest",
+                "Vary",
+                "Accept-Ranges",
+            ):
+                assert answer.headers.get(name) == got.headers.get(name), name
+            original = brotli.decompress(body) if accepted else body
+            assert (original, "Content-Encoding" in answer.headers) == (LARGE, bool(accepted))
+        part, body = await raw(account, address, "br", Range=f"bytes={len(LARGE) - 10}-")
+        assert (part.status_code, body) == (206, LARGE[-10:])
+
+
 class TestClient:
     """The library asks for the original bytes, whatever stands between."""
 

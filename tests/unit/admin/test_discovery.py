@@ -151,6 +151,11 @@ class TestAnswer:
             {"documents": -1},
             {"announced_at": "2026-11-23T12:00:00"},
             {"mode": "any"},
+            {"client_url": "ftp://element"},
+            {"client_url": "https://element\r\nSet-Cookie: x=y"},
+            {"client_url": "https://element\n"},
+            {"client_url": "https://элемент"},
+            {"client_url": "https://element/" + "x" * 2000},
         ],
     )
     async def test_that_the_registry_cannot_keep(

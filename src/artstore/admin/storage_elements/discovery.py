@@ -36,7 +36,6 @@ class _Info(ElementAnnouncement):
 
     element_id: ElementId
     url: Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\x00]+$")]
-    client_url: Annotated[str, Field(max_length=2000, pattern=r"^(https?://[!-~]+)?$")] = ""
     capacity_bytes: _Size
     used_bytes: _Size
     free_bytes: _Size

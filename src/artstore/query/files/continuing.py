@@ -46,12 +46,19 @@ class Continuation:
         """Elements that gave other bytes, or broke off again where they had broken off before."""
         self._from = first.element_id
         self._since: int | None = None
+        self._patient = False
+        """Once an element was given up for its silence: the others may be as slow, and if each is given up so
+        soon, the document never ends. From the next one on, bytes are waited for."""
 
-    async def at(self, position: int) -> tuple[Opened, int] | None:
+    async def at(self, position: int, *, silent: bool = False) -> tuple[Opened, int] | None:
         """An answer that goes on, and how many of its bytes are to be dropped, after the body broke off at
-        ``position``; None where there is none. The caller closes it."""
+        ``position``; None where there is none. The caller closes it.
+
+        ``silent``: it did not break, but nothing came for so long that it was given up.
+        """
         if not self._head.is_continuable:
             return None
+        self._patient = self._patient or silent
         if position == self._since:
             self._useless.add(self._from)
         elif position - (self._since or 0) >= _PROGRESS_BYTES:
@@ -97,7 +104,9 @@ class Continuation:
         for element_id in element_ids:
             if element_id in self._useless:
                 continue
-            tried = await self._fetcher.ask(asked, [element_id], hurried=len(element_ids) > 1)
+            tried = await self._fetcher.ask(
+                asked, [element_id], hurried=len(element_ids) > 1, patient=self._patient
+            )
             silent = silent or tried.silent
             if tried.opened is None or tried.opened.may_answer_soon:
                 refused = tried.opened or tried.refusal

@@ -1,5 +1,6 @@
 """One document, asked of one element, with the client's own token."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -32,23 +33,25 @@ class ElementFiles:
         headers: Mapping[str, str],
         *,
         silence_seconds: float = SILENCE_SECONDS,
+        answer_seconds: float | None = None,
     ) -> aiohttp.ClientResponse | None:
         """The head of the element's answer, its body unread; None where it has no such document.
 
-        It may send nothing for ``silence_seconds``, before the head and in the middle; ElementSlow is raised
-        for the head. The caller closes the answer.
+        It may send nothing for ``silence_seconds``, before the head and in the middle, and the head may take
+        ``answer_seconds``; ElementSlow is raised for the head. The caller closes the answer.
         """
         try:
-            answer = await self._session.request(
-                method,
-                f"{_url(url, file_id)}/download",
-                headers=headers,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=silence_seconds),
-            )
-        except aiohttp.SocketTimeoutError as error:
-            raise ElementSlow(f"no answer to a download within {silence_seconds:g} s") from error
+            async with asyncio.timeout(answer_seconds) as limit:
+                answer = await self._session.request(
+                    method,
+                    f"{_url(url, file_id)}/download",
+                    headers=headers,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=silence_seconds),
+                )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if limit.expired() or isinstance(error, aiohttp.SocketTimeoutError):
+                raise ElementSlow(f"{type(error).__name__} waiting for the answer to a download") from error
             raise ElementSilent(f"{type(error).__name__} asking for a download") from error
         if answer.status == 404:
             answer.close()

@@ -113,10 +113,13 @@ class Fetcher:
             tried = await self.ask(asked, element_ids)
         return tried
 
-    async def ask(self, asked: Asked, element_ids: Iterable[str], *, hurried: bool = False) -> Tried:
+    async def ask(
+        self, asked: Asked, element_ids: Iterable[str], *, hurried: bool = False, patient: bool = False
+    ) -> Tried:
         """The caller closes what it says, at once or once the document is read.
 
-        ``hurried``: there are others that will be asked, beside these.
+        ``hurried``: there are others that will be asked, beside these. ``patient``: of no matter which has
+        answered, the bytes are waited for.
         """
         wanted = list(element_ids)
         candidates = self._choice.in_order(wanted)
@@ -125,7 +128,7 @@ class Fetcher:
         try:
             while waiting:
                 element, in_haste = waiting.popleft()
-                answer = await self._ask_one(asked, element, in_haste)
+                answer = await self._ask_one(asked, element, in_haste, patient)
                 if isinstance(answer, ElementSlow) and in_haste and not hurried:
                     waiting.append((element, False))  # where no other has the document it is waited for
                 elif isinstance(answer, ElementSilent):
@@ -146,7 +149,7 @@ class Fetcher:
         return tried
 
     async def _ask_one(
-        self, asked: Asked, element: RegisteredElement, in_haste: bool
+        self, asked: Asked, element: RegisteredElement, in_haste: bool, patient: bool
     ) -> Opened | ElementSilent | None:
         attempt = self._choice.breakers.attempt(element)
         if attempt is None:
@@ -158,7 +161,8 @@ class Fetcher:
                     asked.file_id,
                     asked.method,
                     {**asked.caller, **asked.conditions},
-                    silence_seconds=self._hurried_seconds if in_haste else SILENCE_SECONDS,
+                    silence_seconds=self._hurried_seconds if in_haste and not patient else SILENCE_SECONDS,
+                    answer_seconds=self._hurried_seconds if in_haste and patient else None,
                 )
             except ElementSilent as silent:
                 attempt.failed(str(silent))

@@ -47,10 +47,10 @@ class DocumentStream:
                     yield fresh
                 return
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                reason = type(error).__name__
+                reason, silent = type(error).__name__, isinstance(error, aiohttp.SocketTimeoutError)
             self._opened.close()
             _log.warning("an element broke off a download", url=str(answer.url), reason=reason)
-            found = await self._continuation.at(position)
+            found = await self._continuation.at(position, silent=silent)
             if found is None:
                 metrics.DOWNLOADS_BROKEN.labels("element").inc()
                 raise ElementBroke(f"{reason} while a document was read from its element")

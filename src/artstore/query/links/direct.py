@@ -1,5 +1,6 @@
 """Sending a client on to the element that has the document of its link."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
@@ -22,15 +23,22 @@ class DirectDownloads:
     """
 
     def __init__(
-        self, fetcher: Fetcher, elements: Callable[[], Sequence[RegisteredElement]], tickets: AdminTickets
+        self,
+        fetcher: Fetcher,
+        elements: Callable[[], Sequence[RegisteredElement]],
+        tickets: AdminTickets,
+        *,
+        seconds: float,
     ) -> None:
-        """``elements``: what was last heard of all of them."""
+        """``elements``: what was last heard of all of them. ``seconds``: how long one is waited for that says
+        that it has the document."""
         self._fetcher = fetcher
         self._elements = elements
         self._tickets = tickets
+        self._seconds = seconds
 
-    async def address(self, grant: Grant, client: str | None, asked: Asked, where: Whereabouts) -> str | None:
-        """Where the client at the address ``client`` can fetch the document within the next minute.
+    async def address(self, grant: Grant, asked: Asked, where: Whereabouts) -> str | None:
+        """Where the client can fetch the document within the next minute.
 
         The element has just said that it has the document whole and would send it.
         """
@@ -42,10 +50,6 @@ class DirectDownloads:
         if url is None:
             return None
         link, maker = grant.link, grant.maker
-        # What is for one use is for the address that used it, as it is at Query.
-        address = client if link.once else link.address
-        if link.once and address is None:
-            return None
         try:
             new = NewTicket(
                 file_id=link.file_id,
@@ -53,7 +57,8 @@ class DirectDownloads:
                 epoch=maker.epoch,
                 session_id=None if maker.session_id is None else UUID(maker.session_id),
                 rate_limit=maker.rate_limit,
-                address=address,
+                # Not the client's own: the element may see him at another one than Query does.
+                address=link.address,
             )
             ticket = await self._tickets.issue(new)
         except (AdminAway, ValueError) as error:
@@ -65,8 +70,9 @@ class DirectDownloads:
     async def _at_hand(self, asked: Asked, where: Whereabouts) -> str | None:
         """The element that would answer with the document."""
         try:
-            opened = await self._fetcher.open(asked, where)
-        except Problem:
+            async with asyncio.timeout(self._seconds):
+                opened = await self._fetcher.open(asked, where)
+        except (Problem, TimeoutError):
             return None
         opened.close()
         return opened.element_id if opened.answer.status == 200 else None

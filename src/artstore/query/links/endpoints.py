@@ -41,6 +41,12 @@ USE_OPERATION: dict[str, Any] = {
             "schema": {"type": "string"},
             "description": "As `url` has it that the making of the link answered.",
         },
+        {
+            "name": "direct",
+            "in": "query",
+            "schema": {"type": "boolean", "default": True},
+            "description": "`false`: the bytes come from Query also where the link is `direct`.",
+        },
         *DOWNLOAD_OPERATION["parameters"][1:],
     ],
     "responses": {
@@ -96,8 +102,9 @@ class LinkedDownloads:
         caller = forwarded_headers(request, service)
         asked = Asked(file_id, request.method, caller, conditions_of(request))
         where = Whereabouts(self._locator, file_id, service, caller)
-        if grant.link.direct and request.method == "GET":
-            url = await self._direct.address(grant, address, replace(asked, method="HEAD"), where)
+        may_be_sent_on = _may_be_sent_on(request)
+        if grant.link.direct and may_be_sent_on and request.method == "GET":
+            url = await self._direct.address(grant, replace(asked, method="HEAD"), where)
             metrics.DIRECT_DOWNLOADS.labels("through_query" if url is None else "sent_on").inc()
             if url is not None:
                 await self._use(grant, address)
@@ -174,6 +181,14 @@ def link_routes(links: Callable[[], Links], locator: Callable[[], Locator]) -> A
         return Response(status_code=204)
 
     return router
+
+
+def _may_be_sent_on(request: PlainRequest) -> bool:
+    """Unless the client says that it does not reach the element. Raises Problem INVALID_PARAMETER."""
+    told = request.query_params.getlist("direct") or ["true"]
+    if told not in (["true"], ["false"]):
+        raise Problem(ProblemType.INVALID_PARAMETER, "`direct` is either `true` or `false`.", field="direct")
+    return told == ["true"]
 
 
 def _uuid(text: str, missing: Callable[[], Problem]) -> UUID:
