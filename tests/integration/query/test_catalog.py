@@ -144,6 +144,7 @@ class TestMigrations:
         versions.mkdir()
         for name in ("0001_catalog.py", "0002_versions.py"):
             shutil.copy(MIGRATIONS / "versions" / name, versions)
+        before = document(UUID(int=1), name="Счёт.TXT", retention_policy="permanent")
         url = postgres.create_database("query_before")
         await migrate(url, migrations=tmp_path, schema=SCHEMA, version_table=VERSION_TABLE)
         database = Database(url, application_name="test")
@@ -154,12 +155,16 @@ class TestMigrations:
                     " (file_id, element_id, lsn, created_by_id, created_at, document, search)"
                     " VALUES (gen_random_uuid(), 'rw-01', 1, 'me', now(), :document, '')"
                 ),
-                {"document": document(UUID(int=1)).model_dump_json(exclude_none=True)},
+                {"document": before.model_dump_json(exclude_none=True)},
             )
         await migrate(url, migrations=MIGRATIONS, schema=SCHEMA, version_table=VERSION_TABLE)
         async with database.read() as db:
             asked = await db.execute(text("SELECT builder, finished_at FROM query.catalog_rebuild"))
             assert asked.all() == [(None, None)]
+            kept = await db.execute(text("SELECT labels, folded_name, stays FROM query.catalog_files"))
+            [(labels, name, stays)] = kept.all()
+        assert {"type:text/plain", "ext:txt"} <= set(labels)
+        assert (name, stays) == ("счет.txt", True)
         await database.close()
         postgres.drop_database("query_before")
 

@@ -75,26 +75,33 @@ async def spoil(database: Database) -> None:
         )
 
 
-async def indexes(database: Database) -> set[tuple[str, str]]:
+INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'catalog_files'"
+COLUMNS = """
+SELECT attname, format_type(atttypid, atttypmod), attcollation, attnotnull, pg_get_expr(adbin, adrelid)
+FROM pg_attribute LEFT JOIN pg_attrdef ON (adrelid, adnum) = (attrelid, attnum)
+WHERE attrelid = 'query.catalog_files'::regclass AND attnum > 0 AND NOT attisdropped
+"""
+
+
+async def made_of(database: Database) -> set[tuple[object, ...]]:
+    """The columns of the catalog, with how they are made, and its indexes."""
     async with database.read() as db:
-        rows = await db.execute(
-            text("SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'catalog_files'")
-        )
-        return {(row.indexname, row.indexdef) for row in rows}
+        statements = (INDEXES, COLUMNS.replace("::", r"\:\:"))
+        return {tuple(row) for each in statements for row in await db.execute(text(each))}
 
 
 async def test_ends_equal_to_the_elements(
     following: Following, element: ServedElement, database: Database, start_rebuilder: StartRebuilder
 ) -> None:
     other = await following.with_documents("rw-02", 11, 12, 13, 14)
-    before = await indexes(database)
+    before = await made_of(database)
     await spoil(database)
     await (await start_rebuilder()).ask()
     row = await finished(database)
     assert (row.documents, row.expected, row.kept, row.waits_for) == (7, 7, [], None)
     for each in (element, other):
         assert await following.documents(each.element_id) == each.documents()
-    assert await indexes(database) == before
+    assert await made_of(database) == before
     async with database.read() as db:
         assert await db.scalar(text("SELECT to_regnamespace('query_next')")) is None
     # The follower goes on where the rebuild has come to.
