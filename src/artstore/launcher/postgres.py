@@ -171,11 +171,8 @@ class EmbeddedPostgres:
         import psycopg
         from psycopg import sql
 
-        url = self.url(
-            DATABASE, driver="postgresql", role=SUPERUSER, password_file=self.folder / "superuser-password"
-        )
         # A failed statement would log the password.
-        with psycopg.connect(url, options="-c log_min_error_statement=panic") as connection:
+        with psycopg.connect(self._superuser_url(), options="-c log_min_error_statement=panic") as connection:
             found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
             connection.execute(
                 sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
@@ -187,14 +184,21 @@ class EmbeddedPostgres:
 
     def drop_database(self, name: str) -> None:
         """Drops a database if it exists, and disconnects whoever uses it."""
-        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        # Only a superuser may end what is not the role's own: the server's vacuum, at work there by itself.
+        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name, url=self._superuser_url())
 
-    def _execute(self, statement: LiteralString, *names: str) -> None:
+    def _execute(self, statement: LiteralString, *names: str, url: str = "") -> None:
         import psycopg
         from psycopg import sql
 
-        with psycopg.connect(self.url(DATABASE, driver="postgresql"), autocommit=True) as connection:
+        address = url or self.url(DATABASE, driver="postgresql")
+        with psycopg.connect(address, autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def _superuser_url(self) -> str:
+        return self.url(
+            DATABASE, driver="postgresql", role=SUPERUSER, password_file=self.folder / "superuser-password"
+        )
 
     def _create_cluster(self) -> None:
         """Makes the cluster beside its final place and moves it in, so that it is whole or not there."""

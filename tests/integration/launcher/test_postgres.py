@@ -14,7 +14,7 @@ import pytest
 from psycopg import sql
 
 from artstore.launcher.errors import CannotStart
-from artstore.launcher.postgres import EmbeddedPostgres
+from artstore.launcher.postgres import SUPERUSER, EmbeddedPostgres
 from artstore.launcher.process import processes_in
 from artstore.launcher.unprivileged import AS_NOBODY, best_way
 
@@ -118,6 +118,21 @@ def test_databases_are_cloned_and_dropped(server: EmbeddedPostgres) -> None:
     server.drop_database("a copy")
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
         connect(server, "a copy")
+
+
+def test_a_database_is_dropped_whoever_uses_it(server: EmbeddedPostgres) -> None:
+    """The role may end its own connections only, and the server's vacuum is not its own."""
+    server.create_database("in_use")
+    superuser = server.url(
+        "in_use", driver="postgresql", role=SUPERUSER, password_file=server.folder / "superuser-password"
+    )
+    with connect(server, "in_use") as own, psycopg.connect(superuser, connect_timeout=5) as foreign:
+        server.drop_database("in_use")
+        for connection in (own, foreign):
+            with pytest.raises(psycopg.OperationalError):
+                connection.execute("SELECT 1")
+    with pytest.raises(psycopg.OperationalError, match="does not exist"):
+        connect(server, "in_use")
 
 
 def test_a_folder_too_long_for_a_socket_works(tmp_path: Path) -> None:
