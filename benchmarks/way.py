@@ -17,25 +17,19 @@ ALL = "+Inf"
 def measure() -> None:
     """``SECONDS`` in the environment makes it shorter."""
     with measured() as system:
+        _load(system, 1, 3)  # until the catalog has met the element
         for clients in (1, 32):
             _uploads(system, clients)
-        for clients in (1, 8):
-            total = int(system.metric("artstore_query_catalog_documents", "query"))
-            outcome = _searches(system, clients, 5)
-            print(f"searches, {clients:2} clients, {total} documents   {outcome.line()}")
 
 
 def _uploads(system: Measured, clients: int) -> None:
     """Uploads through the Ingester, and one client that searches meanwhile."""
-    url = f"{system.url('ingester')}/api/v1/files/upload"
-    request = load.form_request(url, system.token, "whole way.bin", DOCUMENT)
     before = _delays(system)
     searching: list[load.Outcome] = []
-    searcher = threading.Thread(target=lambda: searching.append(_searches(system, 1, SECONDS)))
+    searcher = threading.Thread(target=lambda: searching.append(_searches(system)))
     searcher.start()
-    outcome = load.run(url, lambda _: request, clients=clients, seconds=SECONDS)
+    outcome = _load(system, clients, SECONDS)
     searcher.join()
-    assert set(outcome.statuses) <= {201, 503}, outcome.statuses
     print(f"uploads, {clients:2} clients   {outcome.line()}")
     print(f"  searches meanwhile  {searching[0].line()}")
     counts = {bound: count - before[bound] for bound, count in _delays(system).items()}
@@ -46,9 +40,17 @@ def _uploads(system: Measured, clients: int) -> None:
     )
 
 
-def _searches(system: Measured, clients: int, seconds: float) -> load.Outcome:
+def _load(system: Measured, clients: int, seconds: float) -> load.Outcome:
+    url = f"{system.url('ingester')}/api/v1/files/upload"
+    request = load.form_request(url, system.token, "whole way.bin", DOCUMENT)
+    outcome = load.run(url, lambda _: request, clients=clients, seconds=seconds)
+    assert set(outcome.statuses) <= {201, 503}, outcome.statuses
+    return outcome
+
+
+def _searches(system: Measured) -> load.Outcome:
     url = f"{system.profile.query_url}/api/v1/search?q=whole&limit=20"
-    return load.run(url, lambda _: load.get_request(url, system.token), clients=clients, seconds=seconds)
+    return load.run(url, lambda _: load.get_request(url, system.token), clients=1, seconds=SECONDS)
 
 
 def _delays(system: Measured) -> dict[str, float]:
