@@ -39,7 +39,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[], None], str]] = {
     "compression": (compression.measure, "elements that compress, in each way, beside one that does not"),
     "catalog": (catalog.measure, "the catalog: rebuilt, and searched by every kind of question"),
     "downloads": (downloads.measure, "downloads through Query, beside straight, beside nginx"),
-    "way": (way.measure, "the whole way: Ingester, element, and searches"),
+    "way": (way.measure, "from an upload to a search: how soon the catalog has it, and searches meanwhile"),
 }
 
 

@@ -93,7 +93,7 @@ class Engine:
             blobs,
             self._layout.staging,
             opened.position,
-            linger_seconds=options.follow_seconds,
+            pace_seconds=options.follow_seconds,
             checkpoint=self._checkpoint.write,
             followed=self._tell_followed,
             set_mode=self._write_mode,

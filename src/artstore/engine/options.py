@@ -45,8 +45,9 @@ class EngineOptions:
     up, so that the log never fills the disk."""
     followers: tuple[str, ...] = ()
     """Names of those who follow from outside and call ``acknowledge``: the log is kept for them."""
-    follow_seconds: float = 0.05
-    """How long the files follower gathers before it begins a batch; a larger batch needs fewer flushes."""
+    follow_seconds: float = 0.25
+    """How far apart batches of the files follower begin, unless a full one waits. A larger batch needs fewer
+    flushes of the file system, which the flushes of the log wait for."""
     close_seconds: float = 30.0
     """How long ``close`` waits for the files follower; what is left is followed at the next start."""
     verify_reads_bytes: int = 1 << 20

@@ -7,6 +7,11 @@ CATALOG_LAG = Gauge(
     "Changes that an element has announced and that are not in the catalog yet",
     ("element",),
 )
+CATALOG_DELAY = Histogram(
+    "artstore_query_catalog_delay_seconds",
+    "Seconds from a change at an element until the catalog had it, of changes that came by events",
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 30, 300),
+)
 CATALOG_DOCUMENTS = Gauge("artstore_query_catalog_documents", "Documents in the catalog", ("element",))
 CATALOG_CHANGES = Counter(
     "artstore_query_catalog_changes",

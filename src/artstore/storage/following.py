@@ -6,6 +6,7 @@ tries again with a growing, jittered pause, and catches up. Taking a change twic
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Sequence
 from contextlib import suppress
@@ -39,8 +40,8 @@ class Log(Protocol):
 
 class Target(Protocol):
     name: str
-    linger_seconds: float
-    """How long to gather changes before giving them away: a larger batch costs fewer flushes."""
+    pace_seconds: float
+    """How far apart batches begin: a change that comes alone is given away at once, many are gathered."""
 
     async def open(self) -> Lsn:
         """Make ready and say up to which LSN everything is there. Called again after a failure and when idle.
@@ -73,6 +74,7 @@ class LogFollower:
         self._target = target
         self._batch_size = batch_size
         self._moved = asyncio.Condition()
+        self._begun_at = -math.inf
         self.name = target.name
         self.status = FollowerStatus()
 
@@ -128,7 +130,9 @@ class LogFollower:
         except TimeoutError:
             await self._open()  # idle: notice that the target went away, or came back without what it had
             return
-        await asyncio.sleep(self._target.linger_seconds)
+        now = asyncio.get_running_loop().time
+        await asyncio.sleep(self._begun_at + self._target.pace_seconds - now())
+        self._begun_at = now()
         try:
             changes = await self._log.changes(Lsn(self.status.position), self._batch_size)
         except ChangesGone as error:

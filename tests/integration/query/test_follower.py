@@ -7,6 +7,7 @@ from uuid import UUID
 from artstore.launcher.redis import EmbeddedRedis
 from artstore.query import metrics
 from artstore.wire.events import ENTRY_FIELD, EventKind, element_stream
+from tests.support.element_model import BEGINNING
 from tests.support.system import eventually
 
 from .following import Following, ServedElement
@@ -160,3 +161,24 @@ async def test_lag_is_a_metric(following: Following, element: ServedElement) -> 
     await eventually(lambda: lag() == 2, "the lag is not told")
     element.away = False
     await eventually(lambda: lag() == 0, "the lag does not go away")
+
+
+async def test_delay_is_a_metric(following: Following, element: ServedElement) -> None:
+    """Of each change that an event tells of, and of none that only the listing has."""
+
+    def delays() -> tuple[float, float]:
+        samples = [sample for metric in metrics.CATALOG_DELAY.collect() for sample in metric.samples]
+        values = {sample.name.rpartition("_")[2]: sample.value for sample in samples if not sample.labels}
+        return values["count"], values["sum"]
+
+    count, total = delays()
+    await element.store(4, 5)
+    element.change(EventKind.DELETE, UUID(int=4))
+    await element.publish(element.last_lsn - 1)
+    await following.reaches(element)
+    await element.store(6, publish=False)
+    await element.announce()
+    await following.reaches(element)
+    assert delays()[0] - count == 3
+    age = (datetime.now(UTC) - BEGINNING).total_seconds()
+    assert age - 60 < (delays()[1] - total) / 3 < age

@@ -203,6 +203,22 @@ class TestForm:
         body = form(part("file", b"bytes", "note.txt", extra=b"X-Long: " + b"x" * 200_000 + b"\r\n"))
         await self.refused(account, url, body, 400, "broken-multipart")
 
+    @pytest.mark.parametrize("query", [b"retention_policy=\xff\xfe", b"ttl_days=\xd0\xb4", b"more=\xff#part"])
+    async def test_query_that_is_no_text(self, account: Account, url: str, query: bytes) -> None:
+        """Bytes that no client library sends. What is not a value of a parameter is refused; others are
+        nobody's business."""
+        address = urlsplit(url)
+        body = form(part("file", b"content", "a.txt"))
+        head = (
+            f" HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {account.token}\r\n"
+            f"Content-Type: multipart/form-data; boundary=frontier\r\nContent-Length: {len(body)}\r\n\r\n"
+        ).encode()
+        with socket.create_connection((address.hostname or "", address.port or 0), timeout=30) as connection:
+            connection.sendall(b"POST " + address.path.encode() + b"?" + query + head + body)
+            answer = connection.recv(65536)
+        status = int(answer[9:12])
+        assert status in ((201, 400) if query.startswith(b"more") else (400, 422)), answer
+
 
 class TestDigest:
     """A digest that the client announced is compared, whichever way the document takes."""

@@ -52,7 +52,7 @@ class MemoryTarget:
     """Keeps LSNs. ``failures`` are raised first, one for each call of open or take."""
 
     name = "memory"
-    linger_seconds = 0.0
+    pace_seconds = 0.0
 
     def __init__(self, *failures: Exception) -> None:
         self.taken: list[int] = []

@@ -64,8 +64,9 @@ class _OutOfTime(Exception):
 class FilesFollower:
     """Runs in its own thread from ``start`` to ``stop``; ``position`` and ``failure`` may be read from any.
 
-    ``checkpoint`` makes a position durable and tells up to where segments may be let go; ``followed`` is
-    told after that; ``set_mode`` makes a mode durable in the element's description. All run in its thread.
+    Batches begin ``pace_seconds`` apart, the first one so long after this was made. ``checkpoint`` makes a
+    position durable and tells up to where segments may be let go; ``followed`` is told after that;
+    ``set_mode`` makes a mode durable in the element's description. All run in its thread.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class FilesFollower:
         staging: Path,
         position: Position,
         *,
-        linger_seconds: float,
+        pace_seconds: float,
         checkpoint: Callable[[Position], Lsn],
         followed: Callable[[Lsn, list[FileId]], None],
         set_mode: Callable[[str], None],
@@ -87,7 +88,8 @@ class FilesFollower:
         self._log = log
         self._blobs = blobs
         self._staging = staging
-        self._linger_seconds = linger_seconds
+        self._pace_seconds = pace_seconds
+        self._begun_at = time.monotonic()
         self._checkpoint = checkpoint
         self._followed = followed
         self._set_mode = set_mode
@@ -117,9 +119,10 @@ class FilesFollower:
                 return
             try:
                 if behind:
-                    self._stopping.wait(self._linger_seconds)
+                    self._stopping.wait(self._seconds_to_gather())
                     if self._is_late():
                         return
+                    self._begun_at = time.monotonic()
                     self._follow()
                 else:
                     self._let_go()
@@ -129,6 +132,12 @@ class FilesFollower:
                     return
             else:
                 self.failure = None
+
+    def _seconds_to_gather(self) -> float:
+        """A change that comes alone is followed at once, many in batches of what comes within the pace."""
+        if self._log.durable_lsn - self.position.lsn >= self._batch_records:
+            return 0.0
+        return max(0.0, self._begun_at + self._pace_seconds - time.monotonic())
 
     def _is_late(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline

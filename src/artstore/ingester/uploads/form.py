@@ -38,7 +38,7 @@ class FormBody(UploadBody):
     def __init__(self, request: Request, *, max_file_bytes: int, pace: PaceLimits) -> None:
         """Refuses at once what the head of the request condemns: UNSUPPORTED_MEDIA_TYPE, FILE_TOO_LARGE."""
         self.content_type = request.headers.get("content-type", "")
-        self.element_query = request.url.query
+        self.element_query = request.scope["query_string"].decode("latin-1")
         self._parser = _parser(self.content_type)
         self._policies = set(request.query_params.getlist("retention_policy"))
         self._of_version = {name: set(request.query_params.getlist(name)) for name in OF_VERSION}

@@ -21,6 +21,7 @@ from artstore.wire.problems import NOTHING_STORED, PROBLEM_JSON, ProblemType
 UPLOAD_PATH = "/api/v1/files/upload"
 _ANSWER_LIMIT = 1024 * 1024
 _CONNECT_SECONDS = 3
+_ONE_PIECE_BYTES = 64 * 1024
 _NOTHING_STORED = (
     ProblemType.INSUFFICIENT_STORAGE,
     ProblemType.NO_ELEMENT_AVAILABLE,
@@ -184,7 +185,7 @@ class Relay:
         _expect_within(timer, patience.silence)
         async with self._session.post(
             address,
-            data=self._stream(patience, timer, reached),
+            data=self._in_one_piece(patience, timer) or self._stream(patience, timer, reached),
             headers=headers,
             # Where more follows than is held here, the element looks at the head of the request first: it can
             # refuse before a byte is lost to it, and another element can be tried.
@@ -197,6 +198,19 @@ class Relay:
             if not (found.has_document or found.has_nothing):
                 raise ElementLost(f"the answer is {answer.status}", maybe_stored=self._last_sent)
             return found
+
+    def _in_one_piece(self, patience: Patience, timer: asyncio.Timeout) -> bytes | None:
+        """The body, where it is so small that the system takes it at once, with the head of the request.
+
+        Sent as a stream it would cost a tenth of what the whole upload costs here.
+        """
+        if not self._whole or sum(map(len, self._pieces)) > _ONE_PIECE_BYTES:
+            return None
+        content = b"".join(self._pieces)
+        self._begun = self._last_sent = True
+        _expect_within(timer, patience.answer)
+        UPLOAD_BYTES.inc(len(content))
+        return content
 
     async def _stream(
         self, patience: Patience, timer: asyncio.Timeout, reached: Callable[[], None]

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import NoReturn, Protocol
 from uuid import UUID
 
@@ -133,6 +134,7 @@ class CatalogFollower:
             self._listener.clear()
         # Where another process is ahead, what it took is still to be read here, for the listener.
         position = advance.position if advance.gap else min(advance.position, entries[-1].lsn)
+        _observe_delays(entry for entry in entries if before < entry.lsn <= position)
         self._move(element_id, position, source="events")
         if advance.gap and before >= 0 and element_id not in self._fruitless:
             _log.info("gap in the events", element_id=element_id, position=before, next_seen=entries[0].lsn)
@@ -202,3 +204,10 @@ class CatalogFollower:
             else:
                 _log.info("the catalog follows the events again")
             self._away = what
+
+
+def _observe_delays(taken: Iterable[Entry]) -> None:
+    now = datetime.now(UTC)
+    for entry in taken:
+        if entry.event is not None:
+            metrics.CATALOG_DELAY.observe(max(0.0, (now - entry.event.at).total_seconds()))

@@ -21,7 +21,7 @@ class EventsTarget:
     """
 
     name = "events"
-    linger_seconds = 0.005
+    pace_seconds = 0.02
 
     def __init__(self, engine: Engine, stream: EventStream) -> None:
         self._engine = engine

@@ -18,7 +18,7 @@ class IndexTarget:
     """
 
     name = "index"
-    linger_seconds = 0.02
+    pace_seconds = 0.1
 
     def __init__(
         self, engine: Engine, writer: IndexWriter, rebuild: Rebuild, migrate: Callable[[], Awaitable[None]]
