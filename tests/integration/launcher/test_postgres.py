@@ -92,6 +92,22 @@ def test_data_survives_a_stop_and_a_kill(folder: Path) -> None:
     server.stop()
 
 
+def test_what_was_committed_survives_a_kill_also_where_nothing_is_flushed(tmp_path: Path) -> None:
+    """Tests kill such a server, and ask then for what was acknowledged just before."""
+    server = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+    server.start()
+    with connect(server) as connection:
+        connection.execute("CREATE TABLE kept (n int)")
+    for number in range(3):
+        with connect(server) as connection:
+            connection.execute("INSERT INTO kept VALUES (%s)", (number,))
+        server.kill()
+        server.start()
+    with connect(server) as connection:
+        assert connection.execute("SELECT n FROM kept ORDER BY n").fetchall() == [(0,), (1,), (2,)]
+    server.stop()
+
+
 def test_a_stale_lock_with_a_process_id_given_to_another_is_cleared(folder: Path) -> None:
     server = EmbeddedPostgres(folder)
     server.start()
