@@ -23,6 +23,8 @@ from artstore.sdk import Client
 from tests.support.forking import fork_server
 from tests.support.secrecy.observing import heard
 
+from .conftest import all_registered
+
 MISSING = "0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e"
 
 
@@ -31,6 +33,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("cli") / "data"
     settings = SystemSettings(default_ports={}, durable_database=False)
     with System(folder, settings, fork_server=fork_server()) as system:
+        all_registered(system)
         yield system
 
 
