@@ -457,7 +457,6 @@ class TestRefusals:
         [
             {},
             report(this_minute() - timedelta(days=2)),
-            report(this_minute() + timedelta(hours=1)),
             report(this_minute() + timedelta(seconds=1)),
             report(this_minute(), count=0),
             report(this_minute(), status=200),
@@ -469,6 +468,9 @@ class TestRefusals:
     )
     def test_bad_reports(self, audited: Protected, body: dict[str, Any]) -> None:
         assert self.send(audited, body) == 422
+
+    def test_of_the_future(self, audited: Protected) -> None:
+        assert self.send(audited, report(this_minute() + timedelta(hours=1))) == 422
 
     def test_of_admin_itself(
         self, start_admin: StartAdmin, postgres: EmbeddedPostgres, redis: EmbeddedRedis, tmp_path: Path
