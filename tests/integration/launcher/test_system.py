@@ -22,6 +22,7 @@ from artstore.launcher.redis import EmbeddedRedis
 from artstore.launcher.settings import SystemSettings
 from artstore.launcher.system import System
 from artstore.sdk import Client
+from tests.support.ports import free_port
 from tests.support.secrecy.observing import heard
 
 ANY_PORTS = SystemSettings(default_ports={})
@@ -74,14 +75,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ports() -> dict[str, int]:
-    """Ports that are free now, so that a system on the usual ones is not met."""
-    places = [socket.socket() for _ in SERVICES]
-    for place in places:
-        place.bind(("127.0.0.1", 0))
-    found = dict(zip(SERVICES, (place.getsockname()[1] for place in places), strict=True))
-    for place in places:
-        place.close()
-    return found
+    """Ports that are free, so that a system on the usual ones is not met."""
+    found: set[int] = set()
+    while len(found) < len(SERVICES):
+        found.add(free_port())
+    return dict(zip(SERVICES, found, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +170,10 @@ class TestEnding:
         with Up(data, *options) as again:
             again.ready()
             with Client(data / "profile.json") as client:
-                assert [hit.original_filename for hit in client.search("kept")] == ["kept.txt"]
+                # It may have been killed before the catalog had heard of it.
+                while not (found := list(client.search("kept"))):
+                    time.sleep(0.05)
+                assert [hit.original_filename for hit in found] == ["kept.txt"]
             code, errors = again.end(signal.SIGINT)
         assert code == 0, errors
         assert again.left() == set()
@@ -189,6 +190,8 @@ class TestEnding:
         with Up(data, *options) as up:
             up.ready()
             assert up.process.stderr is not None
+            for pid in processes_in((data / "run" / "query").resolve(), None):
+                os.kill(pid, signal.SIGSTOP)  # so that the stop is not over before the second signal
             up.process.send_signal(signal.SIGINT)
             assert "stopping" in up.process.stderr.readline()
             up.process.send_signal(signal.SIGINT)

@@ -5,7 +5,6 @@ elements that do as a test tells them.
 import asyncio
 import hashlib
 import os
-import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from artstore.query.files.fetching import Asked, Fetcher
 from artstore.query.files.locate import Whereabouts, not_found
 from artstore.query.files.stream import DocumentStream, ElementBroke
 from artstore.wire.elements import ElementHealth, Mode, RegisteredElement
+from tests.support.ports import free_port
 from tests.support.scripted import Reply, Request, ScriptedServer, scripted
 
 FILE_ID = UUID("0193a5b0-0000-7000-8000-000000000001")
@@ -482,6 +482,4 @@ async def read(stream: DocumentStream, received: bytearray) -> None:
 
 
 def unused_address() -> str:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{bound.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
