@@ -158,7 +158,7 @@ class TestFirstAdministrator:
             "ARTSTORE_ADMIN_PORT": str(ports.choose("admin")),
         }
         del told["ARTSTORE_ADMIN_INITIAL_ADMIN_USERNAME"], told["ARTSTORE_ADMIN_INITIAL_ADMIN_PASSWORD"]
-        with at_a_terminal(told) as read, httpx.Client() as http:
+        with at_a_terminal(told) as read, httpx.Client(timeout=30) as http:
             [(username, password)] = re.findall(
                 r"^artstore admin: the first administrator is '(.+)' with the password (\S{43})\r$",
                 read(until="change it"),
@@ -166,7 +166,7 @@ class TestFirstAdministrator:
             )
             assert username == "admin"
             url = f"http://127.0.0.1:{ports['admin']}/api/v1/admin-auth/login"
-            Admin.eventually(lambda: login_status(http, url, username, password) == 200, seconds=30)
+            Admin.eventually(lambda: login_status(http, url, username, password) == 200)
         ports.close()
 
     def test_without_a_password_and_a_terminal_has_none(

@@ -370,7 +370,8 @@ class TestAdministrators:
 
     def log_in(self, system: System, username: str, password: str) -> int:
         body = {"username": username, "password": password}
-        return httpx.post(f"{system.url('admin')}/api/v1/admin-auth/login", json=body).status_code
+        url = f"{system.url('admin')}/api/v1/admin-auth/login"
+        return httpx.post(url, json=body, timeout=30).status_code
 
     def test_the_first_is_there(self, system: System) -> None:
         [first] = self.user(system, "list", "--json").results
@@ -387,7 +388,7 @@ class TestAdministrators:
         assert (made["username"], made["role"], made["full_name"]) == ("ada", "ADMIN", "Ada Lovelace")
         body = {"username": "ada", "code": made["reset_code"], "new_password": "quiet-otter-lends-ladders"}
         url = f"{system.url('admin')}/api/v1/admin-auth/password/reset"
-        assert httpx.post(url, json=body).status_code == 204
+        assert httpx.post(url, json=body, timeout=30).status_code == 204
         assert self.log_in(system, "ada", "quiet-otter-lends-ladders") == 200
         assert "ada\tADMIN\tactive" in self.user(system, "list").text
         again = self.user(system, "reset-password", "ada", "--remove-second-factor")

@@ -454,7 +454,7 @@ def with_ticket(ask: Ask) -> httpx.Response:
     file_id = ask.world.document(maker, OWN)
     new = {"direct": True}
     link = succeeded(maker.http.post(f"{ask.world.query}/api/v1/files/{file_id}/link", json=new))
-    address = httpx.get(ask.world.query + link["url"]).headers["location"]
+    address = httpx.get(ask.world.query + link["url"], timeout=30).headers["location"]
     base, _, rest = address.partition("/api/v1/tickets/")
     return ask.send(base, ids={"ticket": rest.partition("/")[0]})
 
