@@ -9,9 +9,8 @@ import httpx
 import pytest
 
 from artstore.launcher.environment import INITIAL_ADMINISTRATOR
-from tests.support.elements import AtElement
 from tests.support.suspension import refused_everywhere, services_that_take_it
-from tests.support.system import Account, RunningSystem, eventually
+from tests.support.system import Account, RunningSystem
 
 ALL = {"admin", "ingester", "query", "edit-01", "rw-01"}
 
@@ -176,12 +175,6 @@ class TestGranted:
         assert answer.status_code == 201
         stored: dict[str, Any] = answer.json()
         await other_account.find("granted", stored["file_id"])
-
-        async def is_listed() -> bool:
-            listed = await AtElement(other_account, "edit-01").listed()
-            return stored["file_id"] in {each["file_id"] for each in listed}
-
-        await eventually(is_listed, "the element does not list it")
         return stored
 
     async def test_nothing_without_a_grant(self, account: Account, document: dict[str, Any]) -> None:
