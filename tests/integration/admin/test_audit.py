@@ -32,6 +32,7 @@ from artstore.kernel.database import Database
 from artstore.launcher.postgres import SUPERUSER, EmbeddedPostgres
 from artstore.launcher.redis import EmbeddedRedis
 from tests.support.secrecy.observing import heard
+from tests.support.system import PATIENCE_SECONDS
 
 from .conftest import AUDIT_PATH as AUDIT
 from .conftest import Admin, Backends, StartAdmin, libpq, same_accounts
@@ -66,7 +67,7 @@ class Protected:
     def sealed(self, size: int) -> Checkpoint:
         """The first checkpoint of at least so many entries, once there is one."""
         key = VerifierKey.parse(self.get("/key"))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             answer = self.admin.http.get(f"{AUDIT}/checkpoint", headers=self.admin.headers())
             if answer.status_code == 200:
@@ -396,7 +397,7 @@ class TestProtection:
             start_admin(Backends(url, redis))
         for _ in range(2):
             command = [sys.executable, "-m", "artstore", "admin", "migrate"]
-            subprocess.run(command, env=environment, check=True, timeout=60)
+            subprocess.run(command, env=environment, check=True, timeout=120)
         running = start_admin(Backends(url, redis))
         running.new_account("works")
         assert "artstore_admin_audit_protected 1.0" in running.http.get("/metrics").text
@@ -525,7 +526,7 @@ class Verified:
         variables = {"ARTSTORE_PROFILE": str(profile), "ARTSTORE_ADMIN_DATABASE_URL": protected.owner_url}
         command = [sys.executable, "-m", "artstore", "audit", "verify", "--json", *map(str, options)]
         done = subprocess.run(
-            command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=60, check=False
+            command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=120, check=False
         )
         heard("errors", done.stderr)
         assert "Traceback" not in done.stderr, done.stderr
@@ -642,7 +643,7 @@ class TestTampering:
         size = own.sealed(ENTRIES).size
         own.as_owner("DELETE FROM audit_entries WHERE index >= 6")
         own.admin.new_account("after the cut")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while "artstore_admin_audit_contradicts 1.0" not in own.admin.http.get("/metrics").text:
             assert time.monotonic() < deadline, "the contradiction is not noticed"
         health = own.admin.http.get("/health/ready").json()

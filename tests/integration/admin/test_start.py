@@ -179,7 +179,7 @@ class TestFirstAdministrator:
         assert self.try_login(first, "admin", "") == 401
         command = [sys.executable, "-m", "artstore", "admin", "user", "reset-password", "admin", "--json"]
         done = subprocess.run(
-            command, env=os.environ | first.environment, capture_output=True, timeout=60, check=True
+            command, env=os.environ | first.environment, capture_output=True, timeout=120, check=True
         )
         told = {"username": "admin", "code": json.loads(done.stdout)["reset_code"], "new_password": PASSWORD}
         assert first.http.post("/api/v1/admin-auth/password/reset", json=told).status_code == 204

@@ -353,11 +353,11 @@ class TestAccess:
 def test_the_commands_of_the_greeting_can_be_pasted(system: System, tmp_path: Path) -> None:
     text = greeting(system, 1.0)
     commands = text[text.index("TOKEN=") : text.index("\nOr: ")]
-    subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, check=True, timeout=120)
     assert (tmp_path / "copy.txt").read_text(encoding="utf-8") == "my first document\n"
     [short] = [line.removeprefix("Or: ") for line in text.splitlines() if line.startswith("Or: ")]
     found = subprocess.run(
-        ["sh", "-ec", short], cwd=tmp_path, check=True, timeout=60, capture_output=True, text=True
+        ["sh", "-ec", short], cwd=tmp_path, check=True, timeout=120, capture_output=True, text=True
     )
     assert found.stdout.count("first.txt") > 1
 

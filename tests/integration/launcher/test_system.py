@@ -57,7 +57,7 @@ class Up:
 
     def end(self, number: signal.Signals) -> tuple[int, str]:
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=60)
+        _, errors = self.process.communicate(timeout=120)
         heard("errors", errors)
         return self.process.returncode, errors
 
@@ -141,7 +141,7 @@ class TestRunning:
 
     def test_a_second_one_in_the_same_folder_is_refused(self, running: Up) -> None:
         with Up(running.data) as second:
-            _, errors = second.process.communicate(timeout=60)
+            _, errors = second.process.communicate(timeout=120)
         assert second.process.returncode == 3
         assert "in use by another" in errors
 
@@ -149,7 +149,7 @@ class TestRunning:
         self, running: Up, ports: dict[str, int], tmp_path: Path
     ) -> None:
         with Up(tmp_path / "other", f"--query-port={ports['query']}") as other:
-            _, errors = other.process.communicate(timeout=60)
+            _, errors = other.process.communicate(timeout=120)
         assert other.process.returncode == 3
         assert f"port {ports['query']} of 127.0.0.1 is in use" in errors
         assert "Traceback" not in errors
