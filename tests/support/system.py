@@ -258,22 +258,29 @@ class Account:
     async def refresh(self) -> None:
         """A fresh token, once Admin answers."""
         self.http.headers.pop("Authorization", None)
+        said = "nothing"
 
         async def got() -> bool:
+            nonlocal said
             try:
                 answer = await self.http.post(
                     f"{self.system.admin_url}/api/v1/auth/token",
                     data={"grant_type": "client_credentials"},
                     auth=self.credentials,
                 )
-            except httpx.TransportError:
+            except httpx.TransportError as error:
+                said = repr(error)
                 return False
             if answer.status_code != 200:
+                said = f"{answer.status_code} {answer.text}"
                 return False
             self.token = answer.json()["access_token"]
             return True
 
-        await eventually(got, "Admin gives no token")
+        try:
+            await eventually(got, "no token")
+        except AssertionError as error:
+            raise AssertionError(f"Admin gives no token, it last said: {said}") from error
         self.http.headers["Authorization"] = f"Bearer {self.token}"
 
     def token_parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
