@@ -89,6 +89,8 @@ async def everything_is_listed(account: Account) -> None:
             text = (await account.http.get(f"{url}/metrics")).text
             if 'artstore_storage_follower_lag{follower="index"} 0.0' not in text:
                 return False
+            if (await account.http.get(f"{url}/api/v1/files")).status_code != 200:
+                return False
         return True
 
     await eventually(listed, "the indexes do not catch up")
