@@ -9,7 +9,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -407,8 +407,9 @@ def _in_batches(staging: Path) -> Iterator[Path]:
     """Their journals, and the files that these name."""
     for journal in staging.glob(f"*{JOURNAL_SUFFIX}"):
         yield journal
-        for member in parse_journal(journal.read_bytes(), journal.stem).members:
-            yield staging / member.staged
+        with suppress(FileNotFoundError):  # the batch ended meanwhile
+            for member in parse_journal(journal.read_bytes(), journal.stem).members:
+                yield staging / member.staged
 
 
 Tree = dict[str, tuple[int, int, int]]
