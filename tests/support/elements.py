@@ -123,10 +123,13 @@ class AtElement:
         return await self.metric("artstore_storage_follower_lag", follower="index")
 
     async def index_has_all(self) -> None:
-        """Until the index has everything that the log has."""
+        """Until the index has everything that the log has, and whoever asks is answered from it.
+
+        Without anything to follow it may be away for a while after PostgreSQL is back.
+        """
 
         async def caught_up() -> bool:
-            return await self.index_lag() == 0
+            return await self.index_lag() == 0 and (await self.get("files", limit=1)).status_code == 200
 
         await eventually(caught_up, "the index does not catch up")
 

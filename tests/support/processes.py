@@ -4,18 +4,19 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _STANDSTILL_SECONDS = 30.0
 
 
 def tree(pid: int) -> list[int]:
-    """A process and all below it."""
+    """A process and all below it, but for what ends meanwhile: threads come and go."""
     found = [pid]
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        for child in (thread / "children").read_text().split():
-            found += tree(int(child))
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in (thread / "children").read_text().split():
+                found += tree(int(child))
     return found
 
 

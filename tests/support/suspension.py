@@ -1,13 +1,9 @@
 """Whether a token is taken, at every service of a system."""
 
 import asyncio
-import time
 import uuid
 
-from tests.support.system import Account, RunningSystem
-
-IN_FORCE_SECONDS = 5.0
-"""What ends a token is in force everywhere within this time."""
+from tests.support.system import Account, RunningSystem, eventually
 
 
 async def services_that_take_it(system: RunningSystem, token: str) -> set[str]:
@@ -34,8 +30,9 @@ async def services_that_take_it(system: RunningSystem, token: str) -> set[str]:
 
 
 async def refused_everywhere(system: RunningSystem, token: str) -> None:
-    """Until no service takes the token, which must be soon."""
-    until = time.monotonic() + IN_FORCE_SECONDS
-    while taken := await services_that_take_it(system, token):
-        assert time.monotonic() < until, f"it is still taken by {sorted(taken)}"
-        await asyncio.sleep(0.05)
+    """Until no service takes the token."""
+
+    async def refused() -> bool:
+        return not await services_that_take_it(system, token)
+
+    await eventually(refused, "it is still taken")

@@ -51,7 +51,7 @@ class EmbeddedPostgres:
     once.
 
     ``password_file`` keeps the generated password of the role (default: in the folder), ``log`` the server's
-    output. With ``durable=False`` nothing is flushed, for tests that never ask what a power failure leaves.
+    output. With ``durable=False``, for tests, what was committed survives a kill, but no power failure.
     ``way`` says how to run it without root's rights. The server ends with the thread that called ``start``.
     """
 
@@ -254,7 +254,8 @@ class EmbeddedPostgres:
             "random_page_cost": "1.1",
         }
         if not self._durable:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            # Not synchronous_commit: without it a commit is not even written, and a killed server forgets it.
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
     def _answers(self) -> bool:

@@ -15,7 +15,7 @@ from artstore.launcher.private import (
 from artstore.launcher.process import Process, end, start_bound, wait_until_left
 
 MAXMEMORY = "256mb"
-READY_SECONDS = 15.0
+READY_SECONDS = 60.0
 _PROGRAM = "redis-server"
 _SOCKET = "redis.sock"
 

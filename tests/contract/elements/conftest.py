@@ -35,8 +35,8 @@ def bucket(swift: Swift) -> str:
 @pytest.fixture
 def s3(swift: Swift, bucket: str) -> S3Options:
     """A place for one element."""
-    # Quick to give up, so that a test of failure takes seconds.
-    return swift.options(bucket, prefix=f"el-{secrets.token_hex(4)}", retries=1, read_seconds=5.0)
+    # Few tries, so that a test of failure takes seconds.
+    return swift.options(bucket, prefix=f"el-{secrets.token_hex(4)}", retries=1)
 
 
 @pytest.fixture(params=["local", "s3"])

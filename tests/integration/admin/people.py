@@ -2,7 +2,6 @@
 
 import base64
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import httpx
 import psycopg
 
 from artstore.admin.administrators import totp
+from tests.support.second_factor import step_with_room
 
 from .conftest import FIRST_ADMINISTRATOR, FIRST_PASSWORD, Admin, libpq
 
@@ -84,7 +84,7 @@ class Person:
         """A second factor, confirmed with the code of the step before this, and recovery codes."""
         begun = login.call("POST", f"{AUTH}/totp", {"password": self.password})
         assert begun.status_code == 200, begun.text
-        factor = Factor(base64.b32decode(begun.json()["secret"]), totp.step_at(time.time()))
+        factor = Factor(base64.b32decode(begun.json()["secret"]), step_with_room())
         confirmed = login.call("POST", f"{AUTH}/totp/confirm", {"code": factor.code(-1)})
         assert confirmed.status_code == 200, confirmed.text
         return factor, confirmed.json()["recovery_codes"]

@@ -238,7 +238,7 @@ class TestAccess:
             ("GET", f"{AUTH}/me"),
             ("POST", f"{AUTH}/totp"),
         ):
-            assert httpx.request(method, admin.url + path).status_code == 401
+            assert httpx.request(method, admin.url + path, timeout=30).status_code == 401
 
 
 def test_a_change_and_its_entry_are_there_together_or_not_at_all(root: Login) -> None:

@@ -340,8 +340,12 @@ def entries(admin: Admin, kid: str, action: str) -> list[dict[str, Any]]:
 
 
 class TestTwoProcesses:
-    async def test_rotate_at_once(self, two: tuple[Admin, Admin]) -> None:
-        headers = two[0].headers()
+    async def test_rotate_at_once(self, start_admin: StartAdmin, backends: Backends) -> None:
+        """With keys that stay pending: one that signed before all had asked would be followed by another."""
+        times = {**SOON, "key_lead_seconds": "120"}
+        one = start_admin(backends, **times)
+        two = one, start_admin(backends, **same_accounts(one), **times)
+        headers = one.headers()
 
         def ask(admin: Admin) -> str:
             answer = httpx.post(f"{admin.url}{KEYS_PATH}/rotate", headers=headers, timeout=30)
@@ -349,6 +353,7 @@ class TestTwoProcesses:
 
         with ThreadPoolExecutor(8) as pool:
             [kid] = set(pool.map(ask, two * 4))
+        execute(one, "UPDATE admin.signing_keys SET signs_from = now() WHERE kid = %s", kid)
         await both_sign(two, kid)
         assert published(two[0]) == published(two[1])
         assert len(published(two[0])) == 2

@@ -63,7 +63,7 @@ class TestRefresh:
         assert kind(login.refresh()) == ENDED
 
     def test_in_a_cookie(self, person: Person) -> None:
-        with httpx.Client(base_url=person.admin.url) as browser:
+        with httpx.Client(base_url=person.admin.url, timeout=30) as browser:
             body = {"username": person.username, "password": person.password}
             first_answer = browser.post(f"{AUTH}/login", json=body)
             token = browser.cookies[COOKIE]
@@ -72,7 +72,8 @@ class TestRefresh:
             assert answer.json()["refresh_token"] is None
             assert browser.cookies[COOKIE] != token
             browser.cookies.set(COOKIE, token, path=AUTH)
-            refused = httpx.post(f"{person.admin.url}{AUTH}/refresh", headers={"Cookie": f"{COOKIE}={token}"})
+            url = f"{person.admin.url}{AUTH}/refresh"
+            refused = httpx.post(url, headers={"Cookie": f"{COOKIE}={token}"}, timeout=30)
         assert kind(refused) == ENDED
         assert f'{COOKIE}=""' in refused.headers["Set-Cookie"]
         assert "Max-Age=0" in refused.headers["Set-Cookie"]
@@ -140,7 +141,7 @@ class TestEnded:
         assert reasons(login) == ["logout"]
 
     def test_by_logout_of_a_browser(self, person: Person) -> None:
-        with httpx.Client(base_url=person.admin.url) as browser:
+        with httpx.Client(base_url=person.admin.url, timeout=30) as browser:
             body = {"username": person.username, "password": person.password}
             assert browser.post(f"{AUTH}/login", json=body).status_code == 200
             assert browser.post(f"{AUTH}/logout").status_code == 204

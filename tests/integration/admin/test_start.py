@@ -158,7 +158,7 @@ class TestFirstAdministrator:
             "ARTSTORE_ADMIN_PORT": str(ports.choose("admin")),
         }
         del told["ARTSTORE_ADMIN_INITIAL_ADMIN_USERNAME"], told["ARTSTORE_ADMIN_INITIAL_ADMIN_PASSWORD"]
-        with at_a_terminal(told) as read, httpx.Client() as http:
+        with at_a_terminal(told) as read, httpx.Client(timeout=30) as http:
             [(username, password)] = re.findall(
                 r"^artstore admin: the first administrator is '(.+)' with the password (\S{43})\r$",
                 read(until="change it"),
@@ -166,7 +166,7 @@ class TestFirstAdministrator:
             )
             assert username == "admin"
             url = f"http://127.0.0.1:{ports['admin']}/api/v1/admin-auth/login"
-            Admin.eventually(lambda: login_status(http, url, username, password) == 200, seconds=30)
+            Admin.eventually(lambda: login_status(http, url, username, password) == 200)
         ports.close()
 
     def test_without_a_password_and_a_terminal_has_none(
@@ -179,7 +179,7 @@ class TestFirstAdministrator:
         assert self.try_login(first, "admin", "") == 401
         command = [sys.executable, "-m", "artstore", "admin", "user", "reset-password", "admin", "--json"]
         done = subprocess.run(
-            command, env=os.environ | first.environment, capture_output=True, timeout=60, check=True
+            command, env=os.environ | first.environment, capture_output=True, timeout=120, check=True
         )
         told = {"username": "admin", "code": json.loads(done.stdout)["reset_code"], "new_password": PASSWORD}
         assert first.http.post("/api/v1/admin-auth/password/reset", json=told).status_code == 204

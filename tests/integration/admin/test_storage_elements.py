@@ -18,6 +18,7 @@ from artstore.wire.elements import (
     Mode,
     announcement_key,
 )
+from tests.support.system import PATIENCE_SECONDS
 
 from .conftest import AUDIT_PATH, ELEMENTS_PATH, Admin, Backends, StartAdmin
 
@@ -67,7 +68,7 @@ def listed(admin: Admin) -> dict[str, ElementAnnouncement]:
     return {item.element_id: item for item in items}
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"

@@ -79,7 +79,7 @@ def ask(admin: Admin, transaction: dict[str, Any], act: str) -> dict[str, Any]:
 
 
 def fails(admin: Admin, transaction: dict[str, Any]) -> dict[str, Any]:
-    admin.eventually(lambda: read(admin, transaction)["state"] == "failed", seconds=30)
+    admin.eventually(lambda: read(admin, transaction)["state"] == "failed")
     return read(admin, transaction)
 
 
@@ -129,7 +129,7 @@ def test_goes_on_when_an_operator_says_so(impatient: Admin) -> None:
 def test_one_that_waits_goes_on_at_once(impatient: Admin) -> None:
     """Its job does not wait for the moment that it waited for before."""
     transaction = begun(impatient)
-    impatient.eventually(lambda: read(impatient, transaction)["attempts"] > 0, seconds=30)
+    impatient.eventually(lambda: read(impatient, transaction)["attempts"] > 0)
     in_a_day = "UPDATE admin.transactions SET next_at = now() + interval '1 day' WHERE id = %s"
     with psycopg.connect(libpq(impatient.backends.database_url)) as connection:
         connection.execute(in_a_day, (transaction["transaction_id"],))
@@ -184,7 +184,7 @@ def test_a_process_takes_up_what_another_one_left(start: StartAdmin, untouched_b
     with processes.paused(living.pid):
         with suppress(httpx.TransportError):  # it may die before it answers
             mortal.http.post(PATH, json=body, headers=headers)
-        impatient.eventually(lambda: dying.poll() is not None, seconds=30)
+        impatient.eventually(lambda: dying.poll() is not None)
     over = fails(impatient, begun(impatient, body["file_id"], status=200))
     assert len(over["history"]) == 6
     assert metric(impatient, "artstore_admin_transactions_taken_up_total") >= 1
@@ -202,7 +202,7 @@ def test_a_transaction_without_a_job_gets_one(impatient: Admin) -> None:
 def test_a_job_whose_end_was_not_noted_is_no_obstacle(impatient: Admin) -> None:
     """The database may go away just then. Its worker lives, but is not at it."""
     transaction = begun(impatient)
-    impatient.eventually(lambda: read(impatient, transaction)["attempts"] > 0, seconds=30)
+    impatient.eventually(lambda: read(impatient, transaction)["attempts"] > 0)
     with psycopg.connect(libpq(impatient.backends.database_url)) as connection:
         connection.execute("SET LOCAL search_path TO admin")
         connection.execute(

@@ -16,6 +16,7 @@ from tests.support.forking import fork_server
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     settings = SystemSettings(default_ports={}, durable_database=False)
     with System(tmp_path_factory.mktemp("cli") / "data", settings, fork_server=fork_server()) as system:
+        all_registered(system)
         yield system.folder.profile
 
 
@@ -31,3 +32,10 @@ def eventually(holds: Callable[[], bool], otherwise: str) -> None:
     while not holds():
         assert time.monotonic() < until, otherwise
         time.sleep(0.05)
+
+
+def all_registered(system: System) -> None:
+    """Until Admin has heard of the elements, some seconds after the start, it knows none to decide about."""
+    ids = {element.element_id for element in system.settings.elements}
+    with Client(system.folder.profile) as client:
+        eventually(lambda: {each.element_id for each in client.elements()} == ids, "Admin knows no elements")

@@ -23,6 +23,8 @@ from artstore.sdk import Client
 from tests.support.forking import fork_server
 from tests.support.secrecy.observing import heard
 
+from .conftest import all_registered
+
 MISSING = "0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e"
 
 
@@ -31,6 +33,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("cli") / "data"
     settings = SystemSettings(default_ports={}, durable_database=False)
     with System(folder, settings, fork_server=fork_server()) as system:
+        all_registered(system)
         yield system
 
 
@@ -350,11 +353,11 @@ class TestAccess:
 def test_the_commands_of_the_greeting_can_be_pasted(system: System, tmp_path: Path) -> None:
     text = greeting(system, 1.0)
     commands = text[text.index("TOKEN=") : text.index("\nOr: ")]
-    subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, check=True, timeout=120)
     assert (tmp_path / "copy.txt").read_text(encoding="utf-8") == "my first document\n"
     [short] = [line.removeprefix("Or: ") for line in text.splitlines() if line.startswith("Or: ")]
     found = subprocess.run(
-        ["sh", "-ec", short], cwd=tmp_path, check=True, timeout=60, capture_output=True, text=True
+        ["sh", "-ec", short], cwd=tmp_path, check=True, timeout=120, capture_output=True, text=True
     )
     assert found.stdout.count("first.txt") > 1
 
@@ -367,7 +370,8 @@ class TestAdministrators:
 
     def log_in(self, system: System, username: str, password: str) -> int:
         body = {"username": username, "password": password}
-        return httpx.post(f"{system.url('admin')}/api/v1/admin-auth/login", json=body).status_code
+        url = f"{system.url('admin')}/api/v1/admin-auth/login"
+        return httpx.post(url, json=body, timeout=30).status_code
 
     def test_the_first_is_there(self, system: System) -> None:
         [first] = self.user(system, "list", "--json").results
@@ -384,7 +388,7 @@ class TestAdministrators:
         assert (made["username"], made["role"], made["full_name"]) == ("ada", "ADMIN", "Ada Lovelace")
         body = {"username": "ada", "code": made["reset_code"], "new_password": "quiet-otter-lends-ladders"}
         url = f"{system.url('admin')}/api/v1/admin-auth/password/reset"
-        assert httpx.post(url, json=body).status_code == 204
+        assert httpx.post(url, json=body, timeout=30).status_code == 204
         assert self.log_in(system, "ada", "quiet-otter-lends-ladders") == 200
         assert "ada\tADMIN\tactive" in self.user(system, "list").text
         again = self.user(system, "reset-password", "ada", "--remove-second-factor")

@@ -38,16 +38,19 @@ class TestLinks:
         made = client.links.create(file_id, expires_in=600, once=True, address="127.0.0.0/8", direct=True)
         assert (made.file_id, made.once, made.address, made.direct) == (file_id, True, "127.0.0.0/8", True)
         assert (made.expires_at - made.created_at).total_seconds() == 600
-        leads = httpx.get(made.url)
+        leads = httpx.get(made.url, timeout=30)
         assert leads.status_code == 307
         assert urlsplit(leads.headers["location"]).netloc in {
             urlsplit(element.url).netloc for element in client.elements()
         }
-        assert httpx.get(leads.headers["location"]).content == documents[1].original_filename.encode()
+        assert (
+            httpx.get(leads.headers["location"], timeout=30).content
+            == documents[1].original_filename.encode()
+        )
         assert [each.link_id for each in client.links.list()] == [made.link_id]
         client.links.end(made.link_id)
         assert client.links.list() == []
-        assert httpx.get(made.url).status_code == 404
+        assert httpx.get(made.url, timeout=30).status_code == 404
         with pytest.raises(NotFound):
             client.links.end(made.link_id)
 
@@ -63,7 +66,7 @@ class TestLinks:
     def test_commands(self, profile: Path, documents: list[Document]) -> None:
         file_id = str(documents[0].file_id)
         url = Run(profile, "link", file_id).text.strip()
-        assert httpx.get(url).content == documents[0].original_filename.encode()
+        assert httpx.get(url, timeout=30).content == documents[0].original_filename.encode()
         [made] = Run(profile, "link", file_id, "--expires", "60", "--once", "--json").results
         assert (made["file_id"], made["once"], made["direct"]) == (file_id, True, False)
         [once, other] = Run(profile, "links", "--json").results
@@ -73,7 +76,7 @@ class TestLinks:
         assert [line.split("\t")[3] for line in listed] == ["one use", "any use"]
         assert Run(profile, "unlink", once["link_id"], other["link_id"]).code == 0
         assert Run(profile, "links").text == ""
-        assert httpx.get(url).status_code == 404
+        assert httpx.get(url, timeout=30).status_code == 404
         assert Run(profile, "unlink", once["link_id"]).code == 4
         assert Run(profile, "link", MISSING).code == 4
         assert Run(profile, "link", file_id, "--address", "nowhere").code == 7

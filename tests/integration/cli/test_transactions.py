@@ -18,7 +18,7 @@ from artstore.wire.documents import Document
 from artstore.wire.transactions import TransactionState
 from tests.support.forking import fork_server
 
-from .conftest import eventually
+from .conftest import all_registered, eventually
 from .test_commands import Run
 
 
@@ -28,6 +28,7 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     elements = (*ELEMENTS, Element("edit-02", "edit"))
     settings = SystemSettings(default_ports={}, durable_database=False, elements=elements)
     with System(tmp_path_factory.mktemp("cli") / "data", settings, fork_server=fork_server()) as system:
+        all_registered(system)
         yield system.folder.profile
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.ports import free_port
+
 HERE = Path(__file__).parent
 PATIENCE = 30.0
 
@@ -85,13 +87,6 @@ class Served:
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 Start = Callable[..., Served]

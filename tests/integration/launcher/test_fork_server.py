@@ -19,6 +19,7 @@ from artstore.launcher.errors import CannotStart
 from artstore.launcher.fork_server import ForkServer
 from artstore.launcher.process import Process, end
 from artstore.launcher.start_request import REQUEST_BYTES
+from tests.support.ports import free_port
 from tests.support.processes import is_over, tree
 
 Start = Callable[..., Process]
@@ -54,9 +55,7 @@ def serving(start: Start, tmp_path: Path) -> Start:
     """A child that runs until it is ended: an Ingester for which all others are away."""
 
     def serving() -> Process:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         settings = {
             "REDIS_URL": "redis://127.0.0.1:1",
             "DATABASE_URL": "postgresql+psycopg://127.0.0.1:1/none",

@@ -10,6 +10,7 @@ import pytest
 
 from artstore.launcher.errors import PortTaken
 from artstore.launcher.ports import Ports, is_free
+from tests.support.ports import free_port
 
 HOST = "127.0.0.1"
 
@@ -31,10 +32,7 @@ def taken() -> Iterator[int]:
 
 @pytest.fixture
 def free() -> int:
-    with socket.socket() as place:
-        place.bind((HOST, 0))
-        port: int = place.getsockname()[1]
-        return port
+    return free_port()
 
 
 def ports(memory: Path, given: dict[str, int] | None = None, defaults: dict[str, int] | None = None) -> Ports:

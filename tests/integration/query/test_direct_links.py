@@ -156,6 +156,7 @@ async def test_admin_is_left_alone_for_a_while_once_it_hung(monkeypatch: pytest.
         for _ in range(3):
             assert await stand.address("b") is None
         stand.seconds += tickets.LEFT_ALONE_SECONDS
+        monkeypatch.undo()  # a busy machine needs more for an answer
         assert await stand.address("b") is not None
     assert len(stand.tickets) == 2
 

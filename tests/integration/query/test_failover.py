@@ -5,7 +5,6 @@ elements that do as a test tells them.
 import asyncio
 import hashlib
 import os
-import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -23,12 +22,15 @@ from artstore.query.files.fetching import Asked, Fetcher
 from artstore.query.files.locate import Whereabouts, not_found
 from artstore.query.files.stream import DocumentStream, ElementBroke
 from artstore.wire.elements import ElementHealth, Mode, RegisteredElement
+from tests.support.ports import free_port
 from tests.support.scripted import Reply, Request, ScriptedServer, scripted
 
 FILE_ID = UUID("0193a5b0-0000-7000-8000-000000000001")
 CONTENT = os.urandom(300_000)
 CODED = os.urandom(100_000)
 PIECE_BYTES = 25_000
+HURRIED_SECONDS = 0.5
+"""More than an element needs that answers, on a busy machine as well."""
 AT = datetime(2026, 11, 27, tzinfo=UTC)
 
 
@@ -258,7 +260,7 @@ class TestHangs:
 
     async def test_before_its_answer(self) -> None:
         a, b = FakeElement(refusal=Reply(hangs=True)), FakeElement()
-        async with standing(a, b, hurried_seconds=0.1) as stand:
+        async with standing(a, b, hurried_seconds=HURRIED_SECONDS) as stand:
             assert await stand.content() == CONTENT
         assert (len(a.asked), len(b.asked)) == (1, 1)
 
@@ -267,13 +269,13 @@ class TestHangs:
             FakeElement(refusal=Reply(200, CONTENT, {"ETag": tag(CONTENT)}, 1000, hangs=True)),
             FakeElement(),
         )
-        async with standing(a, b, hurried_seconds=0.1) as stand:
+        async with standing(a, b, hurried_seconds=HURRIED_SECONDS) as stand:
             assert await stand.content() == CONTENT
         assert b.asked[0]["range"] == f"bytes=1000-{len(CONTENT) - 1}"
 
     async def test_while_another_goes_on(self) -> None:
         a, b, c = FakeElement(1000, 0), FakeElement(refusal=Reply(hangs=True)), FakeElement()
-        async with standing(a, b, c, hurried_seconds=0.1) as stand:
+        async with standing(a, b, c, hurried_seconds=HURRIED_SECONDS) as stand:
             assert await stand.content("abc") == CONTENT
         assert c.asked[0]["range"] == f"bytes=1000-{len(CONTENT) - 1}"
 
@@ -285,13 +287,13 @@ class TestHangs:
 
     async def test_the_next_is_given_up_before_its_answer_though_one_was_slow(self) -> None:
         a, b, c = FakeElement(1000, hangs=True), FakeElement(refusal=Reply(hangs=True)), FakeElement()
-        async with standing(a, b, c, hurried_seconds=0.1) as stand:
+        async with standing(a, b, c, hurried_seconds=HURRIED_SECONDS) as stand:
             assert await stand.content("abc") == CONTENT
 
     async def test_for_ever_where_no_element_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(fetching, "SILENCE_SECONDS", 0.2)
+        monkeypatch.setattr(fetching, "SILENCE_SECONDS", 2 * HURRIED_SECONDS)
         a, b = FakeElement(1000, *[0] * 20, hangs=True), FakeElement(*[0] * 20, hangs=True)
-        async with standing(a, b, hurried_seconds=0.1) as stand:
+        async with standing(a, b, hurried_seconds=HURRIED_SECONDS) as stand:
             received = bytearray()
             stream = await stand.stream()
             with pytest.raises(ElementBroke):
@@ -301,7 +303,7 @@ class TestHangs:
 
     async def test_it_is_waited_for_where_no_other_has_the_document(self) -> None:
         a, b = FakeElement(), FakeElement(refusal=Reply.problem("not-found", 404))
-        async with standing(a, b, hurried_seconds=0.1) as stand:
+        async with standing(a, b, hurried_seconds=HURRIED_SECONDS) as stand:
             a.refuse(Reply(hangs=True), times=1)
             assert await stand.content() == CONTENT
         assert (len(a.asked), len(b.asked)) == (2, 1)
@@ -482,6 +484,4 @@ async def read(stream: DocumentStream, received: bytearray) -> None:
 
 
 def unused_address() -> str:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{bound.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"

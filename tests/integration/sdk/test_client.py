@@ -25,6 +25,7 @@ from artstore.sdk.errors import (
     Unavailable,
 )
 from artstore.sdk.retries import Retries
+from tests.support.ports import free_port
 from tests.support.scripted import Reply, Request, Script, ScriptedServer, scripted
 
 QUICK = Retries(attempts=3, first_wait=0.01, longest_wait=0.5)
@@ -206,10 +207,7 @@ class TestRetries:
 
     async def test_a_refused_connection_is_tried_again_even_for_an_upload(self, tmp_path: Path) -> None:
         content = b"kept until somebody listens"
-        with socket.socket() as place:
-            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            place.bind(("127.0.0.1", 0))
-            port = place.getsockname()[1]
+        port = free_port()
         async with scripted(lambda request: Reply.of(attributes(content), 201)) as server:
             profile = Profile(server.url, f"http://127.0.0.1:{port}", server.url, "id", "secret")
             patient = Retries(attempts=50, first_wait=0.02, longest_wait=0.05)

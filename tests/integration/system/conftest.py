@@ -35,8 +35,8 @@ def _running(
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """Shared by all tests that leave the processes alone. New keys sign soon, so that some may follow another;
-    an account may ask each service 50 times as often as it may ask for tokens. All that fails on purpose comes
-    from one address, which may.
+    an account may ask each service 50 times as often as it may ask for tokens, and Redis is given time to count
+    that on a busy machine. All that fails on purpose comes from one address, which may.
     """
     environment = _FORGIVING | {
         "ARTSTORE_ADMIN_KEY_LEAD_SECONDS": "2",
@@ -44,6 +44,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     }
     for service in _SERVICES:
         environment[f"ARTSTORE_{service}_RATE_LIMIT_FACTOR"] = str(RATE_LIMIT_FACTOR)
+        environment[f"ARTSTORE_{service}_RATE_LIMIT_WAIT_SECONDS"] = "5"
     yield from _running(tmp_path_factory, "system", environment)
 
 

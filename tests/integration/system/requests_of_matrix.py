@@ -5,7 +5,6 @@ What is ended, changed or removed was made for it. A ``GET`` that says nothing b
 
 import base64
 import secrets
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import httpx
 from artstore.admin.administrators import totp
 from artstore.wire.transactions import TRANSACTIONS_PATH, TRANSFERS_PATH
 from tests.support.access_matrix import NOBODY, OTHERS, OWN, SERVICES, Row
+from tests.support.second_factor import step_with_room
 
 from .callers import (
     ACCOUNTS_PATH,
@@ -202,7 +202,7 @@ class SecondFactor:
         answer = self.at("", password=self._ask.caller.password)
         if answer.is_success:
             self._secret = base64.b32decode(answer.json()["secret"])
-            self._step = totp.step_at(time.time())
+            self._step = step_with_room()
         return answer
 
     def confirm(self) -> httpx.Response:
@@ -454,7 +454,7 @@ def with_ticket(ask: Ask) -> httpx.Response:
     file_id = ask.world.document(maker, OWN)
     new = {"direct": True}
     link = succeeded(maker.http.post(f"{ask.world.query}/api/v1/files/{file_id}/link", json=new))
-    address = httpx.get(ask.world.query + link["url"]).headers["location"]
+    address = httpx.get(ask.world.query + link["url"], timeout=30).headers["location"]
     base, _, rest = address.partition("/api/v1/tickets/")
     return ask.send(base, ids={"ticket": rest.partition("/")[0]})
 

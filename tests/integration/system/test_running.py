@@ -224,6 +224,77 @@ class TestPostgresAway:
         await account.find("forgotten", stored["file_id"])
 
 
+async def test_what_every_service_refuses_comes_into_the_audit_trail(own_system: RunningSystem) -> None:
+    """At the latest when the service stops, which is what makes it tell at once."""
+    owner, stranger = await own_system.create_account(), await own_system.create_account()
+    reader = await own_system.create_account("READONLY")
+    stored = await owner.upload_until_taken("private.txt", b"private")
+    for _ in range(3):
+        assert (await stranger.download(stored["file_id"])).status_code == 404
+        assert (await reader.upload("a.txt", b"a")).status_code == 403
+    async with owner.anonymous() as nobody:
+        assert (await nobody.get(f"{own_system.query_url}/api/v1/search")).status_code == 401
+    stopped = ["ingester", "query", *own_system.element_urls]
+    for name in stopped:
+        await own_system.stop(name)
+    for name in stopped:
+        await own_system.start(name)
+    administrator = await own_system.administrator()
+    trail = await administrator.http.get(
+        f"{own_system.admin_url}/api/v1/audit", params={"action": "access.refused", "limit": 1000}
+    )
+    told: dict[tuple[str, str | None, str], int] = {}
+    for entry in trail.json()["items"]:
+        actor, details = entry["actor"], entry["details"]
+        who = (details["service"], actor["name"] or actor["address"], entry["subject"]["id"])
+        told[who] = told.get(who, 0) + details["count"]
+    assert told["ingester", reader.name, "POST /api/v1/files/upload"] == 3
+    assert told["storage", stranger.name, "GET /api/v1/files/{file_id}"] == 3
+    assert told["query", "127.0.0.1", "GET /api/v1/search"] >= 1
+
+
+# The largest come last: what they store is read again after every test that follows.
+
+
+async def test_a_slow_reader_does_not_fill_memory(own_system: RunningSystem) -> None:
+    """A client that stops reading and leaves is noticed, and what it asked for is not piled up."""
+    account = await own_system.create_account()
+    stored = (await account.upload("large.bin", b"x" * (200 * MIB), timeout=60)).json()
+    own_system.forget_peak_memory("query")
+    before = own_system.peak_memory("query")
+    url = f"{own_system.query_url}/api/v1/files/{stored['file_id']}/download"
+    async with account.http.stream("GET", url) as download:
+        stream = download.aiter_raw(65536)
+        await anext(stream)
+        await own_system.no_more_is_sent("query")
+    assert own_system.peak_memory("query") - before < 64 * MIB
+
+
+async def test_memory_while_hundred_clients_send_at_once(own_system: RunningSystem) -> None:
+    """What an element grows by does not depend on what they send: here, 400 MiB."""
+    account = await own_system.create_account()
+    body = form(part("file", hashlib.sha256(b"block").digest() * (4 * MIB // 32), "four.bin"))
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+    async def send(connection: Connection) -> int:
+        return (await connection.request("POST", "/api/v1/files/upload", headers, body)).status
+
+    url = own_system.element_urls["rw-01"]
+    connections = [await Connection.open(url, account.token) for _ in range(100)]
+    try:
+        assert await send(connections[0]) == 201
+        own_system.forget_peak_memory("rw-01")
+        before = own_system.peak_memory("rw-01")
+        assert await asyncio.gather(*map(send, connections)) == [201] * 100
+        grown = own_system.peak_memory("rw-01") - before
+    finally:
+        for connection in connections:
+            await connection.close()
+    assert grown < 96 * MIB, f"{grown / MIB:.0f} MiB"
+    in_memory = "artstore_storage_upload_memory_bytes 0.0"
+    assert in_memory in (await account.http.get(f"{url}/metrics")).text.splitlines()
+
+
 async def test_memory_while_a_gigabyte_passes(own_system: RunningSystem) -> None:
     """Ingester and element grow by less than 64 MiB, up and down; Query as well."""
     account = await own_system.create_account()
@@ -268,71 +339,3 @@ async def test_memory_while_a_gigabyte_passes(own_system: RunningSystem) -> None
 
     grown = {name: own_system.peak_memory(name) - before[name] for name in watched}
     assert all(growth < 64 * MIB for growth in grown.values()), grown
-
-
-async def test_memory_while_hundred_clients_send_at_once(own_system: RunningSystem) -> None:
-    """What an element grows by does not depend on what they send: here, 400 MiB."""
-    account = await own_system.create_account()
-    body = form(part("file", hashlib.sha256(b"block").digest() * (4 * MIB // 32), "four.bin"))
-    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-
-    async def send(connection: Connection) -> int:
-        return (await connection.request("POST", "/api/v1/files/upload", headers, body)).status
-
-    url = own_system.element_urls["rw-01"]
-    connections = [await Connection.open(url, account.token) for _ in range(100)]
-    try:
-        assert await send(connections[0]) == 201
-        own_system.forget_peak_memory("rw-01")
-        before = own_system.peak_memory("rw-01")
-        assert await asyncio.gather(*map(send, connections)) == [201] * 100
-        grown = own_system.peak_memory("rw-01") - before
-    finally:
-        for connection in connections:
-            await connection.close()
-    assert grown < 96 * MIB, f"{grown / MIB:.0f} MiB"
-    in_memory = "artstore_storage_upload_memory_bytes 0.0"
-    assert in_memory in (await account.http.get(f"{url}/metrics")).text.splitlines()
-
-
-async def test_a_slow_reader_does_not_fill_memory(own_system: RunningSystem) -> None:
-    """A client that stops reading and leaves is noticed, and what it asked for is not piled up."""
-    account = await own_system.create_account()
-    stored = (await account.upload("large.bin", b"x" * (200 * MIB), timeout=60)).json()
-    own_system.forget_peak_memory("query")
-    before = own_system.peak_memory("query")
-    url = f"{own_system.query_url}/api/v1/files/{stored['file_id']}/download"
-    async with account.http.stream("GET", url) as download:
-        stream = download.aiter_raw(65536)
-        await anext(stream)
-        await own_system.no_more_is_sent("query")
-    assert own_system.peak_memory("query") - before < 64 * MIB
-
-
-async def test_what_every_service_refuses_comes_into_the_audit_trail(own_system: RunningSystem) -> None:
-    """At the latest when the service stops, which is what makes it tell at once."""
-    owner, stranger = await own_system.create_account(), await own_system.create_account()
-    reader = await own_system.create_account("READONLY")
-    stored = await owner.upload_until_taken("private.txt", b"private")
-    for _ in range(3):
-        assert (await stranger.download(stored["file_id"])).status_code == 404
-        assert (await reader.upload("a.txt", b"a")).status_code == 403
-    async with owner.anonymous() as nobody:
-        assert (await nobody.get(f"{own_system.query_url}/api/v1/search")).status_code == 401
-    stopped = ["ingester", "query", *own_system.element_urls]
-    for name in stopped:
-        await own_system.stop(name)
-    for name in stopped:
-        await own_system.start(name)
-    administrator = await own_system.administrator()
-    trail = await administrator.http.get(
-        f"{own_system.admin_url}/api/v1/audit", params={"action": "access.refused", "limit": 1000}
-    )
-    told: dict[tuple[str, str | None, str], int] = {}
-    for entry in trail.json()["items"]:
-        actor, details = entry["actor"], entry["details"]
-        who = (details["service"], actor["name"] or actor["address"], entry["subject"]["id"])
-        told[who] = told.get(who, 0) + details["count"]
-    assert told["ingester", reader.name, "POST /api/v1/files/upload"] == 3
-    assert told["storage", stranger.name, "GET /api/v1/files/{file_id}"] == 3
-    assert told["query", "127.0.0.1", "GET /api/v1/search"] >= 1

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from artstore.kernel.access import RevocationList, TokenVerifier
+from artstore.admin.revocations import feed
+from artstore.kernel.access import RevocationList, TokenVerifier, revocation_follower
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
 from artstore.wire.revocations import Revocation
@@ -38,6 +39,12 @@ async def is_good(verifier: TokenVerifier, token: str) -> bool:
         return True
     assert told == (ProblemType.UNAUTHENTICATED, "The access token has been revoked.")
     return False
+
+
+def test_the_pauses_add_up_to_less_than_the_five_seconds_that_are_promised() -> None:
+    """Of a service that hears nothing from Redis and asks an Admin process which did not decide itself."""
+    silence = revocation_follower._SILENCE_SECONDS + revocation_follower._LOOK_SECONDS
+    assert silence + feed._LOOK_SECONDS + revocation_follower._LOOK_SECONDS < 5
 
 
 class TestVerifier:

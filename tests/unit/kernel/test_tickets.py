@@ -12,7 +12,7 @@ from artstore.wire.revocations import Revocation
 from artstore.wire.scopes import Scope
 from artstore.wire.tickets import TICKET_AUDIENCE
 
-from .conftest import ISSUER, Issuer, Keys
+from .conftest import IN_AN_HOUR, ISSUER, Issuer, Keys, at_present
 
 FILE_ID = UUID("0193a5b0-0000-7000-8000-000000000001")
 ACCOUNT = "7e0f0f3c-55a4-4b7e-9d7c-1d1c9b1f0001"
@@ -56,7 +56,7 @@ async def test_a_good_one(issuer: Issuer, tickets: TicketVerifier) -> None:
         {"exp": 1},
         {"exp": None},
         {"exp": time.time() - 61},
-        {"nbf": time.time() + 3600},
+        {"nbf": IN_AN_HOUR},
         {"file_id": None},
         {"file_id": "x"},
         {"file_id": 7},
@@ -75,7 +75,7 @@ async def test_a_good_one(issuer: Issuer, tickets: TicketVerifier) -> None:
     ],
 )
 async def test_what_is_none(issuer: Issuer, tickets: TicketVerifier, changed: dict[str, Any]) -> None:
-    assert await tickets.admission(ticket(issuer, **changed), HERE) is None
+    assert await tickets.admission(ticket(issuer, **at_present(changed)), HERE) is None
 
 
 async def test_what_is_not_signed_so(issuer: Issuer, tickets: TicketVerifier) -> None:

@@ -146,9 +146,8 @@ class TestInterrupted:
         scrub = engine.scrub(bytes_per_second=1)
         scrub.start()
         await asyncio.sleep(0.1)
-        began = time.monotonic()
-        await scrub.stop()
-        assert time.monotonic() - began < 2
+        async with asyncio.timeout(60):  # at that rate the next document would take longer
+            await scrub.stop()
         await scrub.stop()
         await engine.close()
 
@@ -283,7 +282,7 @@ class TestLimiter:
         began = time.monotonic()
         for _ in range(1000):
             limiter.take(1 << 30)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 60
 
     def test_stops(self) -> None:
         limiter = Limiter(1)
