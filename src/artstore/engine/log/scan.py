@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from artstore.engine.log.header import HEADER_BYTES
 from artstore.engine.log.record import FLAGS, FRAME, Bytes, Kind, Lsn, Record, decode_record
 
+_ZEROS = bytes(1 << 16)
 _SMALLEST_RECORD = FRAME.size + 1
 
 
@@ -58,13 +59,12 @@ def scan_segment(data: Bytes, first_lsn: Lsn, salt: bytes) -> Iterator[Found | U
 
 def _used_bytes(data: Bytes) -> int:
     """Where the last byte that is not zero ends."""
-    step = 1 << 16
     end = len(data)
     while end > 0:
-        start = max(0, end - step)
-        used = len(bytes(data[start:end]).rstrip(b"\0"))
-        if used:
-            return start + used
+        start = max(0, end - len(_ZEROS))
+        block = bytes(data[start:end])
+        if block != _ZEROS[: len(block)]:  # many times quicker than stripping each
+            return start + len(block.rstrip(b"\0"))
         end = start
     return 0
 
