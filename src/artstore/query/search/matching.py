@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from artstore.query.catalog.tables import Columns
 from artstore.query.search.filters import filtered, with_attribute
 from artstore.query.search.grammar import Groups, Term
+from artstore.query.search.text import word_spans
 from artstore.wire.search import AttributeFilter, SearchFilters, SearchMode
 
 TRIGRAM = 3
@@ -123,4 +124,4 @@ def _in_part(columns: Columns, term: Term) -> ColumnElement[bool]:
 
 def _is_one_run(term: Term) -> bool:
     """Of a script without blanks alone: whatever part of it is asked is found by its words."""
-    return term.unspaced and max(term.gaps) <= 1 and all(len(word) <= 2 for word in term.words)
+    return len(spans := list(word_spans(term.text))) == 1 and spans[0][2]
