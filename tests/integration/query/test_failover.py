@@ -250,6 +250,40 @@ class TestGoesOn:
         assert len(b.asked) == 1
 
 
+class TestAtOnce:
+    """A small document that is here soon is had in one piece; all others in the pieces that come."""
+
+    SMALL = CONTENT[:20_000]
+
+    async def both(self, stand: Stand) -> tuple[bytes | None, bytes]:
+        stream = await stand.stream()
+        try:
+            whole = await stream.at_once()
+            pieces = [] if whole is not None else [chunk async for chunk in stream.chunks()]
+            return whole, b"".join(pieces)
+        finally:
+            stream.close()
+
+    async def test_a_small_one(self) -> None:
+        async with standing(FakeElement(content=self.SMALL)) as stand:
+            assert await self.both(stand) == (self.SMALL, b"")
+
+    async def test_not_a_large_one(self) -> None:
+        async with standing(FakeElement()) as stand:
+            assert await self.both(stand) == (None, CONTENT)
+
+    async def test_not_one_whose_element_breaks_off(self) -> None:
+        a, b = FakeElement(5000, content=self.SMALL), FakeElement(content=self.SMALL)
+        async with standing(a, b) as stand:
+            assert await self.both(stand) == (None, self.SMALL)
+
+    async def test_not_one_that_comes_slowly(self) -> None:
+        """What has come by then is not lost."""
+        whole = CONTENT[: 3 * PIECE_BYTES]
+        async with standing(FakeElement(content=whole, pause_seconds=0.2)) as stand:
+            assert await self.both(stand) == (None, whole)
+
+
 class TestHangs:
     """An element that neither answers nor breaks off is given up soon, where another may have the document."""
 

@@ -147,6 +147,11 @@ class TestPartial:
         )
         assert len(await archive.names(words, mode=SearchMode.PARTIAL)) == 1
 
+    async def test_finds_short_words_before_a_script_without_blanks(self, archive: Archive) -> None:
+        """The first one is the end of a word, which only the name as a whole tells."""
+        await archive.store("2025-17年.pdf")
+        assert await archive.names("5-17年", mode=SearchMode.PARTIAL) == ["2025-17年.pdf"]
+
     @pytest.mark.parametrize(
         "words", ["писание", "ет", "чет_2026", "-чет", "чет -2025", "_%_", "年告", "c:\\x"]
     )

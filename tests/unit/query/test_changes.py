@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from artstore.kernel.database import Database
+from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.catching_up import catch_up
 from artstore.query.catalog.changes import (
     NOTHING_KNOWN,
@@ -20,6 +22,7 @@ from artstore.query.catalog.changes import (
     new_beginning,
     told_by,
 )
+from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.catalog.rows import Rows, rows_of
 from artstore.wire.documents import Document, ElementDocumentPage
 from artstore.wire.events import ElementEvent, EventKind
@@ -169,3 +172,28 @@ class TestByEvents:
 def test_readable(kind: str, given: dict[str, UUID], readable: bool) -> None:
     event = ElementEvent(lsn=1, kind=EventKind(kind), element_id="rw-01", at=BEGINNING, **given)
     assert is_readable(event) is readable
+
+
+def test_others_run_while_a_page_is_prepared() -> None:
+    """Among them whoever waits for PostgreSQL to have written the page before."""
+    element = ModelElement(adopted=[UUID(int=n) for n in range(100)])
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def prepared() -> Rows:
+        running = asyncio.create_task(others())
+        try:
+            # Nothing is asked of a database.
+            return await Catalog(cast(Database, None), CatalogRepository()).prepare(
+                element.page(-1, None, 100)
+            )
+        finally:
+            running.cancel()
+
+    assert asyncio.run(prepared()).keys() == element.documents().keys()
+    assert turns >= 10

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from typing import TypeVar
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
@@ -32,6 +33,7 @@ _log = get_logger(__name__)
 _RETRY_SECONDS = 1.0
 _UNREGISTERED = Registration()
 _AWAY = {"health": ElementHealth.AWAY}
+Announced = TypeVar("Announced", bound=ElementAnnouncement)
 
 
 class Source(StrEnum):
@@ -70,29 +72,23 @@ class ElementDirectory:
         self._heard_at: dict[str, float] = {}
         self._missing: set[str] = set()
         self._registrations: dict[str, Registration] = {}
-        self._joined: list[RegisteredElement] | None = None
-        """What was announced last, made when it is asked for: uploads ask more often than it changes."""
+        self._joined: dict[str, RegisteredElement] | None = None
+        """What was announced last, by id, made when it is asked for: which is more often than it changes."""
         self._redis_run = b""
         self._redis_since = clock()
 
     def elements(self) -> list[RegisteredElement]:
         """All known elements, ordered by id."""
-        if self._joined is None:
-            self._joined = [self._registered(self._known[element_id]) for element_id in sorted(self._known)]
-        if not self._missing:
-            return list(self._joined)
-        return [
-            element.model_copy(update=_AWAY) if self._is_away(element.element_id) else element
-            for element in self._joined
-        ]
+        joined = self._all_joined().values()
+        return [self._seen(element) for element in joined] if self._missing else list(joined)
 
     def announced(self) -> list[ElementAnnouncement]:
         """The same without what the registry says."""
         return [self._seen(self._known[element_id]) for element_id in sorted(self._known)]
 
     def get(self, element_id: str) -> RegisteredElement | None:
-        known = self._known.get(element_id)
-        return None if known is None else self._registered(self._seen(known))
+        known = self._all_joined().get(element_id)
+        return None if known is None else self._seen(known)
 
     @property
     def is_up_to_date(self) -> bool:
@@ -110,11 +106,18 @@ class ElementDirectory:
             await self._learn_from_admin()
             await asyncio.sleep(_RETRY_SECONDS * random.uniform(0.5, 1.5))
 
-    def _registered(self, seen: ElementAnnouncement) -> RegisteredElement:
-        registration = self._registrations.get(seen.element_id, _UNREGISTERED)
-        return RegisteredElement.model_construct(**seen.__dict__, registration=registration)
+    def _all_joined(self) -> dict[str, RegisteredElement]:
+        if self._joined is None:
+            self._joined = {
+                element_id: RegisteredElement.model_construct(
+                    **self._known[element_id].__dict__,
+                    registration=self._registrations.get(element_id, _UNREGISTERED),
+                )
+                for element_id in sorted(self._known)
+            }
+        return self._joined
 
-    def _seen(self, known: ElementAnnouncement) -> ElementAnnouncement:
+    def _seen(self, known: Announced) -> Announced:
         if not self._is_away(known.element_id):
             return known
         return known.model_copy(update=_AWAY)

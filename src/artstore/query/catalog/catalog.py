@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from uuid import UUID
 
 from artstore.kernel.database import Database
 from artstore.query.catalog.changes import Advance, Entry, by_events, by_listing, new_beginning, told_by
 from artstore.query.catalog.repository import CatalogRepository
-from artstore.query.catalog.rows import Rows, rows_of
+from artstore.query.catalog.rows import Row, Rows, rows_of
 from artstore.wire.documents import ElementDocumentPage
+
+_SLICE = 8
+"""Documents that are made rows of at once: one or two milliseconds of work."""
 
 
 class Catalog:
@@ -40,8 +44,17 @@ class Catalog:
         return advance
 
     async def prepare(self, page: ElementDocumentPage) -> Rows:
-        """What `take_page` writes of a page, made while the page before is being written."""
-        return await asyncio.to_thread(rows_of, told_by(page))
+        """What `take_page` writes of a page, made while the page before is being written.
+
+        In slices between which others run. In a thread it would keep Python's lock for longer than a
+        slice takes, each time that PostgreSQL has answered and waits for the next word.
+        """
+        changes = told_by(page)
+        rows: dict[UUID, Row] = {}
+        for start in range(0, len(changes), _SLICE):
+            rows |= rows_of(changes[start : start + _SLICE])
+            await asyncio.sleep(0)
+        return rows
 
     async def take_page(
         self, element_id: str, since: int, page: ElementDocumentPage, rows: Rows | None = None

@@ -27,9 +27,9 @@ class Row:
 Rows = Mapping[UUID, Row]
 
 
-def rows_of(changes: Iterable[DocumentChange]) -> Rows:
+def rows_of(changes: Iterable[DocumentChange]) -> dict[UUID, Row]:
     """The rows of those that have a document. About 0.3 ms of work for each."""
-    rows = {}
+    rows: dict[UUID, Row] = {}
     for change in changes:
         if change.document is not None:
             found = document_words(searchable_texts(change.document))

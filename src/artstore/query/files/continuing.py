@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 
 from artstore.kernel.logging import get_logger
 from artstore.kernel.problems import Problem
@@ -40,7 +41,7 @@ class Continuation:
         self._asked = asked
         self._where = where
         self._seconds = seconds
-        self._head = _Head(first)
+        self._first = first
         self._left = _MOST
         self._useless: set[str] = set()
         """Elements that gave other bytes, or broke off again where they had broken off before."""
@@ -49,6 +50,11 @@ class Continuation:
         self._patient = False
         """Once an element was given up for its silence: the others may be as slow, and if each is given up so
         soon, the document never ends. From the next one on, bytes are waited for."""
+
+    @cached_property
+    def _head(self) -> "_Head":
+        # Only then read when something broke off, which is seldom.
+        return _Head(self._first)
 
     async def at(self, position: int, *, silent: bool = False) -> tuple[Opened, int] | None:
         """An answer that goes on, and how many of its bytes are to be dropped, after the body broke off at

@@ -30,6 +30,8 @@ _PASSED_ON = (
     "If-Modified-Since",
     "If-Unmodified-Since",
 )
+_PASSED_ON_BY_RAW = {name.lower().encode("ascii"): name for name in _PASSED_ON}
+"""As the server gives names of headers."""
 
 _FILE_ID = {
     "name": "file_id",
@@ -121,8 +123,12 @@ class Downloads:
 
 def conditions_of(request: Request) -> dict[str, str]:
     """The headers of a request that say which bytes are wanted, and in which form."""
-    values = {name: ", ".join(request.headers.getlist(name)) for name in _PASSED_ON}
-    return {name: value for name, value in values.items() if name in request.headers}
+    found: dict[str, str] = {}
+    for raw_name, raw_value in request.scope["headers"]:
+        if (name := _PASSED_ON_BY_RAW.get(raw_name)) is not None:
+            value = raw_value.decode("latin-1")
+            found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def _file_id(request: Request) -> UUID:

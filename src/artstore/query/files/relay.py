@@ -11,21 +11,23 @@ from artstore.kernel.stalled import ClientStalled, taken
 from artstore.query import metrics
 from artstore.query.files.stream import DocumentStream
 
-_RELAYED = (
-    "Accept-Ranges",
-    "Cache-Control",
-    "Content-Disposition",
-    "Content-Encoding",
-    "Content-Length",
-    "Content-Range",
-    "Content-Security-Policy",
-    "Content-Type",
-    "ETag",
-    "Last-Modified",
-    "Repr-Digest",
-    "Retry-After",
-    "Vary",
-    "WWW-Authenticate",
+_RELAYED = frozenset(
+    {
+        b"accept-ranges",
+        b"cache-control",
+        b"content-disposition",
+        b"content-encoding",
+        b"content-length",
+        b"content-range",
+        b"content-security-policy",
+        b"content-type",
+        b"etag",
+        b"last-modified",
+        b"repr-digest",
+        b"retry-after",
+        b"vary",
+        b"www-authenticate",
+    }
 )
 
 
@@ -47,20 +49,34 @@ class RelayedResponse(Response):
         answer = stream.head
         self.status_code = answer.status
         self.background = None
-        relayed = {name: answer.headers[name] for name in _RELAYED if name in answer.headers}
-        self.raw_headers = [
-            (name.lower().encode("latin-1"), value.encode("utf-8", "surrogateescape"))
-            for name, value in {**relayed, **(headers or {})}.items()
+        replaced = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in (headers or {}).items()
+        ]
+        own = {name for name, _ in replaced}
+        self.raw_headers = replaced + [
+            (lowered, value)
+            for name, value in answer.raw_headers
+            if (lowered := name.lower()) in _RELAYED and lowered not in own
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await unless_client_goes(self._pump(send), receive)
+            whole = await self._stream.at_once()
+            if whole is None:
+                await unless_client_goes(self._pump(send), receive)
+            else:
+                # In one piece with its head, which the server takes without waiting for the client.
+                await self._start(send)
+                await send({"type": "http.response.body", "body": whole, "more_body": False})
         finally:
             self._stream.close()
 
-    async def _pump(self, send: Send) -> None:
+    async def _start(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
+    async def _pump(self, send: Send) -> None:
+        await self._start(send)
         async for chunk in self._stream.chunks():
             sending = send({"type": "http.response.body", "body": chunk, "more_body": True})
             await taken(sending, within_seconds=self._stalled_seconds)
