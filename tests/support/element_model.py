@@ -61,7 +61,12 @@ class ModelElement:
         if kind is EventKind.MODE or (kind is not EventKind.PUT and not exists):
             self.events.append(
                 ElementEvent(
-                    lsn=lsn, kind=EventKind.MODE, element_id=self.element_id, at=BEGINNING, mode="rw"
+                    lsn=lsn,
+                    kind=EventKind.MODE,
+                    element_id=self.element_id,
+                    at=BEGINNING,
+                    durable_at=BEGINNING,
+                    mode="rw",
                 )
             )
             return
@@ -69,7 +74,13 @@ class ModelElement:
         self._latest[file_id] = (lsn, after)
         self.events.append(
             ElementEvent(
-                lsn=lsn, kind=kind, element_id=self.element_id, at=BEGINNING, file_id=file_id, document=after
+                lsn=lsn,
+                kind=kind,
+                element_id=self.element_id,
+                at=BEGINNING,
+                durable_at=BEGINNING,
+                file_id=file_id,
+                document=after,
             )
         )
 

@@ -1,6 +1,6 @@
 """Changes of an element for those who follow its log from outside."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from artstore.attributes import AttributesError, FileAttributes, FileId, parse
@@ -37,9 +37,13 @@ class Change:
     """Of put and update."""
     storage_path: str | None = None
     mode: Mode | None = None
+    durable_at: datetime | None = field(default=None, compare=False)
+    """When the record was flushed; not known of one that is read from the log. ``at`` may be long before."""
 
 
-def change_by(lsn: Lsn, entry: Entry, attributes: FileAttributes | None = None) -> Change:
+def change_by(
+    lsn: Lsn, entry: Entry, attributes: FileAttributes | None = None, *, durable_at: datetime | None = None
+) -> Change:
     """What ``entry`` changes; ``attributes`` are those in it, where they are at hand.
 
     Raises AttributesError, ValueError, BodyInvalid for an entry that makes no sense.
@@ -47,12 +51,14 @@ def change_by(lsn: Lsn, entry: Entry, attributes: FileAttributes | None = None) 
     kind = kind_of(entry)
     match entry:
         case Delete(file_id, _, at_us, path):
-            return Change(lsn, kind, from_microseconds(at_us), FileId(file_id), storage_path=path)
+            at, told = from_microseconds(at_us), FileId(file_id)
+            return Change(lsn, kind, at, told, storage_path=path, durable_at=durable_at)
         case ModeChange(mode, at_us):
-            return Change(lsn, kind, from_microseconds(at_us), mode=Mode(mode))
+            return Change(lsn, kind, from_microseconds(at_us), mode=Mode(mode), durable_at=durable_at)
         case _:
             found = attributes or parse(bytes(entry.attributes))
-            return Change(lsn, kind, found.updated_at, FileId(found.file_id), found, found.storage_path)
+            at, told = found.updated_at, FileId(found.file_id)
+            return Change(lsn, kind, at, told, found, found.storage_path, durable_at=durable_at)
 
 
 def change_of(record: Record) -> Change:

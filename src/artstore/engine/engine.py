@@ -480,7 +480,7 @@ class Engine:
         if (effect := effect_by(entry, attributes)) is not None:
             self._overlay.apply(lsn, effect)
             self._room.count(effect.used_bytes, effect.documents)
-        self._recent.add(change_by(lsn, entry, attributes))
+        self._recent.add(change_by(lsn, entry, attributes, durable_at=datetime.now(UTC)))
 
     # Called by the files follower, from its thread
 

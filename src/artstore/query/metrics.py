@@ -9,7 +9,8 @@ CATALOG_LAG = Gauge(
 )
 CATALOG_DELAY = Histogram(
     "artstore_query_catalog_delay_seconds",
-    "Seconds from a change at an element until the catalog had it, of changes that came by events",
+    "Seconds from when an element had a change for good until the catalog had it, of changes that came by"
+    " events soon enough for that time to be known",
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 30, 300),
 )
 CATALOG_DOCUMENTS = Gauge("artstore_query_catalog_documents", "Documents in the catalog", ("element",))

@@ -41,6 +41,8 @@ def event_json(change: Change, element_id: str) -> bytes:
         f'"element_id":{json.dumps(element_id)}',
         f'"at":"{change.at.isoformat()}"',
     ]
+    if change.durable_at is not None:
+        members.append(f'"durable_at":"{change.durable_at.isoformat()}"')
     if change.file_id is not None:
         members.append(f'"file_id":"{change.file_id}"')
     if change.attributes is not None:

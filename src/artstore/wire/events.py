@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from artstore.wire.documents import Document
 
@@ -39,12 +39,18 @@ class EventKind(StrEnum):
 
 
 class ElementEvent(BaseModel):
-    """One durable change of an element. ``document`` stands in put and update, ``mode`` in mode."""
+    """One durable change of an element. ``document`` stands in put and update, ``mode`` in mode.
+
+    ``at`` is the document's own time, which may be long before the element had it (a batch, a repeated
+    upload, a document that was moved); ``durable_at`` is when the element had it for good, where that is
+    known.
+    """
 
     lsn: int
     kind: EventKind
     element_id: str
-    at: datetime
+    at: AwareDatetime
+    durable_at: AwareDatetime | None = None
     file_id: UUID | None = None
     document: Document | None = None
     mode: str | None = None

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -22,8 +22,11 @@ from artstore.launcher.system import System
 from artstore.sdk import Client
 from tests.support.forking import fork_server
 from tests.support.secrecy.observing import heard
+from tests.support.system import PATIENCE_SECONDS
 
 from .conftest import all_registered
+
+T = TypeVar("T")
 
 MISSING = "0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e"
 
@@ -89,12 +92,12 @@ def note(tmp_path: Path) -> Path:
     return path
 
 
-def wait_for(found: Callable[[], Path | None]) -> Path:
+def wait_for(found: Callable[[], T | None]) -> T:
     """What appears in a while."""
-    until = time.monotonic() + 30
-    while (path := found()) is None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while (it := found()) is None:
         assert time.monotonic() < until, "it does not appear"
-    return path
+    return it
 
 
 def found_by(profile: Path, words: str) -> None:
@@ -556,7 +559,8 @@ class TestScrub:
             text = run.bytes.decode()
             assert f"D003 error  {path.relative_to(system.folder.element_root('rw-01'))}\n" in text
             assert text.endswith("1 findings are open\n")
-            assert "degraded, 1 finding" in Run(profile, "elements").text
+            # Elements announce what has changed, which takes a moment to get around.
+            wait_for(lambda: "degraded, 1 finding" in Run(profile, "elements").text or None)
             status = Run(profile, "storage", "scrub", "rw-01", "--status", "--json")
             assert (status.code, [item["code"] for item in status.results[0]["findings"]]) == (1, ["D003"])
         finally:

@@ -69,8 +69,8 @@ async def started_with(system: RunningSystem, **settings: str) -> AsyncIterator[
     try:
         await system.start("one")
         yield
-        await system.stop("one")
     finally:
+        await system.stop("one")
         SETTINGS.clear()
         await system.start("one")
 
@@ -151,8 +151,11 @@ class TestReadAtOnce:
             log = await at.told("wal")
             assert log["followers"]["files"]["lag"] >= 5
             assert log["bytes"] > 0
-            told = (await system.health("one"))["dependencies"]["log"]
-            assert told["status"] == "down", "what is in the log cannot be brought into files/"
+
+            async def is_told() -> bool:
+                return bool((await system.health("one"))["dependencies"]["log"]["status"] == "down")
+
+            await eventually(is_told, "what is in the log cannot be brought into files/, and nobody tells")
         await has_followed(at)
         for document, content in zip(stored, contents, strict=True):
             await is_served(at, document, content)

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from artstore.attributes import FileId
+from artstore.attributes import FileId, new_file_id
 from artstore.engine import ChangeKind, ChangesGone, Engine, LogFull, Lsn, Mode
-from tests.support.engines import describe, fetch, store
+from tests.support.engines import describe, draft_of, fetch, store
 from tests.unit.engine.conftest import OpenElement
 
 
@@ -65,6 +66,21 @@ class TestChanges:
         assert not later.done()
         later.cancel()
 
+    async def test_tell_when_they_became_durable(self, open_element: OpenElement) -> None:
+        """Which a document with an id of its own, or an earlier time, does not."""
+        engine = await open_element()
+        before = datetime.now(UTC)
+        given = new_file_id(before - timedelta(hours=3))
+        upload = engine.begin()
+        await upload.write(b"content")
+        await upload.commit(draft_of(file_id=given))
+
+        (change,) = await engine.changes(Lsn(0), 10)
+
+        assert change.at < before
+        assert change.durable_at is not None
+        assert before <= change.durable_at <= datetime.now(UTC)
+
     async def test_of_a_mode(self, open_element: OpenElement) -> None:
         engine = await open_element(mode=Mode.RW)
         await engine.set_mode(Mode.RO)
@@ -85,6 +101,33 @@ class TestChanges:
         with pytest.raises(ChangesGone):
             await engine.changes(Lsn(0), 10)
         assert await engine.changes(Lsn(engine.first_lsn - 1), 10) == []
+
+
+class TestFiles:
+    async def test_a_change_that_comes_alone_is_followed_at_once(self, open_element: OpenElement) -> None:
+        engine = await open_element(follow_seconds=0.5)
+        await store(engine)
+        await engine.filed(Lsn(1))
+        await asyncio.sleep(0.5)
+        began = asyncio.get_running_loop().time()
+        await store(engine)
+        await store(engine)
+        await engine.filed(Lsn(3))
+        assert asyncio.get_running_loop().time() - began > 0.4, (
+            "the second came alone, the third did not wait"
+        )
+
+    async def test_a_full_batch_does_not_wait(self, open_element: OpenElement) -> None:
+        """Full by its bytes, long before there are as many documents as a batch takes."""
+        engine = await open_element(
+            follow_seconds=3600.0, close_seconds=0.0, inline_limit=8 << 20, upload_memory_bytes=64 << 20
+        )
+        content = os.urandom(4 << 20)
+        for _ in range(7):
+            await store(engine, content)
+        assert engine._files._seconds_to_gather() > 3000
+        await store(engine, content)
+        assert engine._files._seconds_to_gather() == 0
 
 
 class TestOutside:

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from artstore.ingester.admission import Admission
 from artstore.ingester.files.locating import Locating
 from artstore.ingester.files.versions import Versions
 from artstore.ingester.idempotency.once import Keys
+from artstore.ingester.metrics import UPLOAD_BYTES
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import UploadBody
 from artstore.ingester.uploads.delivery import Delivery
@@ -216,6 +218,19 @@ async def falls_silent(element: Element, request: web.Request) -> web.StreamResp
     return web.Response()
 
 
+@contextmanager
+def no_more_connections() -> Iterator[int]:
+    """A port whose connections are all taken: an attempt at another one is not answered."""
+    with socket.socket() as listener, ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
 class World:
     """An Ingester's uploads with elements e1, e2, …"""
 
@@ -301,6 +316,11 @@ class TestRelay:
         assert request.headers["Authorization"] == "Bearer the-token"
         assert request.headers["X-Request-ID"]
         assert request.headers["traceparent"]
+
+    async def test_bytes_of_the_query_that_are_no_ascii(self, world: World) -> None:
+        element = await world.add(stores)
+        assert (await world.take(Upload.whole(SMALL, query="more=é&a=%20"))).status_code == 201
+        assert element.requests[0].rel_url.raw_query_string == "more=%C3%A9&a=%20"
 
     async def test_without_a_length(self, world: World) -> None:
         element = await world.add(stores)
@@ -398,6 +418,18 @@ class TestAnotherElement:
         answer = await world.take(Upload.whole(body, pieces=10))
         assert answer.status_code == 201
         assert second.body == body
+
+    @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])
+    async def test_when_the_first_does_not_even_refuse(self, world: World, body: bytes) -> None:
+        """As a machine that is gone: nobody answers to the attempt to connect."""
+        first, second = await world.add(stores), await world.add(stores)
+        passed = UPLOAD_BYTES._value.get()
+        with no_more_connections() as port:
+            world.announced[0] = first.announcement("e1", url=f"http://127.0.0.1:{port}")
+            answer = await world.take(Upload.whole(body, pieces=10))
+        assert answer.status_code == 201
+        assert second.body == body
+        assert UPLOAD_BYTES._value.get() - passed == len(body), "what the first did not get was counted"
 
     @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])
     @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """What leaves the element, and what goes into the index."""
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -80,11 +81,17 @@ class TestEvent:
         assert [event.lsn for event in events] == [1, 2, 3, 4]
         assert {event.element_id for event in events} == {"se-1"}
         assert {event.at for event in events} == {AT}
+        assert {event.durable_at for event in events} == {None}
         assert [event.file_id for event in events] == [of.file_id] * 3 + [None]
         assert events[0].document is not None
         assert events[0].document.checksum == of.checksum
         assert events[2].document is None
         assert events[3].mode == "ro"
+
+    def test_tells_when_it_became_durable_where_that_is_known(self) -> None:
+        later = AT + timedelta(hours=1)
+        told = event_json(replace(change(4, ChangeKind.MODE, None), durable_at=later), "se-1")
+        assert ElementEvent.model_validate_json(told).durable_at == later
 
 
 class TestBatch:

@@ -135,7 +135,8 @@ class FilesFollower:
 
     def _seconds_to_gather(self) -> float:
         """A change that comes alone is followed at once, many in batches of what comes within the pace."""
-        if self._log.durable_lsn - self.position.lsn >= self._batch_records:
+        waiting = self._log.durable_lsn - self.position.lsn
+        if waiting >= self._batch_records or self._log.bytes_after(self.position.lsn) >= _BATCH_BYTES:
             return 0.0
         return max(0.0, self._begun_at + self._pace_seconds - time.monotonic())
 

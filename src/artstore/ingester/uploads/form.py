@@ -1,6 +1,7 @@
 """An upload that is a form, passed on unchanged and checked to be one while it passes."""
 
 import asyncio
+from urllib.parse import quote
 
 from starlette.requests import Request
 
@@ -27,6 +28,8 @@ from artstore.wire.problems import ProblemType
 FORM_OVERHEAD_BYTES = 4 * 1024 * 1024
 """More than a form that `FormParser` takes can hold beside its file (32 parts, 64 KiB and 16 KiB each)."""
 
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+
 
 class FormBody(UploadBody):
     """Every piece goes through the parser, so that a form that breaks off or a file that grows over the limit
@@ -38,7 +41,7 @@ class FormBody(UploadBody):
     def __init__(self, request: Request, *, max_file_bytes: int, pace: PaceLimits) -> None:
         """Refuses at once what the head of the request condemns: UNSUPPORTED_MEDIA_TYPE, FILE_TOO_LARGE."""
         self.content_type = request.headers.get("content-type", "")
-        self.element_query = request.scope["query_string"].decode("latin-1")
+        self.element_query = quote(request.scope["query_string"], safe=_ASCII)
         self._parser = _parser(self.content_type)
         self._policies = set(request.query_params.getlist("retention_policy"))
         self._of_version = {name: set(request.query_params.getlist(name)) for name in OF_VERSION}

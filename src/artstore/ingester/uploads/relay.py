@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from starlette.requests import ClientDisconnect
 from yarl import URL
 
@@ -199,7 +200,7 @@ class Relay:
                 raise ElementLost(f"the answer is {answer.status}", maybe_stored=self._last_sent)
             return found
 
-    def _in_one_piece(self, patience: Patience, timer: asyncio.Timeout) -> bytes | None:
+    def _in_one_piece(self, patience: Patience, timer: asyncio.Timeout) -> "_OnePiece | None":
         """The body, where it is so small that the system takes it at once, with the head of the request.
 
         Sent as a stream it would cost a tenth of what the whole upload costs here.
@@ -207,10 +208,13 @@ class Relay:
         if not self._whole or sum(map(len, self._pieces)) > _ONE_PIECE_BYTES:
             return None
         content = b"".join(self._pieces)
-        self._begun = self._last_sent = True
-        _expect_within(timer, patience.answer)
-        UPLOAD_BYTES.inc(len(content))
-        return content
+
+        def sending() -> None:
+            self._begun = self._last_sent = True
+            _expect_within(timer, patience.answer)
+            UPLOAD_BYTES.inc(len(content))
+
+        return _OnePiece(content, sending)
 
     async def _stream(
         self, patience: Patience, timer: asyncio.Timeout, reached: Callable[[], None]
@@ -242,6 +246,18 @@ class Relay:
                 UPLOAD_BYTES.inc(len(piece))
         self._last_sent = True
         _expect_within(timer, patience.answer)
+
+
+class _OnePiece(aiohttp.BytesPayload):
+    """Tells when it is being sent: until then, once there is a connection, the element has nothing."""
+
+    def __init__(self, content: bytes, sending: Callable[[], None]) -> None:
+        super().__init__(content)
+        self._sending = sending
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        self._sending()
+        await super().write_with_length(writer, content_length)
 
 
 async def content_of(answer: aiohttp.ClientResponse) -> bytes:

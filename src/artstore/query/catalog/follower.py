@@ -209,5 +209,5 @@ class CatalogFollower:
 def _observe_delays(taken: Iterable[Entry]) -> None:
     now = datetime.now(UTC)
     for entry in taken:
-        if entry.event is not None:
-            metrics.CATALOG_DELAY.observe(max(0.0, (now - entry.event.at).total_seconds()))
+        if entry.event is not None and entry.event.durable_at is not None:
+            metrics.CATALOG_DELAY.observe(max(0.0, (now - entry.event.durable_at).total_seconds()))
