@@ -103,8 +103,7 @@ def wait_for(found: Callable[[], T | None]) -> T:
 def found_by(profile: Path, words: str) -> None:
     """Waits until the catalog knows it."""
     with Client(profile) as client:
-        while not list(client.search(words, limit=1)):
-            pass
+        wait_for(lambda: list(client.search(words, limit=1)) or None)
 
 
 class TestPut:

@@ -25,6 +25,7 @@ from artstore.launcher.system import System
 from artstore.sdk import Client
 from tests.support.ports import free_port
 from tests.support.secrecy.observing import heard
+from tests.support.system import PATIENCE_SECONDS
 
 ANY_PORTS = SystemSettings(default_ports={})
 SERVICES = ["admin", "edit-01", "rw-01", "ingester", "query"]
@@ -171,7 +172,9 @@ class TestEnding:
             again.ready()
             with Client(data / "profile.json") as client:
                 # It may have been killed before the catalog had heard of it.
+                until = time.monotonic() + PATIENCE_SECONDS
                 while not (found := list(client.search("kept"))):
+                    assert time.monotonic() < until, "the catalog does not hear of it"
                     time.sleep(0.05)
                 assert [hit.original_filename for hit in found] == ["kept.txt"]
             code, errors = again.end(signal.SIGINT)
