@@ -46,10 +46,10 @@ class BreakingProxy:
         for writer in list(self._open):
             self._break(writer)
 
-    async def passed(self, size: int) -> None:
-        """Returns when so many of the bytes that are counted have come."""
+    async def passed(self, size: int, *, broken: int = 0) -> None:
+        """Returns when so many of the bytes that are counted have come, and so many lines were cut."""
         async with self._grown:
-            await self._grown.wait_for(lambda: self._passed >= size)
+            await self._grown.wait_for(lambda: self._passed >= size and self.broken >= broken)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -96,7 +96,9 @@ class BreakingProxy:
                 async with self._grown:
                     self._passed += len(data)
                     self._grown.notify_all()
-            self.broken += 1
+            async with self._grown:
+                self.broken += 1
+                self._grown.notify_all()
 
     async def _pass_on(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: int | None

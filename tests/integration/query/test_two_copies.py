@@ -218,12 +218,14 @@ async def test_real_clients_over_bad_lines(
     async with BreakingProxy(system.query_url, cuts, downloads=True).serving() as proxy:
         client = Client(tmp_path, f"{proxy.url}/api/v1/files/{file_id}/download", account.token)
         fetching = asyncio.create_task(client.fetch(name))
-        await proxy.passed(8 * MIB)
+        # Of several connections at once the first may end before its cut; a quick machine sends much in the
+        # moment between the last cuts and the kill.
+        async with asyncio.timeout(60):
+            await proxy.passed(8 * MIB, broken=len(cuts) - 1)
         await system.kill("query")
         await system.start("query")
-        await proxy.passed(14 * MIB)
+        async with asyncio.timeout(60):
+            await proxy.passed(14 * MIB)
         await system.kill("rw-01")
         await system.start("rw-01")
         assert await fetching == CONTENT
-        # Of several connections at once the first may end before its cut.
-        assert proxy.broken >= len(cuts) - 1
