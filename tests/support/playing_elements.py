@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -30,9 +29,10 @@ from artstore.kernel.peers import (
     http_session,
 )
 from artstore.kernel.problems import Problem
-from artstore.wire.elements import ElementHealth, Mode, RegisteredElement
+from artstore.wire.elements import RegisteredElement
 from artstore.wire.problems import PROBLEM_JSON, ProblemBody, ProblemType
 from artstore.wire.scopes import Scope
+from tests.support.announcements import registered
 from tests.support.system import form, part
 from tests.support.uploads import Upload
 
@@ -45,7 +45,6 @@ SMALL = form(part("file", b"content", "note.txt"))
 BIG = form(part("description", b"words"), part("file", b"0123456789abcdef" * 500_000, "big.bin"))
 HUGE = form(part("file", b"0123456789abcdef" * 1_200_000, "huge.bin"))
 """Does not fit into what lies between the services."""
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 Behaviour = Callable[["Element", web.Request], Awaitable[web.StreamResponse]]
 
@@ -105,20 +104,8 @@ class Element:
             raise
 
     def announcement(self, element_id: str, **changes: Any) -> RegisteredElement:
-        facts: dict[str, Any] = {
-            "url": self.url,
-            "mode": Mode.RW,
-            "capacity_bytes": 1 << 40,
-            "used_bytes": 0,
-            "free_bytes": 1 << 40,
-            "documents": 0,
-            "last_lsn": 0,
-            "health": ElementHealth.OK,
-            "max_file_bytes": 1 << 40,
-            "started_at": NOW,
-            "announced_at": NOW,
-        }
-        return RegisteredElement(element_id=element_id, **facts | changes)
+        room = {"capacity_bytes": 1 << 40, "free_bytes": 1 << 40, "max_file_bytes": 1 << 40}
+        return registered(element_id, **{"url": self.url} | room | changes)
 
 
 async def stores(element: Element, request: web.Request) -> web.StreamResponse:

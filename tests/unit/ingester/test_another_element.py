@@ -13,9 +13,9 @@ from artstore.kernel.peers import (
 )
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
+from tests.support.announcements import NOW
 from tests.support.playing_elements import (
     BIG,
-    NOW,
     SMALL,
     Behaviour,
     Element,

@@ -16,10 +16,10 @@ from artstore.kernel.peers import (
 )
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
+from tests.support.announcements import NOW
 from tests.support.playing_elements import (
     BIG,
     HUGE,
-    NOW,
     PRINCIPAL,
     SMALL,
     Behaviour,
