@@ -131,9 +131,12 @@ class TestPut:
         for name in ("one.txt", "side/two.txt", "side/three.txt"):
             (tmp_path / "in" / name).write_text(name, encoding="utf-8")
         (tmp_path / "in" / "empty.txt").touch()
+        (tmp_path / "in" / "clears\x1b[2Jthe screen.txt").write_text("x", encoding="utf-8")
         run = Run(profile, "put", "-r", tmp_path / "in", "--json")
         assert {result["original_filename"] for result in run.results} == {"one.txt", "two.txt", "three.txt"}
         assert "empty.txt" in run.errors
+        assert "the screen.txt" in run.errors
+        assert "\x1b" not in run.errors
         assert run.code == 1
 
     def test_standard_input(self, profile: Path) -> None:
