@@ -246,6 +246,8 @@ class TestSearchAndInfo:
 
         assert found("askable", "-draft", '-"two draft"') == ["askable one.txt"]
         assert found("askable", "--sort", "-name", "--limit", "1") == ["askable two draft.pdf"]
+        assert "there are more" in Run(profile, "search", "askable", "--limit", "1").errors
+        assert "there are more" not in Run(profile, "search", "askable", "--limit", "2").errors
         filters = ["--tag", "askable", "--extension", "pdf", "--size-min", "1", "--attribute", "pages>=12"]
         assert found("askabl", "--mode", "partial", *filters) == ["askable two draft.pdf"]
         assert found("askable", "--attribute", "pages>=13") == []
