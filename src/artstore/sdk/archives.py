@@ -1,5 +1,6 @@
 """Many documents in one download: a ZIP, whose checksums are compared before it is there under its name."""
 
+import errno
 import functools
 import hashlib
 import json
@@ -20,6 +21,7 @@ import httpx
 from artstore.sdk.errors import Damaged
 from artstore.sdk.progress import Progress
 from artstore.sdk.sources import unicode_text
+from artstore.sdk.targets import followed, is_replaced
 from artstore.sdk.transport import Transport
 
 _WRITE_BYTES = 1024 * 1024
@@ -77,9 +79,13 @@ class AsyncArchives:
             asked["q"] = unicode_text(q)
         body = json.dumps(asked).encode()
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        target = await anyio.to_thread.run_sync(followed, Path(to))
+        is_folder = await anyio.to_thread.run_sync(target.is_dir)
+        if not is_folder and not await anyio.to_thread.run_sync(is_replaced, target):
+            reason = "An archive is compared once it is whole, so it goes into a file"
+            raise FileExistsError(errno.EEXIST, reason, str(to))
         async with self._transport.stream("POST", self._url, headers=headers, content=lambda: body) as answer:
-            target = Path(to)
-            if await anyio.to_thread.run_sync(target.is_dir):
+            if is_folder:
                 target = target / _name(answer)
             part = target.with_name(f".{secrets.token_hex(8)}.part")
             try:

@@ -271,10 +271,10 @@ class AsyncClient:
         """Fetches a document into a file and returns its path once the SHA-256 has been compared.
 
         ``to`` is a file, which is replaced, or a folder, in which the document gets its own name and
-        nothing is replaced. What has arrived when a download is broken off stays in a hidden file beside
-        it, from where the next one goes on; so does a download over a file that is a beginning of the
-        document. A connection that breaks is taken up again by itself. Raises Damaged when the bytes do not
-        match the checksum.
+        nothing is replaced; a pipe or a device is written to. What has arrived when a download is broken off
+        stays in a hidden file beside it, from where the next one goes on; so does a download over a file that
+        is a beginning of the document. A connection that breaks is taken up again by itself. Raises Damaged
+        when the bytes do not match the checksum.
         """
         document = await self.info(file_id)
         return await downloads.download(

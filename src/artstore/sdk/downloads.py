@@ -14,6 +14,7 @@ import httpx
 
 from artstore.sdk.errors import Damaged, ServiceFailed, Unavailable
 from artstore.sdk.progress import Progress
+from artstore.sdk.targets import followed, is_replaced
 from artstore.sdk.transport import Transport
 from artstore.wire.documents import Document
 
@@ -57,7 +58,10 @@ async def download(
     transport: Transport, url: str, document: Document, to: Path, progress: Progress | None
 ) -> Path:
     """See ``AsyncClient.download``."""
-    target = _name_in(to, document) if to.is_dir() else to
+    target = _name_in(to, document) if to.is_dir() else followed(to)
+    if not is_replaced(target):
+        await _pour(transport, url, document, target, progress)
+        return to
     if await anyio.to_thread.run_sync(_is_there, target, document):
         return target
     part = _PartialFile(target, document)
@@ -74,6 +78,20 @@ async def download(
         part.close()
     part.move_into_place()
     return target
+
+
+async def _pour(
+    transport: Transport, url: str, document: Document, target: Path, progress: Progress | None
+) -> None:
+    """Into a pipe or a device, from which nothing can be taken back."""
+    done = 0
+    with await anyio.to_thread.run_sync(target.open, "wb") as file:
+        async with open_stream(transport, url, document) as stream:
+            async for chunk in stream:
+                await anyio.to_thread.run_sync(file.write, chunk)
+                done += len(chunk)
+                if progress is not None:
+                    progress(done, document.file_size)
 
 
 async def _fetch(transport: Transport, url: str, part: "_PartialFile", progress: Progress | None) -> None:

@@ -16,6 +16,7 @@ import anyio.to_thread
 from artstore.attributes import RetentionPolicy
 from artstore.sdk.progress import Progress
 from artstore.sdk.sources import unicode_text
+from artstore.sdk.targets import followed, is_replaced
 from artstore.sdk.transport import Transport
 from artstore.wire.search import FoundDocument, SearchAnswer, SearchMode, SearchSort
 from artstore.wire.suggestions import Suggestion, SuggestionKind, Suggestions
@@ -98,9 +99,9 @@ class AsyncSearches:
         if not isinstance(to, str | os.PathLike):
             await self._write(url, to, progress)
             return
-        target = Path(to)
-        # A pipe or a device is written to, never replaced; a folder is refused before anything is asked.
-        if await anyio.to_thread.run_sync(_is_replaced, target):
+        target = await anyio.to_thread.run_sync(followed, Path(to))
+        # A folder is refused before anything is asked.
+        if await anyio.to_thread.run_sync(is_replaced, target):
             part = target.with_name(f".{secrets.token_hex(8)}.part")
             try:
                 with await anyio.to_thread.run_sync(part.open, "xb") as file:
@@ -129,10 +130,6 @@ class AsyncSearches:
                 if progress is not None:
                     progress(done, None)
         await anyio.to_thread.run_sync(file.flush)
-
-
-def _is_replaced(target: Path) -> bool:
-    return target.is_file() or not target.exists()
 
 
 def _pairs(asked: Mapping[str, object]) -> Pairs:

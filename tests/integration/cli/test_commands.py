@@ -131,9 +131,12 @@ class TestPut:
         for name in ("one.txt", "side/two.txt", "side/three.txt"):
             (tmp_path / "in" / name).write_text(name, encoding="utf-8")
         (tmp_path / "in" / "empty.txt").touch()
+        (tmp_path / "in" / "clears\x1b[2Jthe screen.txt").write_text("x", encoding="utf-8")
         run = Run(profile, "put", "-r", tmp_path / "in", "--json")
         assert {result["original_filename"] for result in run.results} == {"one.txt", "two.txt", "three.txt"}
         assert "empty.txt" in run.errors
+        assert "the screen.txt" in run.errors
+        assert "\x1b" not in run.errors
         assert run.code == 1
 
     def test_standard_input(self, profile: Path) -> None:
@@ -243,6 +246,8 @@ class TestSearchAndInfo:
 
         assert found("askable", "-draft", '-"two draft"') == ["askable one.txt"]
         assert found("askable", "--sort", "-name", "--limit", "1") == ["askable two draft.pdf"]
+        assert "there are more" in Run(profile, "search", "askable", "--limit", "1").errors
+        assert "there are more" not in Run(profile, "search", "askable", "--limit", "2").errors
         filters = ["--tag", "askable", "--extension", "pdf", "--size-min", "1", "--attribute", "pages>=12"]
         assert found("askabl", "--mode", "partial", *filters) == ["askable two draft.pdf"]
         assert found("askable", "--attribute", "pages>=13") == []

@@ -156,8 +156,9 @@ def test_a_database_is_dropped_whoever_uses_it(server: EmbeddedPostgres) -> None
         connect(server, "in_use")
 
 
-def test_a_folder_too_long_for_a_socket_works(tmp_path: Path) -> None:
-    server = EmbeddedPostgres(tmp_path / ("long-" * 20), durable=False)
+@pytest.mark.parametrize("name", ["long-" * 20, 'a "b"\\ c,d'], ids=["long", "signs"])
+def test_a_folder_that_no_socket_can_have_works(tmp_path: Path, name: str) -> None:
+    server = EmbeddedPostgres(tmp_path / name, durable=False)
     server.start()
     with connect(server) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)

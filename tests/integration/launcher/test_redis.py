@@ -59,8 +59,9 @@ def test_stop_and_start_may_be_called_twice(server: EmbeddedRedis) -> None:
     server.stop()
 
 
-def test_a_folder_too_long_for_a_socket_works(tmp_path: Path) -> None:
-    server = EmbeddedRedis(tmp_path / ("long-" * 20))
+@pytest.mark.parametrize("name", ["long-" * 20, 'a "b"\\ c,d\ne'], ids=["long", "signs"])
+def test_a_folder_that_no_socket_can_have_works(tmp_path: Path, name: str) -> None:
+    server = EmbeddedRedis(tmp_path / name)
     server.start()
     with redis.Redis.from_url(server.url) as client:
         assert client.ping()

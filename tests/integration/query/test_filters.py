@@ -64,7 +64,10 @@ documents = st.fixed_dictionaries(
 )
 filters = st.builds(
     SearchFilters,
-    content_type=st.lists(st.sampled_from(["application/pdf", "IMAGE/*", "text/plain"]), max_size=2),
+    content_type=st.lists(
+        st.sampled_from(["application/pdf", "IMAGE/*", "text/plain", "text/plain; charset=koi8-r"]),
+        max_size=2,
+    ),
     extension=st.lists(st.sampled_from(["pdf", ".gz", "ДОК", "hidden"]), max_size=2),
     size_min=st.integers(0, 5) | st.none(),
     size_max=st.integers(0, 5) | st.none(),
@@ -86,7 +89,7 @@ def passes(found: Document, asked: SearchFilters) -> bool:
     stem, dot, extension = found.original_filename.rpartition(".")
     extension = extension.casefold() if stem and dot else ""
     return (
-        any_of(asked.content_type, lambda wanted: wanted.lower() in kinds)
+        any_of(asked.content_type, lambda wanted: wanted.partition(";")[0].lower() in kinds)
         and any_of(asked.extension, lambda wanted: extension == wanted.lstrip(".").casefold() != "")
         and (asked.size_min is None or found.file_size >= asked.size_min)
         and (asked.size_max is None or found.file_size <= asked.size_max)

@@ -129,6 +129,26 @@ class TestRelevance:
             assert len(found) == len(set(found))
             assert set(found) - {UUID(int=number) for number in range(9_000, 10_000)} == everything
 
+    async def test_what_goes_meanwhile_takes_nothing_else_with_it(
+        self, archive: Archive, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for module in ("repository", "service"):
+            monkeypatch.setattr(f"artstore.query.search.{module}.RANKED", 10)
+        await archive.take(made(number) for number in range(40))
+        everything = (await archive.search.page(archive.question("ledger"), principal("owner"))).found
+        found: list[UUID] = []
+        cursor: str | None = None
+        while True:
+            question = archive.question("ledger", cursor=cursor, limit=3, sort=SearchSort.RELEVANCE)
+            page = await archive.search.page(question, principal("owner"))
+            found += [one.mark.file_id for one in page.found]
+            if (cursor := page.next_cursor) is None:
+                break
+            async with database.write() as db:
+                gone = text("DELETE FROM query.catalog_files WHERE file_id = :file_id")
+                await db.execute(gone, {"file_id": page.found[0].mark.file_id})
+        assert sorted(found) == sorted(one.mark.file_id for one in everything)
+
     async def test_without_words_the_newest_come_first(self, archive: Archive) -> None:
         await archive.take(made(number) for number in range(20))
         newest = await all_pages(archive, "", each=100)

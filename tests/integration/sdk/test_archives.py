@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from artstore.sdk import AsyncClient
 from artstore.sdk.archives import Archive
 from artstore.sdk.errors import Damaged, TooManyRequests, Unavailable
 from tests.support.scripted import Reply, Request
@@ -67,6 +68,18 @@ async def test_damaged(body: bytes, tmp_path: Path) -> None:
     (tmp_path / "old.zip").write_bytes(b"old")
     assert isinstance(await fetched(Reply(200, body, NAMED), tmp_path / "old.zip"), Damaged)
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
+
+
+async def test_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    async def call(client: AsyncClient) -> Any:
+        return await client.archives.download(tmp_path / "pipe", q="x")
+
+    outcome, server = await ask(lambda _: Reply(200, zipped(), NAMED), call)
+    assert isinstance(outcome, FileExistsError)
+    assert server.paths == []
+    assert (tmp_path / "pipe").is_fifo()
 
 
 async def test_breaks_off(tmp_path: Path) -> None:

@@ -404,6 +404,27 @@ class TestDownload:
         path, _ = await ask(script, lambda client: client.download(FILE_ID, tmp_path / "copy"))
         assert path.read_bytes() == CONTENT
 
+    async def test_a_pipe_is_written_to(self, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        (tmp_path / "link").symlink_to(pipe)
+
+        async def download(client: AsyncClient) -> bytes:
+            reading = asyncio.create_task(asyncio.to_thread(pipe.read_bytes))
+            await client.download(FILE_ID, tmp_path / "link")
+            return await reading
+
+        assert (await ask(Store(), download))[0] == CONTENT
+        assert pipe.is_fifo()
+        assert isinstance((await ask(Store(flip=1), download))[0], Damaged)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+    async def test_a_link_is_followed(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(tmp_path / "copy")
+        await ask(Store(), lambda client: client.download(FILE_ID, tmp_path / "link"))
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "copy").read_bytes() == CONTENT
+
     async def test_stream(self) -> None:
         async def read(client: AsyncClient) -> bytes:
             async with client.stream(FILE_ID) as stream:

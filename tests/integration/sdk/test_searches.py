@@ -196,6 +196,11 @@ class TestExport:
         assert (await asked_by(lambda request: Reply(body=b"a\r\n"), call))[0] == b"a\r\n"
         assert pipe.is_fifo()
 
+        (tmp_path / "link").symlink_to(tmp_path / "found.csv")
+        await asked_by(lambda request: Reply(body=b"a"), lambda client: client.export(tmp_path / "link"))
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "found.csv").read_bytes() == b"a"
+
         async def into_folder(client: AsyncClient) -> None:
             await client.export(tmp_path)
 

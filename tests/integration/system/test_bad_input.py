@@ -432,6 +432,19 @@ class TestQueries:
         answer = await account.http.get(url, params={"q": "x", "extention": "pdf"})
         assert (answer.status_code, answer.json()["field"]) == (422, "extention")
 
+    @pytest.mark.parametrize(
+        ("path", "query", "field"),
+        [
+            ("search", "q=a&q=b", "q"),
+            ("search", "size_min=1&size_min=100", "size_min"),
+            ("search/export", "format=csv&sort=name&sort=size", "sort"),
+            ("suggest", "q=ab&q=cd", "q"),
+        ],
+    )
+    async def test_what_may_be_given_once(self, account: Account, path: str, query: str, field: str) -> None:
+        answer = await account.http.get(f"{account.system.query_url}/api/v1/{path}?{query}")
+        assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
+
     @pytest.mark.parametrize("limit", ["0", "-1", "100000", "x"])
     async def test_limit(self, account: Account, limit: str) -> None:
         answer = await account.http.get(

@@ -111,7 +111,16 @@ class TestValidation:
     async def test_text_that_is_no_unicode(self, client_of: Callable[..., Any]) -> None:
         headers = {"Content-Type": "application/json"}
         answer = await ask(client_of, "POST", "/api/things/", content=b'{"name": "\xff"}', headers=headers)
-        check(answer, ProblemType.INVALID_REQUEST)
+        assert "UTF-8" in check(answer, ProblemType.INVALID_REQUEST)["detail"]
+
+    @pytest.mark.parametrize("kind", [None, "application/x-www-form-urlencoded", "text/plain"])
+    async def test_json_that_is_not_said_to_be_json(
+        self, client_of: Callable[..., Any], kind: str | None
+    ) -> None:
+        headers = {} if kind is None else {"Content-Type": kind}
+        answer = await ask(client_of, "POST", "/api/things/", content=b'{"name": "xx"}', headers=headers)
+        body = check(answer, ProblemType.INVALID_PARAMETER, field="body")
+        assert "Content-Type: application/json" in body["detail"]
 
 
 class TestRouting:

@@ -30,6 +30,7 @@ class TestSafeName:
             ("con", "_con"),
             ("NUL.txt", "_NUL.txt"),
             ("\ud800.txt", "_.txt"),
+            ("100% of it, a%20b.txt", "100_ of it, a_20b.txt"),
         ],
     )
     def test_replaces_what_is_not(self, name: str, safe: str) -> None:
@@ -59,7 +60,7 @@ def test_any_names_are_safe_and_unique_wherever_they_are_unpacked(given_names: l
     folded = [unicodedata.normalize("NFC", name).casefold() for name in files]
     assert len(set(folded)) == len(folded)
     for name in files:
-        assert not set(name) & set('/\\\x00\n<>:"|?*')
+        assert not set(name) & set('/\\\x00\n<>:"|?*%')
         assert name not in (".", "..")
         assert len(name.encode()) <= 255
 

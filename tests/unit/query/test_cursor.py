@@ -32,6 +32,7 @@ places = st.builds(
     keys,
     st.builds(Mark, st.datetimes(timezones=st.just(UTC)), st.uuids(), elements),
     st.none() | st.builds(Mark, st.datetimes(timezones=st.just(UTC)), st.uuids(), elements),
+    st.none() | st.builds(Mark, st.datetimes(timezones=st.just(UTC)), st.uuids(), elements),
 )
 
 

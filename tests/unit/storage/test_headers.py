@@ -44,6 +44,11 @@ class TestContentDisposition:
             "attachment; filename=\"_____.pdf\"; filename*=UTF-8''%D0%BE%D1%82%D1%87%D1%91%D1%82.pdf"
         )
 
+    def test_what_browsers_would_decode_is_given_exactly(self) -> None:
+        assert headers.content_disposition("a%20b, 100%.txt") == (
+            "attachment; filename=\"a_20b, 100%.txt\"; filename*=UTF-8''a%2520b%2C%20100%25.txt"
+        )
+
     @given(st.text(min_size=1))
     def test_any_name_comes_back_and_breaks_no_header(self, name: str) -> None:
         try:

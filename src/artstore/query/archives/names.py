@@ -7,7 +7,8 @@ from collections import Counter
 ATTRIBUTES = ".attr.json"
 _MOST_BYTES = 200
 """Of a name, without what is added to make it unique, and without ATTRIBUTES."""
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]')
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*%\ud800-\udfff]')
+"""A percent sign too: RFC 8493 §2.1.3 has a manifest write it as %25, for which ``sha256sum -c`` looks."""
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 

@@ -41,25 +41,27 @@ Key = int | str | float | datetime | None
 class Place:
     """Where a page ends in some order: the key of its last document, if the order has one, and its mark.
 
-    ``window``: of results by relevance, the newest document of those that were compared.
+    ``window`` and ``until``: of results by relevance, the newest and the oldest document of those that were
+    compared; no ``until`` where these were all.
     """
 
     key: Key
     mark: Mark
     window: Mark | None = None
+    until: Mark | None = None
 
 
 def write_place(place: Place, *, question: str) -> str:
     key = _moment(place.key) if isinstance(place.key, datetime) else place.key
-    window = None if place.window is None else _plain(place.window)
-    body = json.dumps([key, _plain(place.mark), window], separators=(",", ":")).encode()
+    window = [None if end is None else _plain(end) for end in (place.window, place.until)]
+    body = json.dumps([key, _plain(place.mark), *window], separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(_seal(body, question) + body).rstrip(b"=").decode("ascii")
 
 
 def read_place(cursor: str, *, question: str, key: type) -> Place:
     """The place, with a key of this type. Raises Problem INVALID_CURSOR as `read_cursor` does."""
     try:
-        read, mark, window = _three(json.loads(_opened(cursor, question)))
+        read, mark, window, until = _four(json.loads(_opened(cursor, question)))
         if type(read) is not (int if key is datetime else key):
             raise ValueError("the key is of another type")
         if isinstance(read, str) and (len(read) > MAX_KEY or _NO_TEXT.search(read)):
@@ -70,7 +72,8 @@ def read_place(cursor: str, *, question: str, key: type) -> Place:
             raise ValueError("nothing has this rank")
         if isinstance(read, int) and key is datetime:
             read = _EPOCH + read * _MICROSECOND
-        return Place(read, _mark(mark), None if window is None else _mark(window))
+        ends = [None if end is None else _mark(end) for end in (window, until)]
+        return Place(read, _mark(mark), *ends)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _invalid() from error
 
@@ -135,6 +138,6 @@ def _seal(body: bytes, question: str) -> bytes:
     return blake2s(body, key=asked, person=b"artstore", digest_size=_SEAL_BYTES).digest()
 
 
-def _three(members: Any) -> tuple[Any, Any, Any]:
-    first, second, third = members
-    return first, second, third
+def _four(members: Any) -> tuple[Any, Any, Any, Any]:
+    first, second, third, fourth = members
+    return first, second, third, fourth

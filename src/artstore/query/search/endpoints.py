@@ -3,11 +3,12 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import JSONResponse, StreamingResponse
 
 from artstore.kernel.access import Principal, Requires
 from artstore.kernel.openapi import problem_answers
+from artstore.kernel.repeated import once, single
 from artstore.query.catalog.rows import hit
 from artstore.query.search.attributes import read_attribute
 from artstore.query.search.export import exported
@@ -59,6 +60,7 @@ def search_routes(search: Search, forgiving: ForgivingSearch) -> APIRouter:
         response_model=SearchAnswer,
         summary="Find documents by words and by what they are",
         responses=_REFUSALS,
+        dependencies=[Depends(once(*single(SearchParameters)))],
     )
     async def find(
         principal: Annotated[Principal, Requires(Scope.FILES_READ)],
@@ -86,6 +88,7 @@ def search_routes(search: Search, forgiving: ForgivingSearch) -> APIRouter:
             **_REFUSALS,
             200: {"description": "The documents", "content": {kind: {} for kind in _CONTENT_TYPES.values()}},
         },
+        dependencies=[Depends(once(*single(ExportParameters)))],
     )
     async def export(
         principal: Annotated[Principal, Requires(Scope.FILES_READ)],

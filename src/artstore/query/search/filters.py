@@ -36,7 +36,8 @@ def filtered(columns: Columns, asked: SearchFilters) -> list[ColumnElement[bool]
     """All of these must hold."""
     found: list[ColumnElement[bool]] = []
     if asked.content_type:
-        found.append(_labelled(columns, "type", [kind.lower() for kind in asked.content_type]))
+        kinds = [kind.partition(";")[0].strip().lower() for kind in asked.content_type]
+        found.append(_labelled(columns, "type", kinds))
     if asked.extension:
         found.append(_labelled(columns, "ext", [fold(name.lstrip(".")) for name in asked.extension]))
     if asked.retention:

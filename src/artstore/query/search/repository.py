@@ -46,6 +46,11 @@ class Scope:
 
 
 class SearchRepository:
+    async def keep_snapshot(self, db: ReadConnection) -> None:
+        """First in a transaction: what its queries see is the same, so that the ends of a window are those of
+        the documents that were compared."""
+        await db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+
     async def page(
         self, db: ReadConnection, scope: Scope, *, order: Order, after: Place | None, limit: int
     ) -> list[Found]:
@@ -60,11 +65,21 @@ class SearchRepository:
         return [_found(row) for row in await db.execute(query)]
 
     async def ranked(
-        self, db: ReadConnection, scope: Scope, *, upto: Mark | None, after: Place | None, limit: int
+        self,
+        db: ReadConnection,
+        scope: Scope,
+        *,
+        upto: Mark | None,
+        until: Mark | None,
+        after: Place | None,
+        limit: int,
     ) -> list[Found]:
-        """Documents by relevance: the `RANKED` newest ones, ``upto`` being the newest that counts."""
+        """Documents by relevance: the `RANKED` newest ones, of which ``upto`` is the newest that counts and
+        ``until`` the oldest: where some are gone, no others take their places."""
         rank = scope.asked.rank(catalog_files.c).label("rank")
         files = self._candidates(scope, upto).add_columns(rank, catalog_files.c.document)
+        if until is not None:
+            files = files.where(tuple_(*mark_columns(catalog_files.c)) >= tuple_(*mark_values(until)))
         candidates = files.limit(RANKED).subquery()
         order = Order(descending=True, key=lambda rows: rows["rank"], kind=candidates.c.rank.type)
         query = select(*mark_columns(candidates.c), candidates.c.document, candidates.c.rank)
@@ -74,11 +89,14 @@ class SearchRepository:
         return [_found(row) for row in rows]
 
     async def candidate(
-        self, db: ReadConnection, scope: Scope, *, upto: Mark | None, number: int
+        self, db: ReadConnection, scope: Scope, *, upto: Mark | None, number: int, below: Mark | None = None
     ) -> Mark | None:
-        """The candidate for `ranked` with that number from 0, the newest first; None if there are not so
-        many."""
-        row = (await db.execute(self._candidates(scope, upto).offset(number).limit(1))).first()
+        """The candidate for `ranked` with that number from 0, the newest first, of all or of those that are
+        older than ``below``; None if there are not so many."""
+        query = self._candidates(scope, upto)
+        if below is not None:
+            query = query.where(tuple_(*mark_columns(catalog_files.c)) < tuple_(*mark_values(below)))
+        row = (await db.execute(query.offset(number).limit(1))).first()
         return None if row is None else Mark(*row)
 
     async def count(self, db: ReadConnection, scope: Scope) -> tuple[int, bool]:

@@ -125,15 +125,20 @@ class Search:
     async def _by_rank(
         self, db: ReadConnection, scope: Scope, after: Place | None, limit: int
     ) -> tuple[list[Found], Place | None]:
-        """What arrives while pages are read is newer than the window, and moves nothing in it."""
-        upto = None if after is None else after.window
+        """What arrives while pages are read is newer than the window, and moves nothing in it; what goes
+        makes it smaller."""
+        upto, until = (None, None) if after is None else (after.window, after.until)
         begun = after if after is not None and after.key != _BEFORE_ALL else None
-        found = await self._repository.ranked(db, scope, upto=upto, after=begun, limit=limit + 1)
+        await self._repository.keep_snapshot(db)
+        found = await self._repository.ranked(db, scope, upto=upto, until=until, after=begun, limit=limit + 1)
         shown = found[:limit]
         if len(found) > limit:
-            window = upto or await self._repository.candidate(db, scope, upto=None, number=0)
-            return shown, Place(shown[-1].key, shown[-1].mark, window)
-        following = await self._repository.candidate(db, scope, upto=upto, number=RANKED)
+            if begun is None:
+                upto = upto or await self._repository.candidate(db, scope, upto=None, number=0)
+                until = await self._repository.candidate(db, scope, upto=upto, number=RANKED - 1)
+            return shown, Place(shown[-1].key, shown[-1].mark, upto, until)
+        number = RANKED if until is None else 0
+        following = await self._repository.candidate(db, scope, upto=upto, number=number, below=until)
         return shown, None if following is None else Place(_BEFORE_ALL, following, following)
 
 

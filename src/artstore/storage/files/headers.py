@@ -9,8 +9,9 @@ from artstore.attributes import FileAttributes
 from artstore.engine import revision_of
 
 _TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
-_NOT_PLAIN = re.compile(r"[^ !#-\[\]-~]")
-"""What cannot stand in a quoted string of ASCII without an escape that some clients misread."""
+_NOT_PLAIN = re.compile(r"[^ !#-\[\]-~]|%(?=[0-9A-Fa-f]{2})")
+"""What cannot stand in a quoted string of ASCII without an escape that some clients misread, and what some
+take for an escape (RFC 6266, appendix D)."""
 
 
 def revision_tag(attributes: FileAttributes) -> str:
