@@ -114,8 +114,13 @@ class ChecksumMismatch(EngineError):
 class TooLarge(EngineError):
     """Sizes in bytes."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"the document is larger than the {limit} bytes that this element accepts")
+    def __init__(self, limit: int, *, announced: bool = False) -> None:
+        """``announced``: the limit is the length that was told of the upload."""
+        super().__init__(
+            f"more bytes came than the {limit} that the upload was said to have"
+            if announced
+            else f"the document is larger than the {limit} bytes that this element accepts"
+        )
         self.limit = limit
 
 
