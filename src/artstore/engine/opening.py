@@ -164,6 +164,9 @@ class _Opening:
         self._seal_description()
         element = element_digest(self._description.id)
         layout = self._layout
+        if self._checkpoint is None and not layout.segments():
+            detail = "there is no segment, and an opened element always has one; what only it held is gone"
+            self._findings.append(Finding(FindingKind.SHORT_LOG, layout.wal.name, detail))
         found = recover(layout.wal, layout.quarantine, element, self._checkpoint, self._take)
         self._findings += found.findings
         self._check_mode()
@@ -213,7 +216,7 @@ class _Opening:
             if checkpoint.element_id != self._description.id:
                 raise CheckpointInvalid(f"it belongs to the element {checkpoint.element_id}")
         except FileNotFoundError:
-            if not self._layout.segments() and not any(self._walk()):
+            if not (self._layout.segments() or any(self._layout.staging.iterdir()) or any(self._walk())):
                 return self._first_checkpoint()
             detail = "it is not there; the files are counted instead"
             self._findings.append(Finding(FindingKind.CHECKPOINT_MISSING, name, detail))
