@@ -164,7 +164,7 @@ class _Opening:
         self._seal_description()
         element = element_digest(self._description.id)
         layout = self._layout
-        if self._checkpoint is None and not layout.segments():
+        if not layout.segments() and self._had_segments():
             detail = "there is no segment, and an opened element always has one; what only it held is gone"
             self._findings.append(Finding(FindingKind.SHORT_LOG, layout.wal.name, detail))
         found = recover(layout.wal, layout.quarantine, element, self._checkpoint, self._take)
@@ -202,6 +202,11 @@ class _Opening:
             self._resumable,
             self._batches,
         )
+
+    def _had_segments(self) -> bool:
+        """Whether something shows it that no checkpoint tells: what the log knew to be durable, it tells."""
+        known = self._checkpoint
+        return known is None or (known.last_lsn == 0 and any(self._layout.staging.iterdir()))
 
     def _seal_description(self) -> None:
         """Somebody may have written it by hand."""

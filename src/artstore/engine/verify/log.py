@@ -87,9 +87,8 @@ class LogCheck:
             expected = self._check_records(segment, following, expected)
             self._check_unreadable(segment, following)
         self._check_end(segments[-1] if segments else None, expected)
-        is_there = bool(segments) or self.checkpoint is not None
         is_broken = self._unread or any(each.rule in _LOSSES for each in self._report.findings)
-        self.has_lost = is_broken or not is_there
+        self.has_lost = is_broken or not segments
 
     def _read_checkpoint(self) -> Checkpoint | None:
         path = "wal/checkpoint.json"
