@@ -186,7 +186,8 @@ class BatchIncomplete(EngineError):
     """Both in documents."""
 
     def __init__(self, expected: int, found: int) -> None:
-        super().__init__(f"the batch has {found} documents, not {expected}; nothing of it was stored")
+        told = f"the batch has {found} documents, not {expected}" if found else "the batch has no documents"
+        super().__init__(f"{told}; nothing of it was stored")
         self.expected = expected
         self.found = found
 
