@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, datetime
 
 import aiohttp
 from pydantic import SecretStr
@@ -13,7 +12,8 @@ from artstore.admin.transactions.emptying import Emptying
 from artstore.admin.transactions.transfers import Transfers
 from artstore.kernel.database import Database
 from artstore.launcher.postgres import EmbeddedPostgres
-from artstore.wire.elements import ElementHealth, ElementState, Mode, RegisteredElement, Registration
+from artstore.wire.elements import ElementState, Mode, RegisteredElement, Registration
+from tests.support.announcements import registered
 
 
 class Mistaken(Transfers):
@@ -32,22 +32,8 @@ class Mistaken(Transfers):
 
 
 def drained(element_id: str, moves_to: str) -> RegisteredElement:
-    now = datetime.now(UTC)
-    return RegisteredElement(
-        element_id=element_id,
-        url="http://x",
-        mode=Mode.EDIT,
-        capacity_bytes=1,
-        used_bytes=0,
-        free_bytes=1,
-        documents=0,
-        last_lsn=0,
-        health=ElementHealth.OK,
-        max_file_bytes=1,
-        started_at=now,
-        announced_at=now,
-        registration=Registration(state=ElementState.DRAINING, moves_to=moves_to),
-    )
+    draining = Registration(state=ElementState.DRAINING, moves_to=moves_to)
+    return registered(element_id, mode=Mode.EDIT, registration=draining)
 
 
 async def test_a_mistake_ends_nothing_else(postgres: EmbeddedPostgres) -> None:

@@ -31,9 +31,10 @@ from artstore.admin.transactions.running import Running
 from artstore.attributes import new_file_id
 from artstore.kernel.database import Database
 from artstore.launcher.postgres import EmbeddedPostgres
-from artstore.wire.elements import ElementHealth, Mode, RegisteredElement
+from artstore.wire.elements import Mode, RegisteredElement
 from artstore.wire.transactions import NewTransaction, TransactionKind, TransactionState
 from artstore.wire.transfers import Copied, Copy, Hold, Withdrawn
+from tests.support.announcements import registered
 
 SIZE = 100
 SOURCE = "edit-01"
@@ -65,20 +66,8 @@ class Elements(TransferElements):
 
     async def get(self, element_id: str) -> RegisteredElement:
         self._reach(element_id)
-        return RegisteredElement(
-            element_id=element_id,
-            url="http://x",
-            mode=Mode.EDIT if element_id.startswith("edit") else Mode.RW,
-            capacity_bytes=1,
-            used_bytes=0,
-            free_bytes=1,
-            documents=0,
-            last_lsn=0,
-            health=ElementHealth.OK,
-            max_file_bytes=1,
-            started_at=datetime.now(UTC),
-            announced_at=datetime.now(UTC),
-        )
+        mode = Mode.EDIT if element_id.startswith("edit") else Mode.RW
+        return registered(element_id, mode=mode)
 
     async def others(self, source: str) -> list[str]:
         return list(self.targets)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -29,31 +29,13 @@ from artstore.wire.elements import (
     Registration,
     announcement_key,
 )
+from tests.support.announcements import NOW, announced
 from tests.support.system import eventually
-
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-def announcement(element_id: str = "e1", **changes: Any) -> ElementAnnouncement:
-    facts: dict[str, Any] = {
-        "url": "http://127.0.0.1:8010",
-        "mode": Mode.RW,
-        "capacity_bytes": 1000,
-        "used_bytes": 0,
-        "free_bytes": 1000,
-        "documents": 0,
-        "last_lsn": 0,
-        "health": ElementHealth.OK,
-        "max_file_bytes": 500,
-        "started_at": NOW,
-        "announced_at": NOW,
-    }
-    return ElementAnnouncement(element_id=element_id, **facts | changes)
 
 
 def listed(element_id: str, **decided: Any) -> ListedElement:
     registration = Registration(**decided)
-    return ListedElement(**dict(announcement(element_id)), registration=registration)
+    return ListedElement(**dict(announced(element_id)), registration=registration)
 
 
 async def publish(redis: Redis, element_id: str, **decided: Any) -> None:
@@ -150,8 +132,8 @@ class Registry:
 
 class TestWithRedis:
     async def test_learns_what_is_there(self, redis: Redis, directory: ElementDirectory) -> None:
-        await announce(redis, announcement("e2"))
-        await announce(redis, announcement("e1"))
+        await announce(redis, announced("e2"))
+        await announce(redis, announced("e1"))
         await directory.ready.wait()
         await eventually(lambda: len(directory.elements()) == 2, "the elements are not learned")
         assert [element.element_id for element in directory.elements()] == ["e1", "e2"]
@@ -161,10 +143,10 @@ class TestWithRedis:
     async def test_hears_of_a_change_at_once(self, redis: Redis, directory: ElementDirectory) -> None:
         await directory.ready.wait()
         later = NOW + timedelta(seconds=1)
-        await announce(redis, announcement())
-        await announce(redis, announcement(mode=Mode.RO, announced_at=later))
+        await announce(redis, announced())
+        await announce(redis, announced(mode=Mode.RO, announced_at=later))
         # An old message that comes late changes nothing.
-        await announce(redis, announcement())
+        await announce(redis, announced())
 
         def read_only() -> bool:
             known = directory.get("e1")
@@ -178,34 +160,34 @@ class TestWithRedis:
         await directory.ready.wait()
         await redis.publish(ELEMENTS_CHANNEL, b"\xff nonsense")
         await redis.publish(ELEMENTS_CHANNEL, b"{}")
-        elsewhere = announcement("e0").model_copy(update={"client_url": "https://e0\r\nSet-Cookie: x=y"})
+        elsewhere = announced("e0").model_copy(update={"client_url": "https://e0\r\nSet-Cookie: x=y"})
         await redis.publish(ELEMENTS_CHANNEL, elsewhere.model_dump_json())
-        await announce(redis, announcement())
+        await announce(redis, announced())
         await eventually(lambda: directory.get("e1") is not None, "the element is not learned")
         assert directory.get("e0") is None
 
     async def test_one_that_is_silent_is_away_and_not_forgotten(
         self, redis: Redis, directory: ElementDirectory, clock: Clock
     ) -> None:
-        await announce(redis, announcement())
+        await announce(redis, announced())
         await eventually(lambda: directory.get("e1") is not None, "the element is not learned")
         await redis.delete(announcement_key("e1"))
         assert directory.elements()[0].health is ElementHealth.OK
         clock.pass_seconds(ANNOUNCEMENT_EXPIRES_SECONDS)
-        await announce(redis, announcement("e2"))  # wakes the directory, which then looks again
+        await announce(redis, announced("e2"))  # wakes the directory, which then looks again
         await eventually(
             lambda: directory.elements()[0].health is ElementHealth.AWAY, "the element is not away"
         )
         await redis.srem(ELEMENTS_KEY, "e1")
         assert directory.elements()[0].element_id == "e1"
 
-        await announce(redis, announcement(announced_at=NOW + timedelta(seconds=60)))
+        await announce(redis, announced(announced_at=NOW + timedelta(seconds=60)))
         await eventually(lambda: directory.elements()[0].health is ElementHealth.OK, "it is not back")
 
     async def test_a_redis_that_starts_empty_makes_nobody_away(
         self, server: EmbeddedRedis, redis: Redis, directory: ElementDirectory, clock: Clock
     ) -> None:
-        await announce(redis, announcement())
+        await announce(redis, announced())
         await eventually(lambda: directory.get("e1") is not None, "the element is not learned")
         server.kill()
         clock.pass_seconds(60)
@@ -227,26 +209,26 @@ class TestWithRedis:
 
 class TestRegistrations:
     async def test_come_with_the_element(self, redis: Redis, directory: ElementDirectory) -> None:
-        await announce(redis, announcement())
+        await announce(redis, announced())
         await eventually(lambda: directory.get("e1") is not None, "the element is not learned")
         assert state_of(directory, "e1") is ElementState.ACTIVE
         await publish(redis, "e1", state="draining", revision=1)
         await eventually(lambda: state_of(directory, "e1") is ElementState.DRAINING, "the drain is not heard")
         # What the element says of itself changes nothing about it.
         later = NOW + timedelta(seconds=1)
-        await announce(redis, announcement(announced_at=later))
+        await announce(redis, announced(announced_at=later))
         await eventually(lambda: directory.announced()[0].announced_at == later, "it is not heard")
         assert state_of(directory, "e1") is ElementState.DRAINING
 
     async def test_older_ones_and_nonsense_change_nothing(
         self, redis: Redis, directory: ElementDirectory
     ) -> None:
-        await announce(redis, announcement())
+        await announce(redis, announced())
         await publish(redis, "e1", state="draining", revision=2)
         await eventually(lambda: state_of(directory, "e1") is ElementState.DRAINING, "the drain is not heard")
         await publish(redis, "e1", state="active", revision=1)
         await redis.hset(REGISTRY_KEY, "e2", b"\xff")
-        await announce(redis, announcement("e3"))
+        await announce(redis, announced("e3"))
         await publish(redis, "e3", priority=5, revision=1)
 
         def heard() -> bool:
@@ -261,7 +243,7 @@ class TestRegistrations:
     ) -> None:
         """As one that starts beside a Redis that has lost all: it must not fill a drained element."""
         registry.listed = [listed("e1", state="draining", revision=3)]
-        await announce(redis, announcement())
+        await announce(redis, announced())
         async with http_session() as session:
             admin = AdminRegistry(session, registry.url, "in:gester", "s+ecret")
             directory = ElementDirectory(redis, admin, clock=clock)

@@ -19,12 +19,10 @@ from artstore.wire.documents import Document
 from artstore.wire.elements import (
     ELEMENTS_CHANNEL,
     ELEMENTS_KEY,
-    ElementAnnouncement,
-    ElementHealth,
-    Mode,
     announcement_key,
 )
 from artstore.wire.events import ENTRY_FIELD, EventKind, element_stream
+from tests.support.announcements import announced
 from tests.support.element_model import ModelElement
 from tests.support.system import eventually
 
@@ -64,17 +62,11 @@ class ServedElement(ModelElement):
     async def announce(self, *, last_lsn: int | None = None) -> None:
         """Each announcement is six seconds younger than the one before."""
         self._announced_at += timedelta(seconds=6)
-        text = ElementAnnouncement(
-            element_id=self.element_id,
+        text = announced(
+            self.element_id,
             url=self.url,
-            mode=Mode.RW,
-            capacity_bytes=1,
-            used_bytes=0,
-            free_bytes=1,
             documents=len(self.documents()),
             last_lsn=self.last_lsn if last_lsn is None else last_lsn,
-            health=ElementHealth.OK,
-            max_file_bytes=1,
             started_at=NOON,
             announced_at=self._announced_at,
         ).model_dump_json()

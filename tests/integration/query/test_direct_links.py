@@ -20,9 +20,10 @@ from artstore.query.links.tickets import AdminTickets
 from artstore.wire.elements import RegisteredElement
 from artstore.wire.links import Link
 from artstore.wire.tickets import TICKETS_PATH, NewTicket
+from tests.support.announcements import registered
 from tests.support.scripted import Reply, Request, scripted
 
-from .test_failover import AT, FILE_ID, Known, registered
+from .test_failover import AT, FILE_ID, Known
 
 ACCOUNT, SESSION = str(uuid4()), str(uuid4())
 TICKET = Reply.of({"ticket": "eyJ.x.y", "expires_in": 60}, 201)
@@ -77,7 +78,7 @@ async def standing(
         elements = {}
         for name, reply in (("a", a), ("b", b)):
             server = await stack.enter_async_context(scripted(reply))
-            elements[name] = registered(name, server.url)
+            elements[name] = registered(name, url=server.url)
         elements["b"] = elements["b"].model_copy(update={"client_url": "https://b.example/elements/b/"})
         session = await stack.enter_async_context(http_session())
         fetcher = Fetcher(
@@ -106,7 +107,7 @@ async def test_to_the_element_that_has_the_document() -> None:
 
 async def test_the_one_that_is_away_is_passed_over() -> None:
     async with standing() as stand:
-        stand.elements["a"] = registered("a", "http://127.0.0.1:9").model_copy(
+        stand.elements["a"] = registered("a", url="http://127.0.0.1:9").model_copy(
             update={"client_url": "https://a.example"}
         )
         assert str(await stand.address("ab")).startswith("https://b.example/")

@@ -24,8 +24,9 @@ from artstore.query.files.fetching import Asked, Fetcher
 from artstore.query.files.locate import Whereabouts, not_found
 from artstore.query.files.relay import RelayedResponse
 from artstore.query.files.stream import DocumentStream, ElementBroke
-from artstore.wire.elements import ElementHealth, Mode, RegisteredElement
+from artstore.wire.elements import ElementHealth, RegisteredElement
 from artstore.wire.problems import ProblemType
+from tests.support.announcements import registered
 from tests.support.ports import free_port
 from tests.support.scripted import Reply, Request, ScriptedServer, scripted
 
@@ -117,23 +118,6 @@ class Known(Whereabouts):
         return self._later
 
 
-def registered(element_id: str, url: str, health: ElementHealth = ElementHealth.OK) -> RegisteredElement:
-    return RegisteredElement(
-        element_id=element_id,
-        url=url,
-        mode=Mode.RW,
-        capacity_bytes=1,
-        used_bytes=0,
-        free_bytes=1,
-        documents=1,
-        last_lsn=1,
-        health=health,
-        max_file_bytes=1,
-        started_at=AT,
-        announced_at=AT,
-    )
-
-
 class Stand:
     """Elements with the ids a, b, … and what Query makes of them."""
 
@@ -171,7 +155,7 @@ async def standing(
         elements = {}
         for name, fake in zip("abc", fakes, strict=False):
             fake.server = await stack.enter_async_context(scripted(fake.answer))
-            elements[name] = registered(name, fake.server.url)
+            elements[name] = registered(name, url=fake.server.url)
         session = await stack.enter_async_context(http_session())
         choice = ElementChoice(elements.get, Breakers(BreakerOptions(open_seconds=open_seconds)))
         yield Stand(elements, Fetcher(ElementFiles(session), choice, hurried_seconds))
@@ -247,7 +231,7 @@ class TestGoesOn:
             async for chunk in stream.chunks():
                 if not parts:
                     # Nobody listens there any more.
-                    stand.elements["a"] = registered("a", unused_address())
+                    stand.elements["a"] = registered("a", url=unused_address())
                 parts.append(chunk)
             stream.close()
         assert b"".join(parts) == CONTENT
@@ -424,7 +408,7 @@ class TestBreaks:
         a = FakeElement(100_000)
         async with standing(a) as stand:
             stream = await stand.stream("a", seconds=0)
-            stand.elements["a"] = registered("a", unused_address())
+            stand.elements["a"] = registered("a", url=unused_address())
             with pytest.raises(ElementBroke):
                 await read(stream, bytearray())
 
@@ -458,7 +442,7 @@ class TestFirstByte:
     async def test_damage_is_not_told_while_another_copy_may_be_whole(self) -> None:
         damaged = Reply.problem("document-damaged", 500, **{"Content-Type": "application/problem+json"})
         async with standing(FakeElement(refusal=damaged)) as stand:
-            stand.elements["b"] = registered("b", unused_address())
+            stand.elements["b"] = registered("b", url=unused_address())
             with pytest.raises(Problem, match="element-unavailable"):
                 await stand.stream("ab")
 
@@ -495,11 +479,11 @@ class TestOrder:
         return "".join(element.element_id for element in choice.in_order(asked))
 
     def test_as_they_come(self) -> None:
-        choice = self.choice(registered("a", ""), registered("b", ""))
+        choice = self.choice(registered("a"), registered("b"))
         assert (self.ids(choice, "ab"), self.ids(choice, "ba"), self.ids(choice, "xb")) == ("ab", "ba", "b")
 
     def test_the_idle_one_first(self) -> None:
-        choice = self.choice(registered("a", ""), registered("b", ""))
+        choice = self.choice(registered("a"), registered("b"))
         with choice.under_way("a"):
             assert self.ids(choice) == "ba"
             with choice.under_way("b"), choice.under_way("b"):
@@ -508,17 +492,17 @@ class TestOrder:
 
     def test_the_ailing_one_last(self) -> None:
         away, ailing = (
-            registered("a", "", health) for health in (ElementHealth.AWAY, ElementHealth.DEGRADED)
+            registered("a", health=health) for health in (ElementHealth.AWAY, ElementHealth.DEGRADED)
         )
         ailing = ailing.model_copy(update={"element_id": "b"})
-        choice = self.choice(away, ailing, registered("c", ""))
+        choice = self.choice(away, ailing, registered("c"))
         with choice.under_way("c"):
             assert self.ids(choice, "abc") == "cba"
 
     def test_the_one_that_is_left_alone_last(self) -> None:
-        choice = self.choice(registered("a", ""), registered("b", "", ElementHealth.AWAY))
+        choice = self.choice(registered("a"), registered("b", health=ElementHealth.AWAY))
         for _ in range(3):
-            attempt = choice.breakers.attempt(registered("a", ""))
+            attempt = choice.breakers.attempt(registered("a"))
             assert attempt is not None
             attempt.failed("for the test")
         assert self.ids(choice) == "ba"

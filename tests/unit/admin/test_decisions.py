@@ -9,13 +9,11 @@ from artstore.admin.audit import SYSTEM
 from artstore.admin.audit.leaf import leaf, members
 from artstore.admin.storage_elements.decisions import _entry
 from artstore.wire.elements import (
-    ElementAnnouncement,
-    ElementHealth,
-    Mode,
     RegisteredElement,
     Registration,
     RegistrationChange,
 )
+from tests.support.announcements import registered
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MOST = 2**53 - 1
@@ -29,21 +27,9 @@ def registration(**changes: object) -> Registration:
 
 
 def element(kept: Registration) -> RegisteredElement:
-    announced = ElementAnnouncement(
-        element_id="rw-01",
-        url="http://127.0.0.1:8010",
-        mode=Mode.RW,
-        capacity_bytes=MOST,
-        used_bytes=0,
-        free_bytes=MOST,
-        documents=MOST,
-        last_lsn=0,
-        health=ElementHealth.OK,
-        max_file_bytes=MOST,
-        started_at=NOW,
-        announced_at=NOW,
+    return registered(
+        "rw-01", capacity_bytes=MOST, free_bytes=MOST, documents=MOST, max_file_bytes=MOST, registration=kept
     )
-    return RegisteredElement(**dict(announced), registration=kept)
 
 
 @pytest.mark.parametrize("value", [WIDE * 60, "\x01" * 40, '"' * 100])

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,25 +12,12 @@ from aiohttp.test_utils import TestServer
 from artstore.admin.storage_elements import discovery as discovery_module
 from artstore.admin.storage_elements.discovery import Discovery, checked_url
 from artstore.kernel.problems import Problem
-from artstore.wire.elements import ElementAnnouncement, ElementHealth, Mode
+from artstore.wire.elements import ElementAnnouncement
 from artstore.wire.problems import ProblemType
+from tests.support.announcements import announced
 from tests.support.pieces import answer_in_pieces
 
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-INFO: dict[str, Any] = ElementAnnouncement(
-    element_id="rw-01",
-    url="http://127.0.0.1:8010",
-    mode=Mode.RW,
-    capacity_bytes=1000,
-    used_bytes=0,
-    free_bytes=1000,
-    documents=0,
-    last_lsn=0,
-    health=ElementHealth.OK,
-    max_file_bytes=500,
-    started_at=NOW,
-    announced_at=NOW,
-).model_dump(mode="json")
+INFO: dict[str, Any] = announced("rw-01").model_dump(mode="json")
 
 
 class TestAddress:

@@ -1,6 +1,6 @@
 """What somebody should see to, and the sums over all elements."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,29 +14,16 @@ from artstore.wire.elements import (
     RegisteredElement,
     Registration,
 )
+from tests.support.announcements import NOW, registered
 
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 THRESHOLDS = Thresholds(room_percent=10, retention=timedelta(days=90))
 
 
 def element(
     element_id: str = "e1", *, registration: Registration | None = None, **changes: Any
 ) -> RegisteredElement:
-    facts: dict[str, Any] = {
-        "url": "http://127.0.0.1:8010",
-        "mode": Mode.RW,
-        "capacity_bytes": 1000,
-        "used_bytes": 100,
-        "free_bytes": 900,
-        "documents": 3,
-        "last_lsn": 0,
-        "health": ElementHealth.OK,
-        "max_file_bytes": 500,
-        "started_at": NOW,
-        "announced_at": NOW,
-    }
-    decided = registration or Registration()
-    return RegisteredElement(element_id=element_id, registration=decided, **facts | changes)
+    used = {"used_bytes": 100, "free_bytes": 900, "documents": 3}
+    return registered(element_id, registration=registration or Registration(), **used | changes)
 
 
 def warned(**changes: Any) -> list[ElementWarning]:

@@ -1,7 +1,6 @@
 """The choice of the element."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -17,26 +16,9 @@ from artstore.wire.elements import (
     RegisteredElement,
     Registration,
 )
+from tests.support.announcements import NOW, registered
 
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WANTED = Wanted(Mode.RW, at_least=1, at_most=100)
-
-
-def element(element_id: str = "e1", **changes: Any) -> RegisteredElement:
-    facts: dict[str, Any] = {
-        "url": "http://127.0.0.1:8010",
-        "mode": Mode.RW,
-        "capacity_bytes": 1000,
-        "used_bytes": 0,
-        "free_bytes": 1000,
-        "documents": 0,
-        "last_lsn": 0,
-        "health": ElementHealth.OK,
-        "max_file_bytes": 500,
-        "started_at": NOW,
-        "announced_at": NOW,
-    }
-    return RegisteredElement(element_id=element_id, **facts | changes)
 
 
 def chosen(elements: list[RegisteredElement], wanted: Wanted = WANTED) -> list[str]:
@@ -60,60 +42,60 @@ class TestMode:
 
 class TestOrder:
     def test_by_id_whatever_is_free(self) -> None:
-        elements = [element("c", free_bytes=900), element("a", free_bytes=100), element("b")]
+        elements = [registered("c", free_bytes=900), registered("a", free_bytes=100), registered("b")]
         assert chosen(elements) == ["a", "b", "c"]
 
     def test_smaller_priorities_come_first(self) -> None:
         elements = [
-            element("a", registration=Registration(priority=200)),
-            element("b"),
-            element("c", registration=Registration(priority=1)),
+            registered("a", registration=Registration(priority=200)),
+            registered("b"),
+            registered("c", registration=Registration(priority=1)),
         ]
         assert chosen(elements) == ["c", "b", "a"]
 
     @pytest.mark.parametrize("state", [ElementState.DRAINING, ElementState.RETIRED])
     def test_those_that_are_drained_or_retired_are_left_out(self, state: ElementState) -> None:
-        assert chosen([element("a", registration=Registration(state=state)), element("b")]) == ["b"]
+        assert chosen([registered("a", registration=Registration(state=state)), registered("b")]) == ["b"]
 
     def test_limits_of_the_registry_count(self) -> None:
         elements = [
-            element("a", used_bytes=50, registration=Registration(limit_bytes=149)),
-            element("b", used_bytes=50, registration=Registration(limit_bytes=150)),
-            element("c", registration=Registration(limit_file_bytes=1)),
-            element("d", used_bytes=50, registration=Registration(limit_bytes=10)),
+            registered("a", used_bytes=50, registration=Registration(limit_bytes=149)),
+            registered("b", used_bytes=50, registration=Registration(limit_bytes=150)),
+            registered("c", registration=Registration(limit_file_bytes=1)),
+            registered("d", used_bytes=50, registration=Registration(limit_bytes=10)),
         ]
         assert chosen(elements, Wanted(Mode.RW, at_least=2, at_most=100)) == ["b"]
 
     def test_limits_above_what_the_element_has_change_nothing(self) -> None:
         unlimited = Registration(limit_bytes=10**9, limit_file_bytes=10**9)
-        assert chosen([element("a", free_bytes=99, registration=unlimited), element("b")]) == ["b"]
+        assert chosen([registered("a", free_bytes=99, registration=unlimited), registered("b")]) == ["b"]
 
     def test_full_ones_are_left_out(self) -> None:
-        assert chosen([element("a", free_bytes=99), element("b", free_bytes=100)]) == ["b"]
+        assert chosen([registered("a", free_bytes=99), registered("b", free_bytes=100)]) == ["b"]
 
     @pytest.mark.parametrize("status", sorted(set(CapacityStatus) - {CapacityStatus.FULL}))
     def test_those_with_little_room_take_what_fits(self, status: CapacityStatus) -> None:
-        assert chosen([element("a", capacity_status=status), element("b")]) == ["a", "b"]
+        assert chosen([registered("a", capacity_status=status), registered("b")]) == ["a", "b"]
 
     def test_those_that_say_they_are_full_are_left_out_whatever_fits(self) -> None:
-        assert chosen([element("a", capacity_status=CapacityStatus.FULL), element("b")]) == ["b"]
+        assert chosen([registered("a", capacity_status=CapacityStatus.FULL), registered("b")]) == ["b"]
 
     def test_other_modes_are_left_out(self) -> None:
-        others = [element(mode.value, mode=mode) for mode in Mode if mode is not Mode.RW]
-        assert chosen([*others, element("z")]) == ["z"]
+        others = [registered(mode.value, mode=mode) for mode in Mode if mode is not Mode.RW]
+        assert chosen([*others, registered("z")]) == ["z"]
 
     def test_those_away_are_left_out(self) -> None:
-        assert chosen([element("a", health=ElementHealth.AWAY), element("b")]) == ["b"]
+        assert chosen([registered("a", health=ElementHealth.AWAY), registered("b")]) == ["b"]
 
     def test_the_degraded_take_documents(self) -> None:
-        assert chosen([element("a", health=ElementHealth.DEGRADED), element("b")]) == ["a", "b"]
+        assert chosen([registered("a", health=ElementHealth.DEGRADED), registered("b")]) == ["a", "b"]
 
     def test_a_size_that_is_only_bounded_excludes_nothing_for_its_limit(self) -> None:
-        elements = [element("a", max_file_bytes=50), element("b", max_file_bytes=9)]
+        elements = [registered("a", max_file_bytes=50), registered("b", max_file_bytes=9)]
         assert chosen(elements, Wanted(Mode.RW, at_least=10, at_most=100)) == ["a"]
 
     def test_an_unknown_size_goes_where_there_is_any_room(self) -> None:
-        elements = [element("a", free_bytes=0), element("b", free_bytes=1)]
+        elements = [registered("a", free_bytes=0), registered("b", free_bytes=1)]
         assert chosen(elements, Wanted(Mode.RW)) == ["b"]
 
 
@@ -124,15 +106,20 @@ class TestFreeRoom:
     def test_the_most_comes_first_whatever_the_priority(self) -> None:
         first = Registration(priority=1)
         assert self.order(
-            element("a", free_bytes=100, registration=first), element("b", free_bytes=300), element("c")
+            registered("a", free_bytes=100, registration=first),
+            registered("b", free_bytes=300),
+            registered("c"),
         ) == ["c", "b", "a"]
 
     def test_by_id_where_it_is_the_same(self) -> None:
-        assert self.order(element("b"), element("a")) == ["a", "b"]
+        assert self.order(registered("b"), registered("a")) == ["a", "b"]
 
     def test_limits_of_the_registry_count(self) -> None:
         limited = Registration(limit_bytes=200)
-        assert self.order(element("a", registration=limited), element("b", free_bytes=201)) == ["b", "a"]
+        assert self.order(registered("a", registration=limited), registered("b", free_bytes=201)) == [
+            "b",
+            "a",
+        ]
 
 
 class TestNeeds:
@@ -140,10 +127,10 @@ class TestNeeds:
         return [found.element_id for found in place(elements, WANTED, needs)]
 
     def labelled(self, element_id: str, **labels: str) -> RegisteredElement:
-        return element(element_id, registration=Registration(labels=labels))
+        return registered(element_id, registration=Registration(labels=labels))
 
     def kept(self, element_id: str, until: datetime | None) -> RegisteredElement:
-        return element(element_id, registration=Registration(retention_until=until))
+        return registered(element_id, registration=Registration(retention_until=until))
 
     def test_all_labels_with_their_values(self) -> None:
         needs = Needs(labels={"region": "eu", "tier": "1"})
@@ -152,7 +139,7 @@ class TestNeeds:
             self.labelled("a", region="eu"),
             self.labelled("b", region="eu", tier="2"),
             self.labelled("c", region="eu", tier="1", more="x"),
-            element("d"),
+            registered("d"),
         ) == ["c"]
 
     def test_a_period_that_is_long_enough(self) -> None:
@@ -167,16 +154,16 @@ class TestNeeds:
         with pytest.raises(
             CannotPlace, match="labels region=eu and a retention period until 2026-11-23"
         ) as no:
-            place([element()], WANTED, needs)
+            place([registered()], WANTED, needs)
         assert no.value.obstacle is Obstacle.NONE_AVAILABLE
 
     def test_the_one_that_meets_them_is_full(self) -> None:
         needs = Needs(labels={"region": "eu"})
-        full = element(
+        full = registered(
             "a", capacity_status=CapacityStatus.FULL, registration=Registration(labels={"region": "eu"})
         )
         with pytest.raises(CannotPlace) as no:
-            place([full, element("b")], WANTED, needs)
+            place([full, registered("b")], WANTED, needs)
         assert no.value.obstacle is Obstacle.NO_ROOM
 
 
@@ -185,38 +172,38 @@ class TestObstacles:
         assert obstacle([]) is Obstacle.NONE_AVAILABLE
 
     def test_none_of_the_mode(self) -> None:
-        assert obstacle([element(mode=Mode.EDIT)]) is Obstacle.NONE_AVAILABLE
+        assert obstacle([registered(mode=Mode.EDIT)]) is Obstacle.NONE_AVAILABLE
 
     def test_all_away(self) -> None:
-        assert obstacle([element(health=ElementHealth.AWAY)]) is Obstacle.NONE_AVAILABLE
+        assert obstacle([registered(health=ElementHealth.AWAY)]) is Obstacle.NONE_AVAILABLE
 
     def test_all_drained(self) -> None:
         drained = Registration(state=ElementState.DRAINING)
-        assert obstacle([element(registration=drained)]) is Obstacle.NONE_AVAILABLE
+        assert obstacle([registered(registration=drained)]) is Obstacle.NONE_AVAILABLE
 
     def test_none_with_room(self) -> None:
-        assert obstacle([element(free_bytes=99), element("e2", free_bytes=0)]) is Obstacle.NO_ROOM
+        assert obstacle([registered(free_bytes=99), registered("e2", free_bytes=0)]) is Obstacle.NO_ROOM
 
     def test_all_say_they_are_full(self) -> None:
-        full = element(capacity_status=CapacityStatus.FULL)
+        full = registered(capacity_status=CapacityStatus.FULL)
         assert obstacle([full]) is Obstacle.NO_ROOM
-        assert obstacle([full, element("e2", free_bytes=99)]) is Obstacle.NO_ROOM
+        assert obstacle([full, registered("e2", free_bytes=99)]) is Obstacle.NO_ROOM
 
     def test_larger_than_any_takes(self) -> None:
-        elements = [element(max_file_bytes=9), element("e2", max_file_bytes=5)]
+        elements = [registered(max_file_bytes=9), registered("e2", max_file_bytes=5)]
         assert obstacle(elements, Wanted(Mode.RW, at_least=10)) is Obstacle.TOO_LARGE
 
     def test_the_one_that_would_take_it_is_away(self) -> None:
-        elements = [element(max_file_bytes=9), element("e2", health=ElementHealth.AWAY)]
+        elements = [registered(max_file_bytes=9), registered("e2", health=ElementHealth.AWAY)]
         assert obstacle(elements, Wanted(Mode.RW, at_least=10)) is Obstacle.NONE_AVAILABLE
 
     def test_room_at_one_that_is_away_does_not_count(self) -> None:
-        elements = [element(free_bytes=9), element("e2", health=ElementHealth.AWAY)]
+        elements = [registered(free_bytes=9), registered("e2", health=ElementHealth.AWAY)]
         assert obstacle(elements) is Obstacle.NO_ROOM
 
 
 _ELEMENTS = st.builds(
-    element,
+    registered,
     st.text("abc123", min_size=1, max_size=4),
     mode=st.sampled_from(Mode),
     health=st.sampled_from(ElementHealth),

@@ -1,8 +1,7 @@
 """The states of a circuit breaker, in a time that the test makes."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -11,26 +10,8 @@ from prometheus_client import REGISTRY
 
 from artstore.kernel.dependencies import DependencyDown
 from artstore.kernel.peers import Attempt, BreakerOptions, Breakers, BreakerState
-from artstore.wire.elements import ElementHealth, ElementState, Mode, RegisteredElement, Registration
-
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-def element(element_id: str = "e1", **changes: Any) -> RegisteredElement:
-    facts: dict[str, Any] = {
-        "url": "http://127.0.0.1:8010",
-        "mode": Mode.RW,
-        "capacity_bytes": 1000,
-        "used_bytes": 0,
-        "free_bytes": 1000,
-        "documents": 0,
-        "last_lsn": 0,
-        "health": ElementHealth.OK,
-        "max_file_bytes": 500,
-        "started_at": NOW,
-        "announced_at": NOW,
-    }
-    return RegisteredElement(element_id=element_id, **facts | changes)
+from artstore.wire.elements import ElementState, RegisteredElement, Registration
+from tests.support.announcements import NOW, registered
 
 
 class World:
@@ -47,12 +28,12 @@ class World:
         return self.varied
 
     def attempt(self, of: RegisteredElement | None = None) -> Attempt:
-        attempt = self.breakers.attempt(of or element())
+        attempt = self.breakers.attempt(of or registered())
         assert attempt is not None
         return attempt
 
     def refused(self, of: RegisteredElement | None = None) -> bool:
-        return self.breakers.attempt(of or element()) is None
+        return self.breakers.attempt(of or registered()) is None
 
     def fail(self, times: int = 1) -> None:
         for _ in range(times):
@@ -103,7 +84,7 @@ class TestClosed:
 
     def test_other_elements_are_not_concerned(self, world: World) -> None:
         world.fail(3)
-        assert not world.refused(element("e2"))
+        assert not world.refused(registered("e2"))
 
 
 class TestOpen:
@@ -137,8 +118,8 @@ class TestOpen:
 
     def test_a_start_of_the_element_ends_it(self, world: World) -> None:
         world.fail(3)
-        assert world.refused(element(announced_at=NOW + timedelta(seconds=5)))
-        with world.attempt(element(started_at=NOW + timedelta(seconds=1))):
+        assert world.refused(registered(announced_at=NOW + timedelta(seconds=5)))
+        with world.attempt(registered(started_at=NOW + timedelta(seconds=1))):
             assert world.is_(BreakerState.HALF_OPEN)
 
     def test_success_of_a_call_from_before_changes_nothing(self, world: World) -> None:
@@ -210,14 +191,14 @@ class TestTold:
         assert states == {BreakerState.CLOSED: 0, BreakerState.OPEN: 1, BreakerState.HALF_OPEN: 0}
 
     async def test_in_health(self, world: World) -> None:
-        elements = [element(), element("e2")]
+        elements = [registered(), registered("e2")]
         dependency = world.breakers.dependency(lambda: elements)
         assert not dependency.essential
         await dependency.check()
         world.fail(3)
         with pytest.raises(DependencyDown, match=r"^e1 is open$"):
             await dependency.check()
-        elements[0] = element(registration=Registration(state=ElementState.RETIRED))
+        elements[0] = registered(registration=Registration(state=ElementState.RETIRED))
         await dependency.check()
 
 
@@ -239,7 +220,9 @@ def test_it_never_stays_open_and_never_tries_twice_at_once(steps: list[str | flo
             world.now += step
         elif step == "restart":
             started += timedelta(seconds=1)
-        elif step == "begin" and (found := world.breakers.attempt(element(started_at=started))) is not None:
+        elif (
+            step == "begin" and (found := world.breakers.attempt(registered(started_at=started))) is not None
+        ):
             running.append(found)
         elif step in ends and running:
             ends[step](running.pop())
@@ -247,8 +230,8 @@ def test_it_never_stays_open_and_never_tries_twice_at_once(steps: list[str | flo
     for attempt in running:
         ends["leave"](attempt)
     world.now += 10.01
-    with world.attempt(element(started_at=started)) as last:
+    with world.attempt(registered(started_at=started)) as last:
         if world.is_(BreakerState.HALF_OPEN):
-            assert world.refused(element(started_at=started))
+            assert world.refused(registered(started_at=started))
         last.succeeded()
     assert world.is_(BreakerState.CLOSED)
