@@ -114,8 +114,13 @@ class ChecksumMismatch(EngineError):
 class TooLarge(EngineError):
     """Sizes in bytes."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"the document is larger than the {limit} bytes that this element accepts")
+    def __init__(self, limit: int, *, announced: bool = False) -> None:
+        """``announced``: the limit is the length that was told of the upload."""
+        super().__init__(
+            f"more bytes came than the {limit} that the upload was said to have"
+            if announced
+            else f"the document is larger than the {limit} bytes that this element accepts"
+        )
         self.limit = limit
 
 
@@ -181,7 +186,8 @@ class BatchIncomplete(EngineError):
     """Both in documents."""
 
     def __init__(self, expected: int, found: int) -> None:
-        super().__init__(f"the batch has {found} documents, not {expected}; nothing of it was stored")
+        told = f"the batch has {found} documents, not {expected}" if found else "the batch has no documents"
+        super().__init__(f"{told}; nothing of it was stored")
         self.expected = expected
         self.found = found
 

@@ -164,6 +164,9 @@ class _Opening:
         self._seal_description()
         element = element_digest(self._description.id)
         layout = self._layout
+        if not layout.segments() and self._had_segments():
+            detail = "there is no segment, and an opened element always has one; what only it held is gone"
+            self._findings.append(Finding(FindingKind.SHORT_LOG, layout.wal.name, detail))
         found = recover(layout.wal, layout.quarantine, element, self._checkpoint, self._take)
         self._findings += found.findings
         self._check_mode()
@@ -200,6 +203,11 @@ class _Opening:
             self._batches,
         )
 
+    def _had_segments(self) -> bool:
+        """Whether something shows it that no checkpoint tells: what the log knew to be durable, it tells."""
+        known = self._checkpoint
+        return known is None or (known.last_lsn == 0 and any(self._layout.staging.iterdir()))
+
     def _seal_description(self) -> None:
         """Somebody may have written it by hand."""
         if not is_sealed_description(self._layout.description.read_bytes()):
@@ -213,7 +221,7 @@ class _Opening:
             if checkpoint.element_id != self._description.id:
                 raise CheckpointInvalid(f"it belongs to the element {checkpoint.element_id}")
         except FileNotFoundError:
-            if not self._layout.segments() and not any(self._walk()):
+            if not (self._layout.segments() or any(self._layout.staging.iterdir()) or any(self._walk())):
                 return self._first_checkpoint()
             detail = "it is not there; the files are counted instead"
             self._findings.append(Finding(FindingKind.CHECKPOINT_MISSING, name, detail))

@@ -9,10 +9,11 @@ from artstore.engine.opening import RecoveryReport
 
 @dataclass(frozen=True, slots=True)
 class FollowerStatus:
-    """``lag``: records that it has not taken."""
+    """``lag``: records that it has not taken. ``away``: why the engine's own one does not get on."""
 
     position: Lsn
     lag: int
+    away: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,11 +92,14 @@ class Submitting:
 
     def status(self, recovery: RecoveryReport) -> LogStatus:
         last = self.applied.reached
-        positions = {FILES: self._files.position.lsn, **self._outside}
         failure = self._log.failure
+        at = self._files.position.lsn
+        followers = {FILES: FollowerStatus(at, max(0, last - at), self._files.failure)}
+        for name, lsn in self._outside.items():
+            followers[name] = FollowerStatus(lsn, max(0, last - lsn))
         return LogStatus(
             last_lsn=last,
-            followers={name: FollowerStatus(lsn, max(0, last - lsn)) for name, lsn in positions.items()},
+            followers=followers,
             segments=len(self._log.segments()),
             bytes=self._unfollowed_bytes(),
             flushes=self._log.flushes,

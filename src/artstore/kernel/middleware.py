@@ -26,7 +26,7 @@ LOGGED_KEY: Final = "artstore.logged"
 """In the ASGI scope: set when the exception that is under way stands in the log already."""
 
 _NOT_ENDED: Final = 499
-"""Logged and counted, never sent, where the exchange broke off: nginx's number for a client gone away."""
+"""Logged and counted where the exchange broke off, never sent: nginx's number for a client gone away."""
 _REFUSED: Final = frozenset({401, 403})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
@@ -67,6 +67,8 @@ class RequestMiddleware:
             if exchange.status:
                 scope[LOGGED_KEY] = True
                 raise
+            # For who is there still: a body can also end early where its framing is wrong.
+            await problem_response(_body_without_end())(scope, exchange.receive, exchange.send)
             return _NOT_ENDED
         except ClientStalled as stalled:
             scope[LOGGED_KEY] = True
@@ -107,6 +109,13 @@ class RequestMiddleware:
             bytes_out=bytes_out,
             client_id=principal.client_id if principal else None,
         )
+
+
+def _body_without_end() -> Problem:
+    return Problem(
+        ProblemType.INVALID_REQUEST,
+        "The body of the request broke off before its end, or is framed wrongly (Content-Length, chunks).",
+    )
 
 
 def _internal() -> Problem:

@@ -121,7 +121,7 @@ class ElementCollector(Collector):
         yield from self._of_coding()
         yield _gauge("log_last_lsn", "The newest durable change", status.last_lsn)
         yield _gauge("log_segments", "Segments of the log on disk", status.segments)
-        yield _gauge("log_bytes", "Bytes of the log on disk", status.bytes)
+        yield _gauge("log_bytes", "Bytes of the log that the slowest follower has not taken", status.bytes)
         yield CounterMetricFamily(
             "artstore_storage_log_flushes", "Times the log was flushed to disk", status.flushes
         )
@@ -141,8 +141,10 @@ class ElementCollector(Collector):
         away = GaugeMetricFamily(
             "artstore_storage_follower_away", "1 while a follower is not at work", labels=["follower"]
         )
-        for outside in self._followers:
-            away.add_metric([outside.name], outside.status.away is not None)
+        reasons = {name: follower.away for name, follower in status.followers.items()}
+        reasons |= {outside.name: outside.status.away for outside in self._followers}
+        for name, reason in reasons.items():
+            away.add_metric([name], reason is not None)
         yield away
         yield from self._of_scrub()
 

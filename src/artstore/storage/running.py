@@ -38,6 +38,7 @@ from artstore.storage.index.rebuild import Rebuild
 from artstore.storage.index.repository import IndexRepository
 from artstore.storage.index.tables import SCHEMA, index_tables
 from artstore.storage.index.writer import IndexWriter
+from artstore.storage.log_watch import watch_log
 from artstore.storage.metrics import ElementCollector
 from artstore.storage.resumable.expiry import expire_for_ever
 from artstore.storage.retention.notices import NoticeOptions, Notices
@@ -188,6 +189,7 @@ class RunningElement:
         self._parts = parts
         for follower in self.followers:
             self._background.start(follower.name, follower.run)
+        self._background.start("log", partial(watch_log, engine))
         self._background.start("index rebuild", parts.rebuild.run)
         self._background.start("scrub", parts.scrubbing.run)
         self._background.start("announce", parts.announcer.run)

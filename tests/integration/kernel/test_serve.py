@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from artstore.wire.problems import ProblemType
 from tests.support.ports import free_port
 
 HERE = Path(__file__).parent
@@ -245,6 +246,23 @@ class TestAnswers:
         head = f"POST /closed HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         with served.ask(head + body) as connection:
             assert connection.recv(4096).startswith(b"HTTP/1.1 401")
+
+    @pytest.mark.parametrize(
+        "framed",
+        [
+            pytest.param(b"Content-Length: 100\r\n\r\nabc", id="short"),
+            pytest.param(b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nno number\r\n", id="chunk"),
+        ],
+    )
+    def test_body_without_its_end_is_a_mistake_of_the_client(self, start: Start, framed: bytes) -> None:
+        served = start()
+        with served.ask(b"POST /held HTTP/1.1\r\nHost: x\r\n" + framed) as connection:
+            connection.shutdown(socket.SHUT_WR)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            problem = json.loads(answer.read())
+        assert (answer.status, problem["type"]) == (400, ProblemType.INVALID_REQUEST.uri)
+        assert served.stop()[2] == ""
 
     def test_errors_are_logged_once(self, start: Start) -> None:
         served = start()

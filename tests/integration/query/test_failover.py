@@ -4,13 +4,15 @@ elements that do as a test tells them.
 
 import asyncio
 import hashlib
+import json
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from starlette.types import Message
 
 from artstore.kernel.peers import BreakerOptions, Breakers, http_session
 from artstore.kernel.problems import Problem
@@ -20,8 +22,10 @@ from artstore.query.files.continuing import Continuation
 from artstore.query.files.elements import ElementFiles
 from artstore.query.files.fetching import Asked, Fetcher
 from artstore.query.files.locate import Whereabouts, not_found
+from artstore.query.files.relay import RelayedResponse
 from artstore.query.files.stream import DocumentStream, ElementBroke
 from artstore.wire.elements import ElementHealth, RegisteredElement
+from artstore.wire.problems import ProblemType
 from tests.support.announcements import registered
 from tests.support.ports import free_port
 from tests.support.scripted import Reply, Request, ScriptedServer, scripted
@@ -382,6 +386,24 @@ class TestBreaks:
             assert await self.broken(stand, "ab") == CONTENT[:9000]
         assert len(a.asked) + len(b.asked) == 9
 
+    @pytest.mark.parametrize(("cut", "status"), [(0, 503), (1000, 200)])
+    async def test_a_client_that_got_no_byte_is_told(self, cut: int, status: int) -> None:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async with standing(FakeElement(cut, 0, 0)) as stand:
+            response = RelayedResponse(await stand.stream("a"), stalled_seconds=30)
+            with nullcontext() if cut == 0 else pytest.raises(ElementBroke):
+                await response({"type": "http"}, never, send)
+        assert sent[0]["status"] == status
+        content = b"".join(message.get("body", b"") for message in sent)
+        if cut == 0:
+            assert json.loads(content)["type"] == ProblemType.ELEMENT_UNAVAILABLE.uri
+        else:
+            assert content == CONTENT[:cut]
+
     async def test_when_its_time_is_over(self) -> None:
         a = FakeElement(100_000)
         async with standing(a) as stand:
@@ -494,6 +516,11 @@ async def test_busy_elements_share_the_downloads() -> None:
         for stream in streams:
             stream.close()
     assert abs(len(a.asked) - len(b.asked)) <= 2
+
+
+async def never() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 async def read(stream: DocumentStream, received: bytearray) -> None:

@@ -137,6 +137,11 @@ class TestFilters:
         answer = await edit.get("files", **{name: value})
         assert problem(answer, "invalid-parameter", 422)["field"] == name
 
+    async def test_one_that_is_not_known(self, edit: AtElement) -> None:
+        for name in ("created_after", "lsn", "q", "since_LSN"):
+            answer = await edit.get("files", **{name: "1"})
+            assert problem(answer, "invalid-parameter", 422)["field"] == name
+
     async def test_state(self, edit: AtElement, stored: list[dict[str, Any]]) -> None:
         gone = stored.pop(1)
         await edit.ask("DELETE", f"files/{gone['file_id']}")

@@ -156,6 +156,17 @@ class TestReadAtOnce:
                 return bool((await system.health("one"))["dependencies"]["log"]["status"] == "down")
 
             await eventually(is_told, "what is in the log cannot be brought into files/, and nobody tells")
+            followers = (await at.told("wal"))["followers"]
+            assert "files.before_batch" in followers["files"]["away"]
+            assert followers["index"]["away"] is None
+            metrics = (await at.account.http.get(f"{at.url}/metrics")).text
+            assert 'artstore_storage_follower_away{follower="files"} 1.0' in metrics
+
+            def is_logged() -> bool:
+                told = [line for line in system.log("one").splitlines() if '"a follower is away"' in line]
+                return any('"follower":"files"' in line and "files.before_batch" in line for line in told)
+
+            await eventually(is_logged, "the log of the service does not say why")
         await has_followed(at)
         for document, content in zip(stored, contents, strict=True):
             await is_served(at, document, content)
@@ -307,6 +318,23 @@ class TestDiskThatFails:
             await system.staging_is_empty()
         for document, kept in stored:
             await is_served(at, document, kept)
+
+
+class TestLogThatBreaks:
+    async def test_is_told_and_reads_go_on(self, at: AtElement, system: RunningSystem) -> None:
+        stored = await at.store("before.txt", b"before")
+        async with started_with(system, failpoints="log.before_flush=raise:EIO@1"):
+            for _ in range(2):
+                answer = await at.upload("a.txt", b"lost")
+                problem(answer, "element-unavailable", 503)
+            await is_served(at, stored, b"before")
+            assert (await system.health("one"))["dependencies"]["log"]["status"] == "down"
+
+            def is_logged() -> bool:
+                lines = system.log("one").splitlines()
+                return any('"the log cannot be written"' in line and '"error"' in line for line in lines)
+
+            await eventually(is_logged, "the log of the service does not say why")
 
 
 class TestDiskThatIsFull:

@@ -146,7 +146,9 @@ async def test_temporary(batches: Batches, account: Account) -> None:
 
 async def test_of_another_number(batches: Batches) -> None:
     batch = await batches.open()
-    assert problem(await batches.commit(batch["batch_id"])) == "batch-incomplete"
+    answer = await batches.commit(batch["batch_id"])
+    assert problem(answer) == "batch-incomplete"
+    assert answer.json()["detail"] == "The batch has no documents; nothing of it was stored."
     await batches.put(batch["batch_id"], "a.txt", b"a")
     answer = await batches.commit(batch["batch_id"], documents=2)
     assert problem(answer) == "batch-incomplete"

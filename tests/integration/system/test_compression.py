@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import os
 import random
 from base64 import b64encode
@@ -15,11 +16,12 @@ import pytest
 
 from artstore.launcher.settings import Element, SystemSettings
 from artstore.sdk import AsyncClient, Profile
+from artstore.wire.problems import ProblemType
 from tests.support.byteranges import parts_of
 from tests.support.elements import AtElement
 from tests.support.finalization import begun, is_permanent
 from tests.support.finalization import stored as stored_temporarily
-from tests.support.system import Account, RunningSystem
+from tests.support.system import Account, RunningSystem, eventually
 from tests.support.tus import Tus
 
 SMALL = b"number;name;amount\n" * 1000
@@ -289,6 +291,27 @@ class TestWays:
         await edit.index_has_all()
         (found,) = (system.root("edit-01") / "files").rglob(f"*{document['file_id']}.csv.gz")
         assert gzip.decompress(found.read_bytes()) == SMALL
+
+    async def test_damage_at_the_beginning_is_answered_as_what_it_is(
+        self, system: RunningSystem, account: Account
+    ) -> None:
+        document = await stored(account, LARGE, retention_policy="temporary")
+        edit = AtElement(account, "edit-01")
+
+        async def is_filed() -> bool:
+            return await edit.metric("artstore_storage_follower_lag", follower="files") == 0
+
+        await eventually(is_filed, "the document does not come into the files")
+        (found,) = (system.root("edit-01") / "files").rglob(f"*{document['file_id']}.csv.gz")
+        good = found.read_bytes()
+        found.write_bytes(good[:1000] + bytes(1000) + good[2000:])
+        for base in (system.element_urls["edit-01"], system.query_url):
+            answer, content = await raw(account, f"{base}/api/v1/files/{document['file_id']}/download")
+            assert answer.status_code == 500
+            assert json.loads(content)["type"] == ProblemType.DOCUMENT_DAMAGED.uri
+        found.write_bytes(good)
+        url = f"{system.query_url}/api/v1/files/{document['file_id']}/download"
+        assert (await raw(account, url))[1] == LARGE
 
     async def test_is_counted(self, account: Account) -> None:
         edit = AtElement(account, "edit-01")

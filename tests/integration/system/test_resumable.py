@@ -297,7 +297,8 @@ class TestRefusals:
         ]
         for headers, slug, status in wrong:
             problem(await tus.patch(url, 0, b"text", headers), slug, status)
-        problem(await tus.patch(url, 0, b"longer"), "file-too-large", 413)
+        told = problem(await tus.patch(url, 0, b"longer"), "file-too-large", 413)
+        assert "that the upload was said to have" in told["detail"]
         headers = {**VERSION, "Content-Type": "application/offset+octet-stream"}
         problem(await tus.account.http.patch(url, content=b"text", headers=headers), "invalid-request", 400)
         assert (await tus.patch(url, 0, b"text")).status_code == 204

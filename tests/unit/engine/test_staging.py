@@ -2,16 +2,18 @@
 
 import asyncio
 import os
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from artstore.engine import staging
+from artstore.engine import FindingKind, staging
 from artstore.engine.durable import write_all
 from artstore.engine.gathered import GATHER_BYTES
 from artstore.engine.staging import StagingFile
+from artstore.engine.verify import verify
 from tests.support.engines import store
 from tests.unit.engine.conftest import OpenElement
 
@@ -77,3 +79,47 @@ async def test_bytes_that_a_damaged_record_may_have_named_are_kept(
     assert engine.recovery.loss
     assert list((root / "staging").iterdir()) == []
     assert (root / "quarantine" / f"staging-{staged.name}").read_bytes() == b"large" * 100
+
+
+@pytest.mark.parametrize("left", ["nothing", "first checkpoint"])
+@pytest.mark.parametrize("small", [True, False], ids=["beside files", "alone"])
+async def test_bytes_that_a_lost_log_may_have_named_are_kept(
+    open_element: OpenElement, root: Path, damages: None, small: bool, left: str
+) -> None:
+    """All of the log is gone, and the checkpoint, if it is there, does not know how far the log went."""
+    await (await open_element()).close()
+    first = (root / "wal/checkpoint.json").read_bytes()
+    engine = await open_element(inline_limit=100)
+    if small:
+        await store(engine, b"small")
+    await engine.close()
+    engine = await open_element(inline_limit=100, follow_seconds=60.0, close_seconds=0.0)
+    await store(engine, b"large" * 100)
+    await engine.close()
+    (staged,) = (root / "staging").iterdir()
+    shutil.rmtree(root / "wal")
+    if left == "first checkpoint":
+        (root / "wal").mkdir()
+        (root / "wal/checkpoint.json").write_bytes(first)
+    told = {(each.code, each.path) for each in verify(root).findings if each.code != "W011"}
+    assert told == {("O008", f"staging/{staged.name}")}
+
+    engine = await open_element()
+
+    assert FindingKind.SHORT_LOG in {finding.kind for finding in engine.recovery.findings}
+    assert list((root / "staging").iterdir()) == []
+    assert (root / "quarantine" / f"staging-{staged.name}").read_bytes() == b"large" * 100
+
+
+async def test_bytes_that_a_damaged_record_may_have_named_are_not_told_as_nobodys(
+    open_element: OpenElement, root: Path, damages: None
+) -> None:
+    engine = await open_element(inline_limit=100, follow_seconds=60.0, close_seconds=0.0)
+    await store(engine, b"large" * 100)
+    await store(engine, b"small")
+    await engine.close()
+    (segment,) = [path for path in (root / "wal").glob("*.log") if b"large" not in path.read_bytes()]
+    log = bytearray(segment.read_bytes())
+    log[log.index(b'"file_id"')] ^= 1
+    segment.write_bytes(log)
+    assert {each.code for each in verify(root).findings} == {"W001", "O008"}

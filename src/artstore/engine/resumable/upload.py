@@ -282,9 +282,10 @@ class ResumableUpload:
 
     def _demand_size(self, size: int) -> None:
         """Raises TooLarge for more than was said, or than one document may have."""
-        limit = self._around.options.max_file_bytes if self.state.length is None else self.state.length
+        length = self.state.length
+        limit = self._around.options.max_file_bytes if length is None else length
         if size > limit:
-            raise TooLarge(limit)
+            raise TooLarge(limit, announced=length is not None)
 
     async def _find_out(self) -> None:
         """Ends the doubt whether it has become a document. Raises UploadUnknown where that was deleted."""

@@ -66,7 +66,15 @@ def _check_inside(
         )
         files.run()
     offline = mode is Mode.AR
-    PendingCheck(layout, report, log.pending, offline=offline, apart=apart, advance=counting.advance).run()
+    PendingCheck(
+        layout,
+        report,
+        log.pending,
+        offline=offline,
+        apart=apart,
+        log_has_lost=log.has_lost,
+        advance=counting.advance,
+    ).run()
     check_scrub(layout, report)
     report.pending = log.pending.records
     if apart and description is not None:

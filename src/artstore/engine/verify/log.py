@@ -21,6 +21,7 @@ from artstore.engine.verify.rules import Rule
 
 _MAX_CHECKPOINT_BYTES = 1 << 20
 _MAX_SEGMENT_BYTES = 1 << 31
+_LOSSES = frozenset({Rule.W001, Rule.W003, Rule.W004, Rule.W008})
 
 
 @dataclass(slots=True)
@@ -72,6 +73,8 @@ class LogCheck:
         """The last thing that was read was no record."""
         self.checkpoint: Checkpoint | None = None
         self.pending = Pending()
+        self.has_lost = True
+        """Whether records may have been in it that are not there now."""
 
     def run(self) -> None:
         if not is_folder(self._layout.wal):
@@ -84,6 +87,8 @@ class LogCheck:
             expected = self._check_records(segment, following, expected)
             self._check_unreadable(segment, following)
         self._check_end(segments[-1] if segments else None, expected)
+        is_broken = self._unread or any(each.rule in _LOSSES for each in self._report.findings)
+        self.has_lost = is_broken or not segments
 
     def _read_checkpoint(self) -> Checkpoint | None:
         path = "wal/checkpoint.json"

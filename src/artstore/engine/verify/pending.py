@@ -26,14 +26,19 @@ class PendingCheck:
         *,
         offline: bool,
         apart: bool,
+        log_has_lost: bool,
         advance: Callable[[int, int], None],
     ) -> None:
-        """``apart``: the documents are not in the root, so that what is not here may be there."""
+        """``apart``: the documents are not in the root, so that what is not here may be there.
+
+        ``log_has_lost``: a record that is gone may have named what nothing names now.
+        """
         self._layout = layout
         self._report = report
         self._pending = pending
         self._offline = offline
         self._apart = apart
+        self._nobodys = Rule.O008 if log_has_lost else Rule.O003
         self._advance = advance
 
     def run(self) -> None:
@@ -64,7 +69,8 @@ class PendingCheck:
             if not regular:
                 self._report.add(Rule.O004, f"staging/{name}")
             elif name not in wanted:
-                self._report.add(Rule.O003, f"staging/{name}")
+                rule = Rule.O003 if is_temporary(name) else self._nobodys
+                self._report.add(rule, f"staging/{name}")
 
     def _check_resumable(self, name: str, upload_id: str) -> None:
         try:

@@ -127,6 +127,11 @@ class Rule(Enum):
         " quarantine/); its client opens another batch.",
         Severity.WARNING,
     )
+    O008 = (
+        "a file in staging may hold a document whose record the log has lost",
+        "Keep it, and put the log back from a backup before starting. Without one start the element, which"
+        " moves it to quarantine/.",
+    )
 
     S001 = (
         "a line of the scrub's journal is damaged",

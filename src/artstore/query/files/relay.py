@@ -7,9 +7,11 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from artstore.kernel.problems import problem_response
 from artstore.kernel.stalled import ClientStalled, taken
 from artstore.query import metrics
-from artstore.query.files.stream import DocumentStream
+from artstore.query.files.locate import unavailable
+from artstore.query.files.stream import DocumentStream, ElementBroke
 
 _RELAYED = frozenset(
     {
@@ -36,8 +38,8 @@ class RelayedResponse(Response):
 
     No more than the buffer of one connection is held: while the client does not take, nothing is read from
     the element. When no element goes on with the document, ElementBroke breaks the client's connection, so
-    that it never takes a part for the whole. When the client goes away, or takes nothing for
-    ``stalled_seconds``, the element's connection is closed.
+    that it never takes a part for the whole; before the first byte the client is told why instead. When the
+    client goes away, or takes nothing for ``stalled_seconds``, the element's connection is closed.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class RelayedResponse(Response):
         try:
             whole = await self._stream.at_once()
             if whole is None:
-                await unless_client_goes(self._pump(send), receive)
+                await unless_client_goes(self._pump(scope, receive, send), receive)
             else:
                 # In one piece with its head, which the server takes without waiting for the client.
                 await self._start(send)
@@ -75,11 +77,22 @@ class RelayedResponse(Response):
     async def _start(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
 
-    async def _pump(self, send: Send) -> None:
-        await self._start(send)
-        async for chunk in self._stream.chunks():
-            sending = send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await taken(sending, within_seconds=self._stalled_seconds)
+    async def _pump(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+        try:
+            async for chunk in self._stream.chunks():
+                if not begun:
+                    await self._start(send)
+                    begun = True
+                sending = send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await taken(sending, within_seconds=self._stalled_seconds)
+        except ElementBroke:
+            if begun:
+                raise
+            await problem_response(unavailable())(scope, receive, send)
+            return
+        if not begun:
+            await self._start(send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

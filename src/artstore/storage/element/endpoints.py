@@ -51,7 +51,7 @@ def element_router(element: RunningElement, thresholds: Thresholds) -> APIRouter
             segments=status.segments,
             bytes=status.bytes,
             followers={
-                name: FollowerReport(position=told.position, lag=told.lag, away=away.get(name))
+                name: FollowerReport(position=told.position, lag=told.lag, away=away.get(name, told.away))
                 for name, told in status.followers.items()
             },
             recovery=dataclasses.asdict(status.recovery),

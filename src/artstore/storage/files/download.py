@@ -87,7 +87,10 @@ async def _answer(request: Request, document: OpenDocument) -> Response:
     # What takes long to come to is sent by what sees that the client has gone.
     is_far = document.coding is not None and any(part.start > PIECE_BYTES for part in wanted)
     if int(headers["Content-Length"]) > PIECE_BYTES or is_far:
-        return DocumentResponse(document, body, status, headers, as_stored=as_stored)
+        response = DocumentResponse(document, body, status, headers, as_stored=as_stored)
+        if not is_far:
+            await response.begin()
+        return response
     read = document.read_stored if as_stored else document.read
     pieces = [part if isinstance(part, bytes) else await read(part.start, part.length) for part in body]
     content = b"".join(pieces)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from artstore.attributes.schema import Time
 from artstore.kernel.access import Principal, Requires
@@ -22,6 +23,19 @@ from artstore.wire.scopes import Scope
 MAX_LIMIT = 1000
 _BEFORE_ALL = UUID(int=0)
 _AFTER_ALL = UUID(int=2**128 - 1)
+
+
+class ListingParameters(BaseModel):
+    """Others are refused, so that no filter is left out unseen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 100
+    cursor: Annotated[str | None, Field(max_length=200)] = None
+    created_from: Annotated[Time | None, Field(description="Created at this time or later")] = None
+    created_to: Annotated[Time | None, Field(description="Created before this time")] = None
+    state: DocumentState | None = None
+    since_lsn: Annotated[int | None, Field(ge=0, le=2**63 - 1)] = None
 
 
 class Listing:
@@ -78,12 +92,7 @@ def listing_router(listing: Listing) -> APIRouter:
     )
     async def list_files(
         principal: Annotated[Principal, Requires(Scope.FILES_READ)],
-        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
-        cursor: Annotated[str | None, Query(max_length=200)] = None,
-        created_from: Annotated[Time | None, Query(description="Created at this time or later")] = None,
-        created_to: Annotated[Time | None, Query(description="Created before this time")] = None,
-        state: Annotated[DocumentState | None, Query()] = None,
-        since_lsn: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
+        asked: Annotated[ListingParameters, Query()],
     ) -> JSONResponse:
         """The documents that the caller may see, oldest first: all that were acknowledged,
         or 503 where that cannot be told now.
@@ -92,14 +101,15 @@ def listing_router(listing: Listing) -> APIRouter:
         in the order of change, complete up to `last_lsn`. Times are those of RFC 3339. Give the same filters
         with each cursor.
         """
-        filters = Filters(principal.visible_owners(), created_from, created_to, state)
-        begin = None if cursor is None else decode_cursor(cursor)
-        by_change = since_lsn is not None or state is DocumentState.DELETED
+        filters = Filters(principal.visible_owners(), asked.created_from, asked.created_to, asked.state)
+        begin = None if asked.cursor is None else decode_cursor(asked.cursor)
+        since_lsn = asked.since_lsn
+        by_change = since_lsn is not None or asked.state is DocumentState.DELETED
         if by_change or isinstance(begin, ChangeCursor):
             if isinstance(begin, TimeCursor):
                 raise invalid_cursor()
             after = begin or ChangeCursor(since_lsn or 0, _AFTER_ALL if since_lsn else _BEFORE_ALL)
-            return JSONResponse(await listing.by_change(filters, after, limit))
-        return JSONResponse(await listing.by_time(filters, begin, limit))
+            return JSONResponse(await listing.by_change(filters, after, asked.limit))
+        return JSONResponse(await listing.by_time(filters, begin, asked.limit))
 
     return router

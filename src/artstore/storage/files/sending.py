@@ -37,7 +37,16 @@ class DocumentResponse(Response):
         super().__init__(None, status_code, headers)
         self._document = document
         self._read = document.read_stored if as_stored else document.read
-        self._body = body
+        self._left = self._pieces(body)
+        self._first: bytes | None = None
+        """Read already."""
+
+    async def begin(self) -> None:
+        """Reads the first piece: whoever sends the answer can still say what is wrong with that.
+
+        Raises what reading raises. Without it the first piece is read once the head of the answer is sent.
+        """
+        self._first = await self._content(next(self._left))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The server takes what is sent to a client that went away without a word: only receive() tells.
@@ -53,15 +62,14 @@ class DocumentResponse(Response):
             await self._document.close()
 
     async def _send_pieces(self, send: Send, gone: "asyncio.Task[None]") -> None:
-        pieces = self._pieces()
-        ahead: asyncio.Task[bytes] | None = self._read_ahead(next(pieces))
+        ahead: asyncio.Task[bytes] | None = self._read_ahead(self._first_piece())
         try:
             while ahead is not None:
                 await asyncio.wait((ahead, gone), return_when=asyncio.FIRST_COMPLETED)
                 if gone.done():
                     raise ClientDisconnect
                 piece = ahead.result()
-                following = next(pieces, None)
+                following = next(self._left, None)
                 ahead = None if following is None else self._read_ahead(following)
                 sending = send({"type": "http.response.body", "body": piece, "more_body": ahead is not None})
                 await taken(sending, within_seconds=STALLED_SECONDS)
@@ -72,8 +80,14 @@ class DocumentResponse(Response):
             if ahead is not None:
                 await asyncio.gather(ahead, return_exceptions=True)
 
-    def _pieces(self) -> Iterator[bytes | RangeSpec]:
-        for part in self._body:
+    def _first_piece(self) -> bytes | RangeSpec:
+        """The first piece. It is not kept: a piece takes a mebibyte for each download."""
+        first, self._first = self._first, None
+        return next(self._left) if first is None else first
+
+    @staticmethod
+    def _pieces(body: Sequence[bytes | RangeSpec]) -> Iterator[bytes | RangeSpec]:
+        for part in body:
             if isinstance(part, bytes):
                 yield part
                 continue
