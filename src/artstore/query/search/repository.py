@@ -4,7 +4,21 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Text, func, literal, or_, select, text, tuple_
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    Text,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+)
 
 from artstore.kernel.database import ReadConnection
 from artstore.query.catalog.tables import catalog_files, has_moved
@@ -32,6 +46,15 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """The documents that were compared by relevance."""
+
+    newest: Mark
+    oldest: Mark
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Which documents a search is about: ``owners`` are the accounts whose documents exist for the caller;
     None: all accounts."""
@@ -46,11 +69,6 @@ class Scope:
 
 
 class SearchRepository:
-    async def keep_snapshot(self, db: ReadConnection) -> None:
-        """First in a transaction: what its queries see is the same, so that the ends of a window are those of
-        the documents that were compared."""
-        await db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-
     async def page(
         self, db: ReadConnection, scope: Scope, *, order: Order, after: Place | None, limit: int
     ) -> list[Found]:
@@ -73,30 +91,36 @@ class SearchRepository:
         until: Mark | None,
         after: Place | None,
         limit: int,
-    ) -> list[Found]:
-        """Documents by relevance: the `RANKED` newest ones, of which ``upto`` is the newest that counts and
-        ``until`` the oldest: where some are gone, no others take their places."""
+    ) -> tuple[list[Found], Window | None]:
+        """Documents by relevance, and which were compared; None: there is none.
+
+        They are the `RANKED` newest ones, of which ``upto`` is the newest that counts and ``until`` the
+        oldest: where some are gone, no others take their places.
+        """
         rank = scope.asked.rank(catalog_files.c).label("rank")
         files = self._candidates(scope, upto).add_columns(rank, catalog_files.c.document)
         if until is not None:
             files = files.where(tuple_(*mark_columns(catalog_files.c)) >= tuple_(*mark_values(until)))
-        candidates = files.limit(RANKED).subquery()
+        candidates = files.limit(RANKED).cte("candidates")
+        ends = self._window(candidates)
         order = Order(descending=True, key=lambda rows: rows["rank"], kind=candidates.c.rank.type)
-        query = select(*mark_columns(candidates.c), candidates.c.document, candidates.c.rank)
+        page = select(*mark_columns(candidates.c), candidates.c.document, candidates.c.rank)
         if after is not None:
-            query = query.where(order.behind(candidates.c, after))
-        rows = await db.execute(query.order_by(*order.sorting(candidates.c)).limit(limit))
-        return [_found(row) for row in rows]
+            page = page.where(order.behind(candidates.c, after))
+        shown = page.order_by(*order.sorting(candidates.c)).limit(limit).subquery("shown")
+        # One query, so that the window is that of the documents that were compared, whatever comes meanwhile.
+        query = select(ends, shown).select_from(ends.outerjoin(shown, true()))
+        rows = (await db.execute(query.order_by(*order.sorting(shown.c)))).all()
+        if not rows:
+            return [], None
+        window = Window(Mark(*rows[0][:3]), Mark(*rows[0][3:6]), rows[0][6])
+        return [_found(row[7:]) for row in rows if row[7] is not None], window
 
-    async def candidate(
-        self, db: ReadConnection, scope: Scope, *, upto: Mark | None, number: int, below: Mark | None = None
-    ) -> Mark | None:
-        """The candidate for `ranked` with that number from 0, the newest first, of all or of those that are
-        older than ``below``; None if there are not so many."""
-        query = self._candidates(scope, upto)
-        if below is not None:
-            query = query.where(tuple_(*mark_columns(catalog_files.c)) < tuple_(*mark_values(below)))
-        row = (await db.execute(query.offset(number).limit(1))).first()
+    async def before(self, db: ReadConnection, scope: Scope, mark: Mark) -> Mark | None:
+        """The newest document that is older than this one; None if there is none."""
+        query = self._candidates(scope, None)
+        query = query.where(tuple_(*mark_columns(catalog_files.c)) < tuple_(*mark_values(mark)))
+        row = (await db.execute(query.limit(1))).first()
         return None if row is None else Mark(*row)
 
     async def count(self, db: ReadConnection, scope: Scope) -> tuple[int, bool]:
@@ -121,6 +145,16 @@ class SearchRepository:
         word = func.unnest(func.string_to_array(" ".join(words), " ")).column_valued("word")
         stem = func.query.stem(word, type_=Text)
         return {asked: found for asked, found in await db.execute(select(word, stem)) if found is not None}
+
+    def _window(self, candidates: CTE) -> Subquery:
+        """The marks of the newest and the oldest, and how many they are."""
+        first = select(*mark_columns(candidates.c)).limit(1)
+        newest = first.order_by(*NEWEST.sorting(candidates.c)).subquery("newest")
+        oldest = first.order_by(*Order(descending=False).sorting(candidates.c)).subquery("oldest")
+        number = select(func.count()).select_from(candidates).scalar_subquery()
+        columns = [column.label(f"{end.name}_{column.name}") for end in (newest, oldest) for column in end.c]
+        both = select(*columns, number.label("number")).select_from(newest.join(oldest, true()))
+        return both.subquery("ends")
 
     def _candidates(self, scope: Scope, upto: Mark | None) -> Select[Any]:
         files = catalog_files.c

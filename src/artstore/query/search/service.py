@@ -129,16 +129,17 @@ class Search:
         makes it smaller."""
         upto, until = (None, None) if after is None else (after.window, after.until)
         begun = after if after is not None and after.key != _BEFORE_ALL else None
-        await self._repository.keep_snapshot(db)
-        found = await self._repository.ranked(db, scope, upto=upto, until=until, after=begun, limit=limit + 1)
+        found, window = await self._repository.ranked(
+            db, scope, upto=upto, until=until, after=begun, limit=limit + 1
+        )
         shown = found[:limit]
+        if window is not None:
+            upto, until = upto or window.newest, until or window.oldest
         if len(found) > limit:
-            if begun is None:
-                upto = upto or await self._repository.candidate(db, scope, upto=None, number=0)
-                until = await self._repository.candidate(db, scope, upto=upto, number=RANKED - 1)
             return shown, Place(shown[-1].key, shown[-1].mark, upto, until)
-        number = RANKED if until is None else 0
-        following = await self._repository.candidate(db, scope, upto=upto, number=number, below=until)
+        if until is None or (window is not None and begun is None and window.number < RANKED):
+            return shown, None
+        following = await self._repository.before(db, scope, until)
         return shown, None if following is None else Place(_BEFORE_ALL, following, following)
 
 
