@@ -77,7 +77,7 @@ async def spoil(database: Database) -> None:
 
 INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'catalog_files'"
 COLUMNS = """
-SELECT attname, format_type(atttypid, atttypmod), attcollation, attnotnull, pg_get_expr(adbin, adrelid)
+SELECT attname, format_type(atttypid, atttypmod), attcollation, attnotnull, attstattarget, pg_get_expr(adbin, adrelid)
 FROM pg_attribute LEFT JOIN pg_attrdef ON (adrelid, adnum) = (attrelid, attnum)
 WHERE attrelid = 'query.catalog_files'::regclass AND attnum > 0 AND NOT attisdropped
 """

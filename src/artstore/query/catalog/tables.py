@@ -29,6 +29,8 @@ from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 SCHEMA = "query"
+WORD_STATISTICS = 1000
+"""The target of PostgreSQL for the column ``search``, which remembers ten times as many words."""
 Columns = ReadOnlyColumnCollection[str, ColumnElement[Any]]
 metadata = MetaData(schema=SCHEMA)
 

@@ -24,7 +24,7 @@ from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable, DropSchema
 
 from artstore.kernel.database import ReadConnection, WriteConnection
 from artstore.query.catalog.repository import CatalogRepository
-from artstore.query.catalog.tables import SCHEMA, catalog_files, catalog_positions
+from artstore.query.catalog.tables import SCHEMA, WORD_STATISTICS, catalog_files, catalog_positions
 from artstore.query.migrations import REVISION, VERSION_TABLE
 from artstore.query.rebuild.tables import NEXT_SCHEMA, catalog_rebuild, next_files, next_positions
 from artstore.query.suggest.backfill import make_terms_anew
@@ -146,7 +146,9 @@ class RebuildRepository:
         await db.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
         for index in sorted(next_files.indexes, key=lambda index: str(index.name)):
             await db.execute(CreateIndex(index))
-        await db.execute(text(f"ANALYZE {NEXT_SCHEMA}.{next_files.name}"))
+        beside = f"{NEXT_SCHEMA}.{next_files.name}"
+        await db.execute(text(f"ALTER TABLE {beside} ALTER COLUMN search SET STATISTICS {WORD_STATISTICS}"))
+        await db.execute(text(f"ANALYZE {beside}"))
 
     async def hold_followers(self, db: WriteConnection, builder: UUID) -> dict[str, int]:
         """Until this transaction ends, nobody changes the catalog. The positions. Raises NotTheBuilder."""
