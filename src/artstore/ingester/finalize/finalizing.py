@@ -1,6 +1,7 @@
 """``POST /api/v1/finalize/{file_id}`` and ``GET /api/v1/finalize/{transaction_id}/status``."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -34,11 +35,16 @@ class Finalizing:
     """``transactions`` is None where this service has no account to speak to Admin with."""
 
     def __init__(
-        self, locating: Locating, settings: IngesterSettings, transactions: AdminTransactions | None
+        self,
+        locating: Locating,
+        settings: IngesterSettings,
+        transactions: AdminTransactions | None,
+        looks: Sequence[float] = _LOOKS,
     ) -> None:
         self._locating = locating
         self._settings = settings
         self._transactions = transactions
+        self._looks = looks
 
     async def begin(self, request: Request, principal: Principal) -> Response:
         """Raises Problem."""
@@ -100,7 +106,7 @@ class Finalizing:
         """The transaction, once the first attempt to hold the document is over: nobody deletes it behind the
         answer then. It is begun in any case, so after some seconds that is answered.
         """
-        for pause in _LOOKS:
+        for pause in self._looks:
             if transaction.state is not TransactionState.PENDING:
                 break
             await asyncio.sleep(pause)
