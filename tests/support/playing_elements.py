@@ -164,6 +164,11 @@ def says(status: int) -> Behaviour:
     return behave
 
 
+async def says_nothing(element: Element, request: web.Request) -> web.StreamResponse:
+    await asyncio.Event().wait()
+    return web.Response()
+
+
 async def wants_another_clock(element: Element, request: web.Request) -> web.StreamResponse:
     if "X-File-Id" in request.headers:
         wrong = ProblemBody.of(

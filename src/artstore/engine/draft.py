@@ -46,7 +46,8 @@ class Describes(Protocol):
 class Draft:
     """``content_type`` None: found out from the first bytes and the name.
 
-    ``ttl_days`` None: the document does not expire; else so many days after the time in its id.
+    ``ttl_days`` None: the document does not expire; else so many days after the time in its id, or after it
+    was stored where that may be much later: see ``kept_from``.
 
     ``file_id`` None: a new one. One that is given must be a UUIDv7, whose time becomes that of the document,
     and must not have been used.
@@ -96,6 +97,33 @@ class Draft:
                 "expires_at": None if ttl_days is None else at + timedelta(days=ttl_days),
             }
         )
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """A document whose bytes took long to come: the time that it is kept counts from ``since``."""
+
+    draft: Describes
+    since: datetime
+
+    @property
+    def given(self) -> Given:
+        return self.draft.given
+
+    def attributes(self, head: bytes, size: int, checksum: str) -> FileAttributes:
+        """Raises what the draft does."""
+        return kept_from(self.draft.attributes(head, size, checksum), self.since)
+
+
+def kept_from(attributes: FileAttributes, since: datetime) -> FileAttributes:
+    """A document that is stored only now, and until now was to be kept from its ``created_at`` on.
+
+    It gets whole seconds more: attributes that fitted into their file are not longer then.
+    """
+    waited = timedelta(seconds=max(0, (since - attributes.created_at) // timedelta(seconds=1)))
+    if attributes.expires_at is None or not waited:
+        return attributes
+    return attributes.changed(expires_at=attributes.expires_at + waited)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from artstore.attributes import ATTRIBUTE_SUFFIX, RetentionPolicy, attribute_name, folder_of
+from artstore.engine.absence import is_nowhere
 from artstore.engine.description import (
     FILES,
     MAX_BYTES,
@@ -207,11 +208,18 @@ def _stranger(layout: Layout) -> str | None:
 
 
 def _walk(folder: str, relative: str, start: list[str]) -> Iterator[str]:
-    for entry, begin in _following(folder, start):
+    """Folders of any depth, so without calling itself."""
+    entered = [(relative, _following(folder, start))]
+    while entered:
+        relative, entries = entered[-1]
+        if (found := next(entries, None)) is None:
+            entered.pop()
+            continue
+        entry, begin = found
         if begin is None:
             yield f"{relative}/{entry.name.removesuffix(ATTRIBUTE_SUFFIX)}"
         else:
-            yield from _walk(entry.path, f"{relative}/{entry.name}", begin)
+            entered.append((f"{relative}/{entry.name}", _following(entry.path, begin)))
 
 
 def _following(folder: str | Path, start: list[str]) -> Iterator[tuple["os.DirEntry[str]", list[str] | None]]:
@@ -219,7 +227,9 @@ def _following(folder: str | Path, start: list[str]) -> Iterator[tuple["os.DirEn
     try:
         with os.scandir(folder) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if not is_nowhere(error):
+            raise
         return
     first = start[0] if start else ""
     for entry in entries:

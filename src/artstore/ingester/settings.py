@@ -53,6 +53,12 @@ class IngesterSettings(ServiceSettings):
 
     Cut short, the client is told that the element is away although the document may have been stored.
     """
+    held_answer_seconds: float = Field(default=20, gt=0, le=3600)
+    """The same for a body that is held (``held_bytes``), at most ``element_answer_seconds``. After that it is
+    sent to the element again, for half a minute; then the client is told that nobody knows.
+
+    Longer, and clients have given up before they are told; shorter, and they are told of slow disks, too.
+    """
     placement: Strategy = Strategy.PRIORITY
     """Which element takes a document, of those that fit: the first by ``priority`` (then by id), which fills
     one after the other, or the one with the most ``free_room``."""

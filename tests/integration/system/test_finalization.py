@@ -68,6 +68,15 @@ async def test_the_source_is_neither_changed_nor_deleted_meanwhile(
     problem(answer, "mode-forbids", 409)
 
 
+async def test_nobody_deletes_it_once_the_finalization_is_answered(account: Account) -> None:
+    documents = [await stored(account) for _ in range(8)]
+    for document in documents:
+        transaction = await begun(account, document["file_id"])
+        answer = await AtElement(account, "edit-01").ask("DELETE", f"files/{document['file_id']}")
+        problem(answer, "conflict", 409)
+        await is_permanent(account, transaction)
+
+
 async def test_what_is_permanent_already(account: Account) -> None:
     answer = await account.upload("a.txt", b"content")
     problem(await finalize(account, answer.json()["file_id"]), "conflict", 409)

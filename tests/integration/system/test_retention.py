@@ -54,7 +54,7 @@ class TestTimeOfAnUpload:
         answer = await tus.patch(url, 0, b"content")
         assert answer.status_code == 204, answer.text
         document = (await tus.ask("GET", url)).json()["document"]
-        assert lives_for(document) == timedelta(days=10)
+        assert timedelta(days=10) <= lives_for(document) < timedelta(days=10, hours=1)  # from its end on
 
     async def test_permanent_ones_have_none(self, account: Account) -> None:
         for answer in (

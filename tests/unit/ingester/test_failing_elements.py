@@ -1,5 +1,6 @@
 """An element that fails in the middle of an upload: nothing is lost, and nothing is stored twice."""
 
+import asyncio
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from artstore.attributes import FileId, new_file_id
+from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.delivery import Delivery
 from artstore.ingester.uploads.form import FormBody
 from artstore.ingester.uploads.pace import PaceLimits
@@ -31,7 +33,9 @@ from tests.support.playing_elements import (
     keeps_and_dies,
     reads_nothing,
     refuses,
+    running,
     says,
+    says_nothing,
     stores,
     wants_another_clock,
 )
@@ -78,6 +82,21 @@ class TestElementFails:
         assert first_one.body == SMALL
         # It may have stored the document: a second element would store it twice.
         assert not second.requests
+
+    @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])
+    async def test_after_it_fell_silent_with_a_held_body(
+        self, settings: IngesterSettings, body: bytes
+    ) -> None:
+        """Which is not waited for as long as for a large one."""
+        waits = {"element_answer_seconds": 300, "held_answer_seconds": 0.5, "held_bytes": 32 << 20}
+        async for world in running(settings.model_copy(update=waits)):
+            silent = await world.add(first(keeps_and(says_nothing), stores))
+            second = await world.add(stores)
+            async with asyncio.timeout(20):
+                answer = await world.take(Upload.whole(body, pieces=50))
+            assert answer.status_code == 201
+            assert {request.headers["X-File-Id"] for request in silent.requests} == silent.documents
+            assert not second.requests
 
     async def test_after_it_may_have_stored_a_large_body(self, world: World) -> None:
         first_one = await world.add(keeps_and_dies)

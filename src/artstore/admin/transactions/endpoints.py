@@ -128,8 +128,9 @@ def _add_transfers(router: APIRouter, transfers: Transfers) -> None:
         wanted: NewTransfer, principal: _Writer, request: Request, response: Response
     ) -> Transaction:
         """Move a document that is not permanent from one element of mode `edit` to another. It stays what it
-        is, with its id, and can be read all the time; until the transfer is over nobody changes or deletes
-        it. Asked again for the same document and target, the answer has the same transaction.
+        is, with its id, and can be read all the time; from the end of the step `hold` until the transfer is
+        over nobody changes or deletes it. Asked again for the same document and target, the answer has the
+        same transaction.
         """
         row, _ = await transfers.begin(wanted, audit.actor_of(request, principal))
         response.headers["Location"] = f"{TRANSACTIONS_PATH}/{row.id}"

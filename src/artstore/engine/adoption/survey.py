@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,19 +79,16 @@ def _places(layout: Layout) -> Iterator[tuple[str, Path]]:
 def _count(folder: str | Path, *, below: bool) -> tuple[int, int]:
     """Attribute files in a folder, and bytes of all other files."""
     documents = size = 0
-    try:
-        with os.scandir(folder) as scan:
-            entries = list(scan)
-    except OSError:
-        return 0, 0  # the check tells
-    for entry in entries:
-        if entry.is_file(follow_symlinks=False):
-            is_attributes = entry.name.endswith(ATTRIBUTE_SUFFIX)
-            documents += is_attributes
-            size += 0 if is_attributes else entry.stat(follow_symlinks=False).st_size
-        elif below and entry.is_dir(follow_symlinks=False):
-            documents_below, size_below = _count(entry.path, below=True)
-            documents, size = documents + documents_below, size + size_below
+    waiting = [folder]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:  # the check tells
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    is_attributes = entry.name.endswith(ATTRIBUTE_SUFFIX)
+                    documents += is_attributes
+                    size += 0 if is_attributes else entry.stat(follow_symlinks=False).st_size
+                elif below and entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
     return documents, size
 
 

@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from artstore.attributes import FileAttributes, FileId, parse
 from artstore.engine.batches.journal import Committed, Head, Journal, Member, journal_path
 from artstore.engine.batches.surviving import Survivor
 from artstore.engine.capacity import Reservation
+from artstore.engine.draft import kept_from
 from artstore.engine.durable import remove_behind, remove_durably
 from artstore.engine.errors import (
     AlreadyStored,
@@ -296,9 +298,11 @@ class Batch:
 
 
 def entry_of(member: Member) -> tuple[Put, FileAttributes]:
-    """What stores it."""
+    """What stores it now: from now on it is kept as long as it is to be."""
     written = member.attributes.encode()
-    return Put(written, staged=member.staged), parse(written)
+    attributes = parse(written)
+    kept = kept_from(attributes, datetime.now(UTC))
+    return Put(written if kept is attributes else kept.to_bytes(), staged=member.staged), kept
 
 
 def _retrieve(task: "asyncio.Task[None]") -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from artstore.engine.absence import is_nowhere
 from artstore.engine.blobs.contract import Abilities, BlobMissing, Entries
 from artstore.engine.durable import (
     TEMPORARY_PREFIX,
@@ -128,7 +129,9 @@ class LocalBlobs:
     def open(self, path: str) -> "LocalReader":
         try:
             return LocalReader(os.open(f"{self._prefix}{path}", os.O_RDONLY | os.O_CLOEXEC))
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        except OSError as error:
+            if not (is_nowhere(error) or isinstance(error, IsADirectoryError)):
+                raise
             raise BlobMissing(path) from None
 
     def read(self, path: str, limit: int) -> bytes:
@@ -139,15 +142,14 @@ class LocalBlobs:
                 return os.read(descriptor, limit)
             finally:
                 os.close(descriptor)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        except OSError as error:
+            if not (is_nowhere(error) or isinstance(error, IsADirectoryError)):
+                raise
             raise BlobMissing(path) from None
 
     def entries(self, folder: str) -> Entries:
         found = Entries()
-        with (
-            contextlib.suppress(FileNotFoundError, NotADirectoryError),
-            os.scandir(self._root / folder) as scan,
-        ):
+        with _nothing_if_nowhere(), os.scandir(self._root / folder) as scan:
             for entry in scan:
                 if entry.is_dir(follow_symlinks=False):
                     found.folders.append(entry.name)
@@ -159,16 +161,22 @@ class LocalBlobs:
         return self.entries(folder).blobs
 
     def walk(self, folder: str) -> Iterator[tuple[str, int]]:
-        with (
-            contextlib.suppress(FileNotFoundError, NotADirectoryError),
-            os.scandir(self._root / folder) as scan,
-        ):
-            for entry in scan:
-                path = f"{folder}/{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
-                    yield from self.walk(path)
-                elif not is_temporary(entry.name):
-                    yield path, entry.stat(follow_symlinks=False).st_size
+        waiting = [folder]
+        while waiting:
+            folder = waiting.pop()
+            with _nothing_if_nowhere(), os.scandir(self._root / folder) as scan:
+                for entry in scan:
+                    path = f"{folder}/{entry.name}"
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(path)
+                    elif not is_temporary(entry.name):
+                        try:
+                            size = entry.stat(follow_symlinks=False).st_size
+                        except OSError as error:
+                            if not is_nowhere(error):
+                                raise
+                        else:
+                            yield path, size
 
     def clean(self, folder: str) -> int:
         try:
@@ -227,6 +235,16 @@ class LocalReader:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _nothing_if_nowhere() -> Iterator[None]:
+    """Of a folder that is not there, nothing is found."""
+    try:
+        yield
+    except OSError as error:
+        if not is_nowhere(error):
+            raise
 
 
 def _fill(temporary: str, data: bytes | memoryview) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from artstore.engine.body_memory import BodyMemory
 from artstore.engine.capacity import Reservation
 from artstore.engine.coding import CodingFigures
 from artstore.engine.content_type import HEAD_BYTES
+from artstore.engine.draft import Awaited
 from artstore.engine.durable import remove_durably
 from artstore.engine.errors import (
     AlreadyStored,
@@ -344,7 +346,8 @@ class ResumableUpload:
         self._in_doubt = True
         has_own_file = copy is not None
         try:
-            await upload.commit(draft)
+            # In a batch the time counts from when that is stored.
+            await upload.commit(draft if self.state.batch_id else Awaited(draft, datetime.now(UTC)))
         except AlreadyStored as error:  # by an earlier try, of which its state does not tell
             has_own_file = error.stored is not None and error.stored.content_encoding is not None
         finally:

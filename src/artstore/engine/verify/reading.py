@@ -3,6 +3,7 @@
 What cannot be read becomes a finding, so that nothing on disk can stop a verification.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -104,6 +105,8 @@ def fault_of(error: OSError, path: str) -> tuple[Rule, str, str]:
     """The finding that an error of reading is."""
     if isinstance(error, NotRegular | NotADirectoryError | IsADirectoryError):
         return Rule.O004, path, ""
+    if error.errno == errno.ENAMETOOLONG:
+        return Rule.E005, path, "it lies too deep: the system opens no path of more than 4095 bytes"
     return Rule.E005, path, error.strerror or str(error)
 
 

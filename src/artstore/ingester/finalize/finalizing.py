@@ -1,5 +1,8 @@
 """``POST /api/v1/finalize/{file_id}`` and ``GET /api/v1/finalize/{transaction_id}/status``."""
 
+import asyncio
+from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from starlette.requests import Request
@@ -12,27 +15,41 @@ from artstore.ingester.metrics import FINALIZATIONS
 from artstore.ingester.placement import Wanted
 from artstore.ingester.settings import IngesterSettings
 from artstore.kernel.access import Principal
-from artstore.kernel.peers import forwarded_headers
+from artstore.kernel.peers import AdminAway, forwarded_headers
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import Mode, RegisteredElement
 from artstore.wire.problems import ProblemType
-from artstore.wire.transactions import Finalization, NewFinalization, Transaction, TransactionKind
+from artstore.wire.transactions import (
+    Finalization,
+    NewFinalization,
+    Transaction,
+    TransactionKind,
+    TransactionState,
+)
+
+_LOOKS: Final = (0.05, 0.05, 0.1, 0.1, 0.2, 0.5, 1.0)
+"""Seconds before each look whether the document is held. It takes some 100 ms where nothing is away."""
 
 
 class Finalizing:
     """``transactions`` is None where this service has no account to speak to Admin with."""
 
     def __init__(
-        self, locating: Locating, settings: IngesterSettings, transactions: AdminTransactions | None
+        self,
+        locating: Locating,
+        settings: IngesterSettings,
+        transactions: AdminTransactions | None,
+        looks: Sequence[float] = _LOOKS,
     ) -> None:
         self._locating = locating
         self._settings = settings
         self._transactions = transactions
+        self._looks = looks
 
     async def begin(self, request: Request, principal: Principal) -> Response:
         """Raises Problem."""
         try:
-            transaction = await self._begun(request, principal)
+            transaction = await self._held(await self._begun(request, principal))
         except Problem as problem:
             FINALIZATIONS.labels(problem.kind.slug).inc()
             raise
@@ -84,6 +101,20 @@ class Finalizing:
                 total_bytes=size,
             )
         )
+
+    async def _held(self, transaction: Transaction) -> Transaction:
+        """The transaction, once the first attempt to hold the document is over: nobody deletes it behind the
+        answer then. It is begun in any case, so after some seconds that is answered.
+        """
+        for pause in self._looks:
+            if transaction.state is not TransactionState.PENDING:
+                break
+            await asyncio.sleep(pause)
+            try:
+                transaction = await self._admin().read(transaction.transaction_id) or transaction
+            except AdminAway:
+                break
+        return transaction
 
     def _target(self, size: int) -> RegisteredElement:
         wanted = Wanted(Mode.RW, at_least=size, at_most=size)

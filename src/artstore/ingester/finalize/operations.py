@@ -40,8 +40,9 @@ def _id(name: str, description: str) -> dict[str, Any]:
 BEGIN: dict[str, Any] = {
     "summary": "Make a temporary document permanent",
     "description": "It is copied to an element of mode `rw`, compared there, and becomes permanent under the"
-    " same id; until then it stays as it is, and nobody changes or deletes it meanwhile. Asked again for the"
-    " same document, the answer has the same transaction, unless that was undone.",
+    " same id; until then it stays as it is, and nobody changes or deletes it from the end of the step `hold`"
+    " on, which the answer waits for, for two seconds at most. Asked again for the same document, the answer"
+    " has the same transaction, unless that was undone.",
     "tags": ["finalization"],
     "parameters": [_id("file_id", "As the upload answered it.")],
     "responses": {

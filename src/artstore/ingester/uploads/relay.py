@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -101,10 +102,16 @@ class ElementAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds that an element may take nothing, and that it may take to answer after the last byte."""
+    """Seconds that an element may take nothing, and that it may take to answer after the last byte, which are
+    at most ``held`` of a body that is held.
+    """
 
     silence: float
     answer: float
+    held: float = math.inf
+
+    def for_answer(self, *, is_held: bool) -> float:
+        return min(self.answer, self.held) if is_held else self.answer
 
 
 class Relay:
@@ -191,7 +198,9 @@ class Relay:
             # Where more follows than is held here, the element looks at the head of the request first: it can
             # refuse before a byte is lost to it, and another element can be tried.
             expect100=not self._whole,
-            timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_SECONDS, sock_read=patience.answer),
+            timeout=aiohttp.ClientTimeout(
+                sock_connect=_CONNECT_SECONDS, sock_read=patience.for_answer(is_held=self._whole)
+            ),
             allow_redirects=False,
         ) as answer:
             content = await content_of(answer)
@@ -211,7 +220,7 @@ class Relay:
 
         def sending() -> None:
             self._begun = self._last_sent = True
-            _expect_within(timer, patience.answer)
+            _expect_within(timer, patience.for_answer(is_held=self._whole))
             UPLOAD_BYTES.inc(len(content))
 
         return _OnePiece(content, sending)
@@ -245,7 +254,7 @@ class Relay:
                 yield piece
                 UPLOAD_BYTES.inc(len(piece))
         self._last_sent = True
-        _expect_within(timer, patience.answer)
+        _expect_within(timer, patience.for_answer(is_held=self._whole))
 
 
 class _OnePiece(aiohttp.BytesPayload):

@@ -54,10 +54,13 @@ class Uploads:
     _delivery: Delivery = field(init=False)
 
     def __post_init__(self) -> None:
-        patience = Patience(self.settings.element_silence_seconds, self.settings.element_answer_seconds)
-        delivery = Delivery(self.session, self.elements, self.breakers, self.settings, patience, self.pauses)
+        settings = self.settings
+        patience = Patience(
+            settings.element_silence_seconds, settings.element_answer_seconds, settings.held_answer_seconds
+        )
+        delivery = Delivery(self.session, self.elements, self.breakers, settings, patience, self.pauses)
         object.__setattr__(self, "_delivery", delivery)
-        object.__setattr__(self, "_holding", Holding(self.settings.held_bytes))
+        object.__setattr__(self, "_holding", Holding(settings.held_bytes))
 
     async def take(self, request: Request, principal: Principal, form: type[UploadBody]) -> Response:
         """The element's answer to the upload in ``request``, of which ``form`` makes what the element takes.

@@ -5,7 +5,7 @@ import errno
 import os
 import shutil
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import pytest
 
-from artstore.attributes import FileAttributes, FileId, new_file_id
+from artstore.attributes import FileAttributes, FileId, RetentionPolicy, new_file_id
 from artstore.engine import (
     AlreadyStored,
     Batch,
@@ -87,6 +87,28 @@ async def test_everything_is_there_after_it(open_element: OpenElement, root: Pat
     assert staged(root) == [f"{batch.id}.batch"]
     changes = await engine.changes(0, 10)  # type: ignore[arg-type]
     assert [change.file_id for change in changes] == [each.file_id for each in documents]
+
+
+async def test_temporary_documents_are_kept_from_the_commit_on(open_element: OpenElement) -> None:
+    """Also those that waited for longer than they are to be kept."""
+    engine = await open_element()
+    batch = await engine.batches.create(owner_id="1")
+    began = datetime.now(UTC)
+    told: dict[str, Any] = {"retention_policy": RetentionPolicy.TEMPORARY, "ttl_days": 1}
+    old = await put(engine, batch, file_id=new_file_id(began - timedelta(days=3)), **told)
+    new = await put(engine, batch, **told)
+    forever = await put(engine, batch, file_id=new_file_id(began - timedelta(days=3)))
+    await batch.commit(3)
+    stored = await engine.attributes(FileId(old.file_id))
+    assert stored.expires_at is not None
+    assert stored.expires_at - began > timedelta(days=1, seconds=-1)
+    assert stored.changed(expires_at=old.expires_at) == old
+    assert len(stored.to_bytes()) == len(old.to_bytes()), "what fitted before fits then"
+    assert new.expires_at is not None
+    kept = (await engine.attributes(FileId(new.file_id))).expires_at
+    assert kept is not None
+    assert new.expires_at <= kept < new.expires_at + timedelta(hours=1)
+    assert await engine.attributes(FileId(forever.file_id)) == forever
 
 
 async def test_readers_see_all_or_none(open_element: OpenElement) -> None:

@@ -6,12 +6,14 @@ import hashlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from artstore.attributes import FileId
+from artstore.attributes import FileAttributes, FileId, RetentionPolicy, new_file_id
 from artstore.engine import (
     Checksum,
     Engine,
@@ -106,6 +108,38 @@ def losing_once(flushed: int) -> Callable[[int], None]:
         flush(descriptor)
 
     return fdatasync
+
+
+class TestTimeOfATemporaryDocument:
+    """It is kept from when its last byte was taken, however long the others took."""
+
+    async def stored(self, engine: Engine, batch_id: str = "") -> FileAttributes:
+        draft = draft_of(retention_policy=RetentionPolicy.TEMPORARY, ttl_days=1)
+        upload = await begin(engine, draft=draft, batch_id=batch_id)
+        draft = replace(draft, file_id=new_file_id(datetime.now(UTC) - timedelta(days=3)))
+        upload._state_file.state = upload.state.changed(draft=draft)  # begun three days ago
+        await append(upload, 0, CONTENT)
+        await complete(upload)
+        if batch_id:
+            await engine.batches.get(batch_id).commit(1)
+        assert draft.file_id is not None
+        return await engine.attributes(draft.file_id)
+
+    def kept_for(self, document: FileAttributes, began: datetime) -> timedelta:
+        assert document.expires_at is not None
+        return document.expires_at - began
+
+    async def test_by_itself(self, open_element: OpenElement) -> None:
+        engine, began = await open_element(), datetime.now(UTC)
+        document = await self.stored(engine)
+        assert timedelta(days=1, seconds=-1) < self.kept_for(document, began) < timedelta(days=1, hours=1)
+        assert document.created_at < began - timedelta(days=2)
+
+    async def test_in_a_batch(self, open_element: OpenElement) -> None:
+        engine, began = await open_element(), datetime.now(UTC)
+        batch = await engine.batches.create(owner_id="1")
+        document = await self.stored(engine, batch.id)
+        assert timedelta(days=1, seconds=-1) < self.kept_for(document, began) < timedelta(days=1, hours=1)
 
 
 class TestWay:
