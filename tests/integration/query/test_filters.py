@@ -15,7 +15,7 @@ from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.reading import CatalogReader
 from artstore.query.search.attributes import read_attribute
 from artstore.wire.documents import Document
-from artstore.wire.search import AttributeFilter, SearchFilters
+from artstore.wire.search_filters import AttributeFilter, SearchFilters
 from tests.support.element_model import BEGINNING, document
 from tests.support.search_archive import Archive, principal
 

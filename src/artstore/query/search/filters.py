@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeEngine
 
 from artstore.query.catalog.tables import Columns, file_size, updated_at
 from artstore.query.search.text import fold
-from artstore.wire.search import AttributeFilter, SearchFilters
+from artstore.wire.search_filters import AttributeFilter, SearchFilters
 
 MOMENT = DateTime(timezone=True)
 MAX_LABEL = 200

@@ -24,7 +24,8 @@ from artstore.query.catalog.tables import Columns
 from artstore.query.search.filters import filtered, with_attribute
 from artstore.query.search.grammar import Groups, Term
 from artstore.query.search.text import word_spans
-from artstore.wire.search import AttributeFilter, SearchFilters, SearchMode
+from artstore.wire.search import SearchMode
+from artstore.wire.search_filters import AttributeFilter, SearchFilters
 
 TRIGRAM = 3
 """Characters that a part of a name must have: fewer make no trigram, and no index knows them."""
