@@ -77,7 +77,11 @@ def is_part_of_names(term: Term) -> bool:
 
 
 def _with_words(columns: Columns, groups: Groups, mode: SearchMode) -> ColumnElement[bool]:
-    """Of the rows in which every group is found."""
+    """Of the rows in which every group is found. The same is asked once, however often it was written."""
+    once: dict[frozenset[Term], tuple[Term, ...]] = {}
+    for group in groups:
+        once.setdefault(frozenset(group), tuple(dict.fromkeys(group)))
+    groups = tuple(once.values())
     if mode is SearchMode.PARTIAL:
         return and_(*(_in_part(columns, group) for group in groups))
     return _found(columns, _tsquery(groups, stems=mode is SearchMode.FULLTEXT))
