@@ -5,6 +5,7 @@ import math
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -134,7 +135,9 @@ class SearchFilters(BaseModel):
     updated_from: Moment | None = Field(default=None, description="Attributes last changed then or later.")
     updated_before: Moment | None = Field(default=None, description="Attributes last changed before.")
     account: _Texts = Field(default=[], description="Name of the account that stored the document.")
-    account_id: _Texts = Field(default=[], description="Its id.")
+    account_id: Annotated[list[UUID], Field(max_length=MAX_VALUES)] = Field(
+        default=[], description="Its id, in any form of a UUID."
+    )
     element: _Texts = Field(default=[], description="The element where it lies.")
     retention: Annotated[list[RetentionPolicy], Field(max_length=MAX_VALUES)] = Field(
         default=[], description="The retention policy."
