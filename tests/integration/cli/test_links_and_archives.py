@@ -119,6 +119,8 @@ class TestArchives:
         [missing] = made.missing
         assert missing.file_id == MISSING
         assert missing.reason
+        nothing = client.archives.download(tmp_path, ids=[MISSING], partial=True)
+        assert (nothing.documents, nothing.missing) == (0, [missing])
 
     def test_commands(self, profile: Path, documents: list[Document], word: str, tmp_path: Path) -> None:
         contents = sorted(document.original_filename.encode() for document in documents)
