@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from artstore.cli import search_options as of
 from artstore.cli.options import AsJson, ProfileFile
 
 _STDIN = "-"
@@ -21,7 +22,12 @@ def archive(
     ] = None,
     query: Annotated[
         str | None,
-        typer.Option("--query", "-q", metavar="TEXT", help="Instead of ids: what a search for this finds."),
+        typer.Option(
+            "--query",
+            "-q",
+            metavar="TEXT",
+            help="Instead of ids: what a search for this finds; with options of a search, or these alone.",
+        ),
     ] = None,
     output: Annotated[
         Path,
@@ -36,6 +42,22 @@ def archive(
         bool,
         typer.Option("--partial", help="Leave out what cannot be had, and name it; exit code 1 then."),
     ] = False,
+    mode: of.Mode = None,
+    sort: of.Sort = None,
+    content_type: of.ContentType = None,
+    extension: of.Extension = None,
+    size_min: of.SizeMin = None,
+    size_max: of.SizeMax = None,
+    created_from: of.CreatedFrom = None,
+    created_before: of.CreatedBefore = None,
+    updated_from: of.UpdatedFrom = None,
+    updated_before: of.UpdatedBefore = None,
+    account: of.Account = None,
+    account_id: of.AccountId = None,
+    element: of.Element = None,
+    retention: of.Retention = None,
+    tag: of.Tag = None,
+    attribute: of.Attribute = None,
     profile: ProfileFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -43,7 +65,7 @@ def archive(
 
     It is there once it is whole: one that was broken off begins anew.
 
-    Example: artstore archive -q "договор 2025" -o contracts.zip
+    Example: artstore archive -q "договор -draft" --tag paid -o contracts.zip
     """
     from artstore.cli import exits
     from artstore.cli.output import clean, print_json, say
@@ -52,11 +74,36 @@ def archive(
     from artstore.sdk.progress import advancing
 
     wanted = _ids(ids or [])
-    if (query is None) == (not wanted):
-        raise typer.BadParameter("say either which documents, or --query")
+    options = of.asked(
+        mode=mode,
+        sort=sort,
+        content_type=content_type,
+        extension=extension,
+        size_min=size_min,
+        size_max=size_max,
+        created_from=created_from,
+        created_before=created_before,
+        updated_from=updated_from,
+        updated_before=updated_before,
+        account=account,
+        account_id=account_id,
+        element=element,
+        retention=retention,
+        tag=tag,
+        attribute=attribute,
+    )
+    if wanted and (query is not None or options):
+        raise typer.BadParameter("say either which documents, or what is looked for, not both")
+    if not wanted and query is None and not options.keys() - {"mode", "sort"}:
+        raise typer.BadParameter("say which documents, or --query, or filters")
     with Client(profile) as client, progress_bar("archive", None, shown=not as_json) as advance:
         made = client.archives.download(
-            output, ids=wanted or None, q=query, partial=partial, progress=advancing(advance)
+            output,
+            ids=wanted or None,
+            q=query,
+            partial=partial,
+            progress=advancing(advance),
+            **options,
         )
     if as_json:
         missing = [{"file_id": each.file_id, "reason": each.reason} for each in made.missing]

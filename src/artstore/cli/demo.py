@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from artstore.cli.options import folder_or_new
+
 if TYPE_CHECKING:
     from artstore.launcher.demo import Account, Outcome, Step
 
@@ -25,7 +27,11 @@ def demo(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Keep the data here; a new temporary folder if not given."),
+        typer.Option(
+            metavar="DIR",
+            callback=folder_or_new,
+            help="Keep the data here; a new temporary folder if not given.",
+        ),
     ] = None,
     large_file: Annotated[
         bool, typer.Option(help="Also make and store one file of 300 MB, to show streaming.")

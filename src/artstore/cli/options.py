@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -19,4 +20,18 @@ AsJson = Annotated[
 Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Return when it is through, or as soon as it has begun.")
 ]
-DataFolder = Annotated[Path, typer.Option("--data", metavar="DIR", help="Where all data is kept.")]
+
+
+def folder_or_new(path: Path | None) -> Path | None:
+    """A folder, or what can be made one. Raises BadParameter."""
+    absolute = path.absolute() if path is not None else Path("/")
+    there = next(place for place in (absolute, *absolute.parents) if os.path.lexists(place))
+    if not os.path.isdir(there):  # noqa: PTH112 - says no of what may not be looked at
+        raise typer.BadParameter(f"{there} is no folder; name a folder, or a place where one can be made")
+    return path
+
+
+DataFolder = Annotated[
+    Path,
+    typer.Option("--data", metavar="DIR", callback=folder_or_new, help="Where all data is kept."),
+]

@@ -1,4 +1,5 @@
-"""What ``search`` and ``export`` may be asked: words, of which some begin with a minus, and filters.
+"""What ``search``, ``export`` and ``archive`` may be asked: words, of which some begin with a minus, and
+filters.
 
 The options have the names of the parameters of ``GET /api/v1/search``.
 """

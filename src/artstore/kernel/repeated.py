@@ -1,6 +1,6 @@
-"""Parameters of a query that may be given once."""
+"""Parameters of a query that would be left out unseen: given twice, or not known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import get_origin
 
 from fastapi import Request
@@ -22,6 +22,25 @@ def once(*names: str) -> Callable[[Request], None]:
                     f"'{name}' (in the query) is given {len(given)} times, and may be given once.",
                     field=name,
                 )
+
+    return check
+
+
+def only(*names: str, several: Collection[str] = ()) -> Callable[[Request], None]:
+    """A dependency that refuses every other parameter than these, of which only those of ``several`` may
+    stand more than once. Raises Problem INVALID_PARAMETER."""
+    check_once = once(*names)
+
+    def check(request: Request) -> None:
+        for name in request.query_params:
+            if name not in names and name not in several:
+                known = ", ".join((*names, *several)) or "none"
+                raise Problem(
+                    ProblemType.INVALID_PARAMETER,
+                    f"'{name}' (in the query) is not known here; known are: {known}.",
+                    field=name,
+                )
+        check_once(request)
 
     return check
 

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Unpack
 from uuid import UUID
 
 import anyio.to_thread
@@ -20,6 +20,7 @@ import httpx
 
 from artstore.sdk.errors import Damaged
 from artstore.sdk.progress import Progress
+from artstore.sdk.searches import SearchOptions, members
 from artstore.sdk.sources import unicode_text
 from artstore.sdk.targets import followed, is_replaced
 from artstore.sdk.transport import Transport
@@ -60,19 +61,21 @@ class AsyncArchives:
         q: str | None = None,
         partial: bool = False,
         progress: Progress | None = None,
+        **options: Unpack[SearchOptions],
     ) -> Archive:
-        """Fetches many documents as one ZIP: those with these ``ids``, or what a search for ``q`` finds,
-        10,000 at most, each with its attributes.
+        """Fetches many documents as one ZIP: those with these ``ids``, or what a search for ``q`` with these
+        ``options`` finds, 10,000 at most, each with its attributes.
 
-        ``to`` is a file, which is replaced, or a folder, in which it gets a name of its own. It is there once
-        it is whole and all checksums were compared. One that breaks off cannot be resumed, for it is made
-        while it is sent. With ``partial`` what cannot be had is left out and named.
+        Filters may stand without words. ``to`` is a file, which is replaced, or a folder, in which it gets a
+        name of its own. It is there once it is whole and all checksums were compared. One that breaks off
+        cannot be resumed, for it is made while it is sent. With ``partial`` what cannot be had is left out
+        and named.
 
         Raises NotFound where a document is not there, Rejected, TooManyRequests, Unavailable, and Damaged
         when the bytes do not match the checksums in it.
         """
         # What may be asked is for the service to judge.
-        asked: dict[str, Any] = {"partial": partial}
+        asked: dict[str, Any] = {"partial": partial, **members(options)}
         if ids is not None:
             asked["ids"] = [str(each) for each in ids]
         if q is not None:
@@ -111,16 +114,17 @@ class Archives:
         q: str | None = None,
         partial: bool = False,
         progress: Progress | None = None,
+        **options: Unpack[SearchOptions],
     ) -> Archive:
-        """Fetches many documents as one ZIP: those with these ``ids``, or what a search for ``q`` finds,
-        10,000 at most, each with its attributes.
+        """Fetches many documents as one ZIP: those with these ``ids``, or what a search for ``q`` with these
+        ``options`` finds, 10,000 at most, each with its attributes.
 
-        ``to`` is a file, which is replaced, or a folder. Nothing is there unless it is whole. With
-        ``partial`` what cannot be had is left out and named. Raises NotFound, Rejected, TooManyRequests,
-        Unavailable, Damaged.
+        Filters may stand without words. ``to`` is a file, which is replaced, or a folder. Nothing is there
+        unless it is whole. With ``partial`` what cannot be had is left out and named. Raises NotFound,
+        Rejected, TooManyRequests, Unavailable, Damaged.
         """
         call = functools.partial(
-            self._archives.download, to, ids=ids, q=q, partial=partial, progress=progress
+            self._archives.download, to, ids=ids, q=q, partial=partial, progress=progress, **options
         )
         archive: Archive = self._run(call)
         return archive

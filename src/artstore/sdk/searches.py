@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypedDict
 from urllib.parse import urlencode
+from uuid import UUID
 
 import anyio
 import anyio.to_thread
@@ -50,11 +51,17 @@ class SearchOptions(TypedDict, total=False):
     updated_from: Moment
     updated_before: Moment
     account: Texts
-    account_id: Texts
+    account_id: Texts | UUID | Sequence[UUID]
     element: Texts
     retention: RetentionPolicy | str | Sequence[RetentionPolicy | str]
     tag: Texts
     attribute: Texts
+
+
+_SEVERAL = frozenset(
+    ("content_type", "extension", "account", "account_id", "element", "retention", "tag", "attribute")
+)
+"""Options that a body has as lists."""
 
 
 class AsyncSearches:
@@ -137,6 +144,17 @@ def _pairs(asked: Mapping[str, object]) -> Pairs:
     return [
         (name, _written(one)) for name, value in asked.items() if value is not None for one in _several(value)
     ]
+
+
+def members(asked: Mapping[str, object]) -> dict[str, object]:
+    """As members of a body; what is None was not asked for."""
+    return {name: _member(name, value) for name, value in asked.items() if value is not None}
+
+
+def _member(name: str, value: object) -> object:
+    if name in _SEVERAL:
+        return [_written(one) for one in _several(value)]
+    return value if isinstance(value, int) else _written(value)
 
 
 def _several(value: object) -> Iterable[object]:

@@ -5,7 +5,7 @@ from ipaddress import IPv6Network, ip_network
 from typing import Annotated, Final
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 
 from artstore.wire.accounts import MAX_TOKEN_SECONDS
 from artstore.wire.administrators import MAX_LOGIN_TOKEN_SECONDS
@@ -40,13 +40,13 @@ Network = Annotated[str, Field(max_length=64), AfterValidator(_network)]
 class NewLink(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    expires_in: Annotated[int, Field(ge=1, le=MAX_LINK_SECONDS)] = 3600
+    expires_in: Annotated[int, Field(strict=True, ge=1, le=MAX_LINK_SECONDS)] = 3600
     """Seconds. Of a person at most MAX_LINK_SECONDS_OF_PERSON."""
-    once: bool = False
+    once: StrictBool = False
     """For one download, which may be resumed for RESUME_SECONDS from the same address."""
     address: Network | None = None
     """Only a client there may use it."""
-    direct: bool = False
+    direct: StrictBool = False
     """Send the client on to the storage element, so that the bytes need not pass through Query; where its
     elements cannot be reached by clients they do all the same."""
 

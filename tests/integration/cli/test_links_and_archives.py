@@ -119,6 +119,8 @@ class TestArchives:
         [missing] = made.missing
         assert missing.file_id == MISSING
         assert missing.reason
+        nothing = client.archives.download(tmp_path, ids=[MISSING], partial=True)
+        assert (nothing.documents, nothing.missing) == (0, [missing])
 
     def test_commands(self, profile: Path, documents: list[Document], word: str, tmp_path: Path) -> None:
         contents = sorted(document.original_filename.encode() for document in documents)
@@ -126,6 +128,13 @@ class TestArchives:
         path = tmp_path / "a.zip"
         assert Run(profile, "archive", "-q", word, "-o", path).text.strip() == str(path)
         assert self.held(path) == contents
+        assert Run(profile, "archive", "-q", f"{word} -б", "--extension", "txt", "-o", path).code == 0
+        assert self.held(path) == [documents[0].original_filename.encode()]
+        part = ("--mode", "partial", "--sort", "name", "--attribute", "!n")
+        assert Run(profile, "archive", "-q", word[1:], *part, "-o", path).code == 0
+        assert self.held(path) == contents
+        assert Run(profile, "archive", "--extension", "html", "-o", path).code == 0
+        assert documents[1].original_filename.encode() in self.held(path)
         [told] = Run(profile, "archive", "-", "-o", path, "--json", stdin="\n".join(ids).encode()).results
         assert told == {"path": str(path), "documents": 3, "missing": []}
         partial = Run(profile, "archive", ids[0], MISSING, "--partial", "-o", path)
@@ -140,6 +149,8 @@ class TestArchives:
         assert Run(profile, "archive", *output).code == 2
         assert Run(profile, "archive", MISSING, "-q", "x", *output).code == 2
         assert Run(profile, "archive", "-", *output).code == 2
+        assert Run(profile, "archive", "--sort", "name", *output).code == 2
+        assert Run(profile, "archive", MISSING, "--tag", "x", *output).code == 2
         assert Run(profile, "archive", MISSING, *output).code == 4
         assert Run(profile, "archive", "x", *output).code == 7
         assert list(tmp_path.iterdir()) == []

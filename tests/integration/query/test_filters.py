@@ -15,7 +15,8 @@ from artstore.query.catalog.catalog import Catalog
 from artstore.query.catalog.reading import CatalogReader
 from artstore.query.search.attributes import read_attribute
 from artstore.wire.documents import Document
-from artstore.wire.search import AttributeFilter, SearchFilters
+from artstore.wire.scopes import Role
+from artstore.wire.search_filters import AttributeFilter, SearchFilters
 from tests.support.element_model import BEGINNING, document
 from tests.support.search_archive import Archive, principal
 
@@ -246,6 +247,22 @@ class TestInAUrl:
     def test_what_is_nested_too_deep_for_json_is_a_text(self) -> None:
         deep = "[" * 3000
         assert read_attribute(f"a={deep}")[0].equals == deep
+
+
+async def test_an_account_by_every_form_of_its_id(archive: Archive) -> None:
+    account = uuid4()
+    await archive.store("a.txt", owner=str(account))
+    await archive.store("b.txt", owner=str(uuid4()))
+    everybody = principal("admin", Role.ADMIN)
+    for form in (str(account), str(account).upper(), account.hex, account.hex.upper(), account.urn):
+        filters = SearchFilters.model_validate({"account_id": [form]})
+        assert await archive.names("", everybody, filters=filters) == ["a.txt"], form
+
+
+@pytest.mark.parametrize("account_id", ["", "billing", "0193a5b0", 7, "z" * 32])
+def test_what_is_no_id_is_no_account(account_id: object) -> None:
+    with pytest.raises(ValidationError):
+        SearchFilters.model_validate({"account_id": [account_id]})
 
 
 def test_days_and_moments_without_a_zone_are_in_utc() -> None:

@@ -16,7 +16,8 @@ from artstore.query.search.cursor import Mark, Place, write_place
 from artstore.wire.documents import Document
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Role
-from artstore.wire.search import SearchFilters, SearchMode, SearchSort
+from artstore.wire.search import SearchMode, SearchSort
+from artstore.wire.search_filters import SearchFilters
 from tests.support.element_model import BEGINNING, document
 from tests.support.search_archive import Archive, principal
 

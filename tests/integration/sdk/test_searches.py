@@ -1,11 +1,13 @@
 """What the client asks of searches, and what it makes of the answers, over real HTTP against a scripted server."""
 
 import asyncio
+import json
 import os
 from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -13,6 +15,7 @@ from artstore.attributes import RetentionPolicy
 from artstore.sdk import AsyncClient, Client, Profile
 from artstore.sdk.errors import Rejected, Unavailable
 from artstore.sdk.retries import Retries
+from artstore.wire.archives import NewArchive
 from artstore.wire.search import SearchAnswer, SearchSort
 from tests.support.scripted import Reply, Request, Script, scripted
 
@@ -88,6 +91,40 @@ async def asked_by(script: Script, call: Any) -> tuple[Any, list[Request]]:
 
 def one_page(request: Request) -> Reply:
     return Reply.of({"items": [HIT], "next_cursor": None})
+
+
+AS_BODY: dict[str, Any] = {
+    **AS_PARAMETERS,
+    "mode": "exact",
+    "sort": "-size",
+    "size_min": 0,
+    "size_max": 10**12,
+    "created_from": "2025-03-17T12:00:00+00:00",
+    "created_before": "2026-01-01",
+    "updated_from": "2025-01-01",
+}
+
+
+class TestArchive:
+    """The archive itself is in ``test_archives``."""
+
+    async def asked(self, tmp_path: Path, **asked: Any) -> Any:
+        async def call(client: AsyncClient) -> Any:
+            return await client.archives.download(tmp_path, **asked)
+
+        outcome, (request,) = await asked_by(lambda _: Reply.problem("invalid-parameter", 422), call)
+        assert isinstance(outcome, Rejected)
+        return json.loads(request.body)
+
+    async def test_asks_as_a_search_does(self, tmp_path: Path) -> None:
+        body = await self.asked(tmp_path, q="договор -x", **EVERYTHING)
+        assert body == {**AS_BODY, "q": "договор -x", "partial": False}
+        NewArchive.model_validate(body)
+
+    async def test_asks_for_nothing_that_was_not_said(self, tmp_path: Path) -> None:
+        account = uuid4()
+        body = await self.asked(tmp_path, account_id=account, tag=None, partial=True)
+        assert body == {"account_id": [str(account)], "partial": True}
 
 
 class TestSearch:

@@ -87,6 +87,35 @@ async def test_documents_of_a_search(account: Account, other_account: Account) -
     assert len(files) == 16
 
 
+async def test_documents_of_a_question_with_conditions(account: Account) -> None:
+    named = [
+        await stored(
+            account, f"merlin{number}.txt", b"%d" % number, tags=["paid"], custom_attributes={"n": n}
+        )
+        for number, n in enumerate((7, "7", 8))
+    ]
+    await stored(account, "merlin3.txt", b"not paid", custom_attributes={"n": 7})
+    await account.find("merlin3", (await stored(account, "merlin3.bin", b"bin"))["file_id"])
+    for document in named:
+        await account.find("paid", document["file_id"])
+
+    async def found(**asked: Any) -> set[str]:
+        files = unpacked(await archive(account, **asked))
+        return {name[5:] for name in files if name.startswith("data/") and not name.endswith(".json")}
+
+    everything = {f"merlin{number}.txt" for number in range(4)} | {"merlin3.bin"}
+    assert await found(q="erlin", mode="partial") == everything
+    assert await found(q="merlin*", extension=["bin"]) == {"merlin3.bin"}
+    assert await found(tag=["paid"]) == {"merlin0.txt", "merlin1.txt", "merlin2.txt"}
+    assert await found(attribute=[{"path": ["n"], "equals": 7}]) == {"merlin0.txt", "merlin3.txt"}
+    assert await found(tag=["paid"], attribute=["n=7"]) == {"merlin0.txt", "merlin1.txt"}
+    assert await found(q="merlin*", size_max=3, attribute=["!n"]) == {"merlin3.bin"}
+    by_name = list(unpacked(await archive(account, q="merlin*", sort="-name")))
+    assert [name for name in by_name if name.startswith("data/") and name.endswith(".txt")] == [
+        f"data/merlin{number}.txt" for number in (3, 2, 1, 0)
+    ]
+
+
 async def test_what_is_not_there_is_anothers(account: Account, other_account: Account) -> None:
     mine, others = await stored(account, "a.txt", b"a"), await stored(other_account, "b.txt", b"b")
     await other_account.find("b", others["file_id"])
@@ -144,6 +173,17 @@ async def test_goes_on_when_its_token_ends(system: RunningSystem, account: Accou
         ({"q": "nothing has this word: xylophonist"}, "q"),
         ({"ids": [MISSING], "partial": 7}, "partial"),
         ({"ids": [MISSING], "more": 1}, "more"),
+        ({"ids": [MISSING], "partial": "true"}, "partial"),
+        ({"ids": [MISSING], "tag": ["paid"]}, "body"),
+        ({"ids": [MISSING], "mode": "partial"}, "body"),
+        ({"mode": "partial"}, "body"),
+        ({"tag": []}, "body"),
+        ({"q": "a", "size_min": "1"}, "body"),
+        ({"q": "a", "limit": 1}, "limit"),
+        ({"account_id": [MISSING, "billing"]}, "account_id.1"),
+        ({"q": "a", "attribute": [{"path": []}]}, "attribute.0.path"),
+        ({"q": "a", "attribute": ["n>7"]}, "attribute"),
+        ({"q": "a", "attribute": [""]}, "attribute.0"),
     ],
 )
 async def test_bad_input(account: Account, asked: dict[str, Any], field: str) -> None:

@@ -15,6 +15,7 @@ from joserfc.jwk import RSAKey
 from tests.support.system import Account, RunningSystem, form, part
 
 PROBLEM = "urn:artstore:problem:"
+SOME_ID = "0193a5b0-0000-7000-8000-000000000000"
 
 
 @pytest.fixture(autouse=True)
@@ -432,6 +433,11 @@ class TestQueries:
         answer = await account.http.get(url, params={"q": "x", "extention": "pdf"})
         assert (answer.status_code, answer.json()["field"]) == (422, "extention")
 
+    async def test_account_that_is_no_id(self, account: Account) -> None:
+        url = f"{account.system.query_url}/api/v1/search"
+        answer = await account.http.get(url, params={"account_id": "billing"})
+        assert (answer.status_code, answer.json()["field"]) == (422, "account_id.0"), answer.text
+
     @pytest.mark.parametrize(
         ("path", "query", "field"),
         [
@@ -439,11 +445,22 @@ class TestQueries:
             ("search", "size_min=1&size_min=100", "size_min"),
             ("search/export", "format=csv&sort=name&sort=size", "sort"),
             ("suggest", "q=ab&q=cd", "q"),
+            ("suggest", "q=ab&kind=tag", "kind"),
+            (f"files/{SOME_ID}/versions", "limit=1&limit=2", "limit"),
+            (f"files/{SOME_ID}/versions", "cursor=a&cursor=b", "cursor"),
+            (f"files/{SOME_ID}/versions", "size=1", "size"),
+            ("links", "limit=10", "limit"),
         ],
     )
-    async def test_what_may_be_given_once(self, account: Account, path: str, query: str, field: str) -> None:
+    async def test_what_would_be_left_out(self, account: Account, path: str, query: str, field: str) -> None:
         answer = await account.http.get(f"{account.system.query_url}/api/v1/{path}?{query}")
         assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
+
+    async def test_what_belongs_into_a_body(self, account: Account) -> None:
+        links = f"{account.system.query_url}/api/v1"
+        for method, path in (("POST", f"files/{SOME_ID}/link"), ("DELETE", f"links/{SOME_ID}")):
+            answer = await account.http.request(method, f"{links}/{path}?expires_in=60")
+            assert (answer.status_code, answer.json()["field"]) == (422, "expires_in"), answer.text
 
     @pytest.mark.parametrize("limit", ["0", "-1", "100000", "x"])
     async def test_limit(self, account: Account, limit: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from artstore.attributes import RetentionPolicy
-from artstore.cli import export, put, search, search_options, suggest
+from artstore.cli import archive, export, put, search, search_options, suggest
 from artstore.cli.marked import Marked
 from artstore.cli.output import clean, size_word
 from artstore.cli.search_options import SearchCommand, Tag, Words
@@ -73,6 +73,7 @@ def test_retention_offers_every_policy() -> None:
     [
         (search.search, "mode", SearchMode),
         (search.search, "sort", SearchSort),
+        (archive.archive, "sort", SearchSort),
         (export.export, "mode", SearchMode),
         (export.export, "sort", SearchSort),
         (export.export, "format", ExportFormat),
@@ -96,7 +97,7 @@ def test_an_option_offers_every_value(
     assert set(offered(annotation)) == {one.value for one in known}
 
 
-@pytest.mark.parametrize("command", [search.search, export.export])
+@pytest.mark.parametrize("command", [search.search, export.export, archive.archive])
 def test_options_have_the_names_of_the_parameters(command: Callable[..., None]) -> None:
     asked = {*SearchBasis.model_fields, "attribute"} - {"q"}
     assert asked <= set(get_type_hints(command))

@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -156,7 +157,13 @@ class TestZip64:
 
 
 @pytest.mark.parametrize("file_id", [UUID(int=0)])
-async def test_an_archive_of_nothing_is_one(threads: ThreadPoolExecutor, file_id: UUID) -> None:
-    files = unpacked(await packed(threads, Missing(file_id, "gone"), partial=True))
-    assert set(files) == {"bagit.txt", "errors.json", "manifest-sha256.txt"}
+async def test_an_archive_of_nothing_is_one(
+    threads: ThreadPoolExecutor, file_id: UUID, tmp_path: Path
+) -> None:
+    archive = await packed(threads, Missing(file_id, "gone"), partial=True)
+    files = unpacked(archive)
+    assert set(files) == {"bagit.txt", "data/", "errors.json", "manifest-sha256.txt"}
     assert files["manifest-sha256.txt"] == b""
+    with zipfile.ZipFile(io.BytesIO(archive)) as found:
+        found.extractall(tmp_path)
+    assert (tmp_path / "bag" / "data").is_dir()

@@ -49,6 +49,8 @@ class Bag:
                 self._errors.append({"file_id": str(one.file_id), "reason": one.reason})
             else:
                 raise ArchiveBroken(f"document {one.file_id}: {one.reason}")
+        if not self._manifest:  # a bag has a folder for its payload, if only an empty one (RFC 8493, 2.1.2)
+            yield self._zip.folder(f"{self._folder}/data")
         if self._errors:
             yield self._small("errors.json", _json(self._errors))
         yield self._small("manifest-sha256.txt", "".join(self._manifest).encode())

@@ -41,6 +41,11 @@ class ZipPacker:
         self._pieces.end()
         return b"".join(self._entry)
 
+    def folder(self, name: str) -> bytes:
+        """An empty folder, as a whole."""
+        self._zip.mkdir(name)
+        return b"".join(self._zip.file())
+
     def close(self) -> Iterator[bytes]:
         """The directory of the ZIP, without which it is none."""
         return iter(self._zip.footer())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from artstore.kernel.access import Principal
@@ -9,6 +10,7 @@ from artstore.kernel.problems import Problem
 from artstore.query.archives.repository import ArchiveRepository, Known
 from artstore.query.catalog.reading import CatalogReader
 from artstore.query.files.locate import Locator
+from artstore.query.search.questions import basis
 from artstore.query.search.service import Question, Search
 from artstore.wire.archives import MAX_DOCUMENTS, NewArchive
 from artstore.wire.problems import ProblemType
@@ -59,9 +61,9 @@ class Selection:
         Raises Problem NOT_FOUND with the ids of those that are not there, or not the caller's to see.
         """
         self._partial = new.partial
-        if new.q is not None:
-            return await self._found(new.q)
-        ids = list(dict.fromkeys(new.ids or ()))
+        if new.ids is None:
+            return await self._found(basis(new))
+        ids = list(dict.fromkeys(new.ids))
         if not new.partial and (missing := await self._missing(ids)):
             raise Problem(
                 ProblemType.NOT_FOUND,
@@ -82,14 +84,16 @@ class Selection:
             self._uncertain[file_id] = "the catalog does not know it, and too many others were looked for"
         return found | await self._in_elements(unknown[: self._left])
 
-    async def _found(self, q: str) -> list[UUID]:
+    async def _found(self, question: Question) -> list[UUID]:
         found: dict[UUID, None] = {}
         cursor: str | None = None
         while True:
-            page = await self._search.page(Question(q, _PAGE, cursor), self._principal)
+            page = await self._search.page(replace(question, limit=_PAGE, cursor=cursor), self._principal)
             found |= {UUID(one.document["file_id"]): None for one in page.found}
             if len(found) > MAX_DOCUMENTS:
-                raise _refused(f"The search finds more than {MAX_DOCUMENTS} documents; say more words.")
+                raise _refused(
+                    f"The search finds more than {MAX_DOCUMENTS} documents; say more words, or filters."
+                )
             if (cursor := page.next_cursor) is None:
                 break
         if not found:

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import JSONResponse
 
 from artstore.kernel.access import Principal, Requires
 from artstore.kernel.openapi import problem_answers
 from artstore.kernel.peers import forwarded_headers
+from artstore.kernel.repeated import only
 from artstore.query.catalog.reading import CatalogReader
 from artstore.query.catalog.rows import hit
 from artstore.query.files.locate import Locator, not_found
@@ -90,6 +91,7 @@ def versions_routes(versions: Callable[[], Versions]) -> APIRouter:
         responses=problem_answers(
             ProblemType.INVALID_CURSOR, ProblemType.NOT_FOUND, ProblemType.ELEMENT_UNAVAILABLE
         ),
+        dependencies=[Depends(only("limit", "cursor"))],
     )
     async def list_versions(
         file_id: Annotated[str, _FileId],

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Request
 from starlette.requests import Request as PlainRequest
 from starlette.responses import JSONResponse, Response
 
@@ -16,6 +16,7 @@ from artstore.kernel.logging import get_logger
 from artstore.kernel.openapi import problem_answers
 from artstore.kernel.peers import ServiceToken, forwarded_headers
 from artstore.kernel.problems import Problem
+from artstore.kernel.repeated import only
 from artstore.query import metrics
 from artstore.query.files.as_service import service_principal
 from artstore.query.files.endpoints import DOWNLOAD_OPERATION, Downloads, conditions_of
@@ -134,7 +135,7 @@ class LinkedDownloads:
 
 def link_routes(links: Callable[[], Links], locator: Callable[[], Locator]) -> APIRouter:
     """What is called is there once the service has started."""
-    router = APIRouter(tags=["links"])
+    router = APIRouter(tags=["links"], dependencies=[Depends(only())])
 
     @router.post(
         "/api/v1/files/{file_id}/link",
@@ -184,7 +185,11 @@ def link_routes(links: Callable[[], Links], locator: Callable[[], Locator]) -> A
 
 
 def _may_be_sent_on(request: PlainRequest) -> bool:
-    """Unless the client says that it does not reach the element. Raises Problem INVALID_PARAMETER."""
+    """Unless the client says that it does not reach the element. Raises Problem INVALID_PARAMETER.
+
+    What else the query has is left alone: programs through which links are passed on add parameters of their
+    own.
+    """
     told = request.query_params.getlist("direct") or ["true"]
     if told not in (["true"], ["false"]):
         raise Problem(ProblemType.INVALID_PARAMETER, "`direct` is either `true` or `false`.", field="direct")

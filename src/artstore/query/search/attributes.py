@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
-from artstore.wire.search import AttributeFilter
+from artstore.wire.search_filters import AttributeFilter
 
 _NAME = re.compile(r"(?:\\.|[^\\.=<>])+", re.DOTALL)
 _OPERATOR = re.compile(r">=|<=|=|>|<")

@@ -1,6 +1,5 @@
 """``GET`` and ``POST /api/v1/search``, ``GET /api/v1/search/export``."""
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -10,22 +9,17 @@ from artstore.kernel.access import Principal, Requires
 from artstore.kernel.openapi import problem_answers
 from artstore.kernel.repeated import once, single
 from artstore.query.catalog.rows import hit
-from artstore.query.search.attributes import read_attribute
 from artstore.query.search.export import exported
-from artstore.query.search.facets import read_facets
 from artstore.query.search.forgiving import ForgivingSearch
+from artstore.query.search.questions import basis, question
 from artstore.query.search.service import Question, Search
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
 from artstore.wire.search import (
-    AttributeFilter,
     ExportFormat,
     ExportParameters,
     SearchAnswer,
-    SearchBasis,
-    SearchFilters,
     SearchParameters,
-    SearchQuestion,
     SearchRequest,
 )
 
@@ -37,12 +31,12 @@ _CONTENT_TYPES = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.JSON
 def search_routes(search: Search, forgiving: ForgivingSearch) -> APIRouter:
     router = APIRouter(tags=["search"])
 
-    async def answered(question: Question, corrections: bool, principal: Principal) -> JSONResponse:
+    async def answered(asked: Question, corrections: bool, principal: Principal) -> JSONResponse:
         corrected: str | None = None
         if corrections:
-            page, corrected = await forgiving.answer(question, principal)
+            page, corrected = await forgiving.answer(asked, principal)
         else:
-            page = await search.page(question, principal)
+            page = await search.page(asked, principal)
         items = [hit(one.document, one.mark.element_id) for one in page.found]
         for item, highlights in zip(items, page.highlights or (), strict=False):
             item["highlights"] = highlights
@@ -66,7 +60,7 @@ def search_routes(search: Search, forgiving: ForgivingSearch) -> APIRouter:
         principal: Annotated[Principal, Requires(Scope.FILES_READ)],
         asked: Annotated[SearchParameters, Query()],
     ) -> JSONResponse:
-        return await answered(of_parameters(asked), asked.corrections, principal)
+        return await answered(question(asked), asked.corrections, principal)
 
     @router.post(
         "/api/v1/search",
@@ -77,8 +71,7 @@ def search_routes(search: Search, forgiving: ForgivingSearch) -> APIRouter:
     async def find_by_body(
         principal: Annotated[Principal, Requires(Scope.FILES_READ)], asked: SearchRequest
     ) -> JSONResponse:
-        attributes = tuple((one,) for one in asked.attribute)
-        return await answered(_question(asked, attributes), asked.corrections, principal)
+        return await answered(question(asked), asked.corrections, principal)
 
     @router.get(
         "/api/v1/search/export",
@@ -94,9 +87,8 @@ def search_routes(search: Search, forgiving: ForgivingSearch) -> APIRouter:
         principal: Annotated[Principal, Requires(Scope.FILES_READ)],
         asked: Annotated[ExportParameters, Query()],
     ) -> StreamingResponse:
-        question = _basis(asked, tuple(map(read_attribute, asked.attribute)))
         pieces = await exported(
-            search, question, principal, form=asked.format, for_spreadsheets=asked.for_spreadsheets
+            search, basis(asked), principal, form=asked.format, for_spreadsheets=asked.for_spreadsheets
         )
         headers = {
             "Content-Disposition": f'attachment; filename="documents.{asked.format.value}"',
@@ -105,27 +97,3 @@ def search_routes(search: Search, forgiving: ForgivingSearch) -> APIRouter:
         return StreamingResponse(pieces, headers=headers, media_type=_CONTENT_TYPES[asked.format])
 
     return router
-
-
-def of_parameters(asked: SearchParameters) -> Question:
-    return _question(asked, tuple(map(read_attribute, asked.attribute)))
-
-
-def _question(asked: SearchQuestion, attributes: tuple[tuple[AttributeFilter, ...], ...]) -> Question:
-    return replace(
-        _basis(asked, attributes),
-        limit=asked.limit,
-        cursor=asked.cursor,
-        total=asked.total,
-        highlight=asked.highlight,
-        facets=read_facets(asked.facet),
-    )
-
-
-def _basis(asked: SearchBasis, attributes: tuple[tuple[AttributeFilter, ...], ...]) -> Question:
-    filters = SearchFilters.model_validate(
-        {name: getattr(asked, name) for name in SearchFilters.model_fields}
-    )
-    return Question(
-        asked.q, limit=1, mode=asked.mode, sort=asked.sort, filters=filters, attributes=attributes
-    )

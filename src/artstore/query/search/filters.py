@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeEngine
 
 from artstore.query.catalog.tables import Columns, file_size, updated_at
 from artstore.query.search.text import fold
-from artstore.wire.search import AttributeFilter, SearchFilters
+from artstore.wire.search_filters import AttributeFilter, SearchFilters
 
 MOMENT = DateTime(timezone=True)
 MAX_LABEL = 200
@@ -47,7 +47,7 @@ def filtered(columns: Columns, asked: SearchFilters) -> list[ColumnElement[bool]
         found.append(columns["document"].op("->>")("created_by_username").in_(asked.account))
     found += [_tagged(columns, tag) for tag in asked.tag]
     if asked.account_id:
-        found.append(columns["created_by_id"].in_(asked.account_id))
+        found.append(columns["created_by_id"].in_(list(map(str, asked.account_id))))
     if asked.element:
         found.append(columns["element_id"].in_(asked.element))
     created, updated = columns["created_at"], updated_at(columns)

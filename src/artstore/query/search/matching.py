@@ -24,7 +24,8 @@ from artstore.query.catalog.tables import Columns
 from artstore.query.search.filters import filtered, with_attribute
 from artstore.query.search.grammar import Groups, Term
 from artstore.query.search.text import word_spans
-from artstore.wire.search import AttributeFilter, SearchFilters, SearchMode
+from artstore.wire.search import SearchMode
+from artstore.wire.search_filters import AttributeFilter, SearchFilters
 
 TRIGRAM = 3
 """Characters that a part of a name must have: fewer make no trigram, and no index knows them."""
@@ -76,7 +77,11 @@ def is_part_of_names(term: Term) -> bool:
 
 
 def _with_words(columns: Columns, groups: Groups, mode: SearchMode) -> ColumnElement[bool]:
-    """Of the rows in which every group is found."""
+    """Of the rows in which every group is found. The same is asked once, however often it was written."""
+    once: dict[frozenset[Term], tuple[Term, ...]] = {}
+    for group in groups:
+        once.setdefault(frozenset(group), tuple(dict.fromkeys(group)))
+    groups = tuple(once.values())
     if mode is SearchMode.PARTIAL:
         return and_(*(_in_part(columns, group) for group in groups))
     return _found(columns, _tsquery(groups, stems=mode is SearchMode.FULLTEXT))

@@ -17,15 +17,8 @@ from artstore.query.search.matching import Asked
 from artstore.query.search.ordering import NEWEST, ORDERS, Order
 from artstore.query.search.repository import RANKED, Found, Scope, SearchRepository
 from artstore.wire.problems import ProblemType
-from artstore.wire.search import (
-    AttributeFilter,
-    Facet,
-    FacetedDocuments,
-    SearchFilters,
-    SearchMode,
-    SearchSort,
-    SearchTotal,
-)
+from artstore.wire.search import Facet, FacetedDocuments, SearchMode, SearchSort, SearchTotal
+from artstore.wire.search_filters import AttributeFilter, SearchFilters
 
 _BEFORE_ALL = -1.0
 """A rank that no document has, for the beginning of a window."""

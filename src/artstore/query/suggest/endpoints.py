@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import JSONResponse
 
 from artstore.kernel.access import Principal, Requires
-from artstore.kernel.repeated import once
+from artstore.kernel.repeated import only
 from artstore.query.suggest.service import MAX_CHARACTERS, MIN_CHARACTERS, Suggester
 from artstore.wire.scopes import Scope
 from artstore.wire.suggestions import SuggestionKind, Suggestions
@@ -33,7 +33,7 @@ def suggest_routes(suggester: Suggester) -> APIRouter:
         "/api/v1/suggest",
         response_model=Suggestions,
         summary="Complete names, tags, attributes and their values",
-        dependencies=[Depends(once("q", "limit"))],
+        dependencies=[Depends(only("q", "limit", several=("kinds",)))],
     )
     async def suggest(
         principal: Annotated[Principal, Requires(Scope.FILES_READ)],
