@@ -180,7 +180,7 @@ async def test_goes_on_when_its_token_ends(system: RunningSystem, account: Accou
         ({"tag": []}, "body"),
         ({"q": "a", "size_min": "1"}, "body"),
         ({"q": "a", "limit": 1}, "limit"),
-        ({"account_id": [MISSING, "billing"]}, "account_id.1"),
+        ({"account_id": [MISSING, ""]}, "account_id.1"),
         ({"q": "a", "attribute": [{"path": []}]}, "attribute.0.path"),
         ({"q": "a", "attribute": ["n>7"]}, "attribute"),
         ({"q": "a", "attribute": [""]}, "attribute.0"),

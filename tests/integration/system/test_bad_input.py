@@ -433,11 +433,6 @@ class TestQueries:
         answer = await account.http.get(url, params={"q": "x", "extention": "pdf"})
         assert (answer.status_code, answer.json()["field"]) == (422, "extention")
 
-    async def test_account_that_is_no_id(self, account: Account) -> None:
-        url = f"{account.system.query_url}/api/v1/search"
-        answer = await account.http.get(url, params={"account_id": "billing"})
-        assert (answer.status_code, answer.json()["field"]) == (422, "account_id.0"), answer.text
-
     @pytest.mark.parametrize(
         ("path", "query", "field"),
         [

@@ -47,7 +47,7 @@ def filtered(columns: Columns, asked: SearchFilters) -> list[ColumnElement[bool]
         found.append(columns["document"].op("->>")("created_by_username").in_(asked.account))
     found += [_tagged(columns, tag) for tag in asked.tag]
     if asked.account_id:
-        found.append(columns["created_by_id"].in_(list(map(str, asked.account_id))))
+        found.append(columns["created_by_id"].in_(asked.account_id))
     if asked.element:
         found.append(columns["element_id"].in_(asked.element))
     created, updated = columns["created_at"], updated_at(columns)
