@@ -1,7 +1,6 @@
 """A collector of traces: takes spans by OTLP over HTTP on a free port of the loopback, or fails to."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +31,10 @@ class Seen:
     attributes: dict[str, Any]
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
+    @property
+    def request_id(self) -> str | None:
+        return self.attributes.get("artstore.request_id")
+
 
 class Collector:
     """``status`` is what it answers; while it ``holds``, it answers nothing."""
@@ -40,6 +43,7 @@ class Collector:
         self.status = 200
         self.bodies: list[bytes] = []
         self.spans: list[Seen] = []
+        self.refused: list[Seen] = []
         self.asked = 0
         self._changed = threading.Condition()
         self._held = False
@@ -55,9 +59,13 @@ class Collector:
             yield self
         finally:
             self.let_go()
-            self._server.shutdown()
+            self.leave()
             thread.join()
-            self._server.server_close()
+
+    def leave(self) -> None:
+        """Nobody listens any more."""
+        self._server.shutdown()
+        self._server.server_close()
 
     def hold(self) -> None:
         self._held = True
@@ -74,24 +82,31 @@ class Collector:
 
     def span(self, **wanted: Any) -> Seen:
         """The first span with these members, once it came."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        with self._changed:
-            while not (found := self._matching(wanted)):
-                assert self._changed.wait(deadline - time.monotonic()), f"no span {wanted} in {self.spans}"
-        return found[0]
+        return self._first(self.spans, wanted)
 
-    def _matching(self, wanted: dict[str, Any]) -> list[Seen]:
-        return [span for span in self.spans if all(getattr(span, k) == v for k, v in wanted.items())]
+    def refused_span(self, **wanted: Any) -> Seen:
+        """The same of those that came and were not taken."""
+        return self._first(self.refused, wanted)
+
+    def _first(self, spans: list[Seen], wanted: dict[str, Any]) -> Seen:
+        found: list[Seen] = []
+
+        def came() -> bool:
+            found[:] = [each for each in spans if all(getattr(each, k) == v for k, v in wanted.items())]
+            return bool(found)
+
+        with self._changed:
+            assert self._changed.wait_for(came, PATIENCE_SECONDS), f"no span {wanted} in {spans}"
+        return found[0]
 
     def _take(self, body: bytes) -> int:
         with self._changed:
             self.asked += 1
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._held)
-            if self.status == 200:
-                self.bodies.append(body)
-                self.spans += parsed(body)
-                self._changed.notify_all()
+            self.bodies.append(body)
+            (self.spans if self.status == 200 else self.refused).extend(parsed(body))
+            self._changed.notify_all()
             return self.status
 
     def _handler(collector: "Collector") -> type[BaseHTTPRequestHandler]:  # noqa: N805

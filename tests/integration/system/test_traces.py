@@ -10,9 +10,8 @@ import pytest
 
 from artstore.launcher.settings import SystemSettings
 from tests.support.collector import Collector
-from tests.support.system import Account, RunningSystem
+from tests.support.system import Account, RunningSystem, eventually
 
-TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = "00f067aa0ba902b7"
 NAME = "Zwischenbericht-vertraulich.txt"
 SERVICES = ("ADMIN", "INGESTER", "QUERY", "STORAGE")
@@ -102,15 +101,37 @@ class TestUpload:
         self, collector: Collector, account: Account
     ) -> None:
         answer = await account.upload(NAME, b"a document")
-        request_id = answer.headers["X-Request-ID"]
-        collector.span(service="ingester", parent_id="", name="POST /api/v1/files/upload")
-        (begun,) = [
-            s
-            for s in collector.spans
-            if s.attributes.get("artstore.request_id") == request_id and s.service == "ingester"
-        ]
+        begun = collector.span(service="ingester", request_id=answer.headers["X-Request-ID"])
         assert begun.parent_id == ""
         collector.span(service="storage", of_server=True, trace_id=begun.trace_id)
+
+    async def test_a_resumable_one_tells_of_its_placement(
+        self, collector: Collector, system: RunningSystem, account: Account
+    ) -> None:
+        trace_id, headers = traced()
+        created = await account.http.post(
+            f"{system.ingester_url}/api/v1/uploads",
+            headers={
+                **headers,
+                "Tus-Resumable": "1.0.0",
+                "Upload-Length": "5",
+                "Upload-Metadata": "filename eA==",
+            },
+        )
+        assert created.status_code == 201, created.text
+        first, then = collector.span(trace_id=trace_id, service="ingester", of_server=True).events
+        assert (first[0], then[0]) == ("elements for an upload", "placement")
+        assert first[1]["artstore.first"] == then[1]["artstore.element_id"] == "rw-01"
+        assert first[1]["artstore.strategy"] == "priority"
+
+    async def test_a_batch_tells_of_its_placement(
+        self, collector: Collector, system: RunningSystem, account: Account
+    ) -> None:
+        trace_id, headers = traced()
+        opened = await account.http.post(f"{system.ingester_url}/api/v1/batches", json={}, headers=headers)
+        assert opened.status_code == 201, opened.text
+        ((name, facts),) = collector.span(trace_id=trace_id, service="ingester", of_server=True).events
+        assert (name, facts["artstore.element_id"]) == ("placement", "rw-01")
 
 
 class TestOtherRequests:
@@ -201,13 +222,33 @@ class TestCollectorThatFails:
     ) -> None:
         bad_collector.status = 400
         account = await failing.create_account()
-        for times in (1, 2, 3):
-            before = bad_collector.asked
-            assert (await account.upload(f"{times}.txt", os.urandom(100))).status_code == 201
-            bad_collector.wait_until_asked(before + 2)  # the Ingester and an element
-        await failing.stop("ingester")
-        warned = [line for line in failing.log("ingester").splitlines() if "spans cannot be sent" in line]
-        assert len(warned) == 1
-        assert "400" in json.loads(warned[0])["reason"]
-        await failing.start("ingester")
+        for _ in range(3):
+            trace_id, headers = traced()
+            assert (await account.upload(NAME, b"a document", headers=headers)).status_code == 201
+            bad_collector.refused_span(trace_id=trace_id, service="ingester", of_server=True)
+        bad_collector.status = 200
+        trace_id, headers = traced()
+        assert (await account.upload(NAME, b"a document", headers=headers)).status_code == 201
+        bad_collector.span(trace_id=trace_id, service="ingester", of_server=True)
+        await eventually(lambda: bool(told(failing, "spans are sent again")), "it is not told of")
+        (warned,) = told(failing, "spans cannot be sent and are dropped")
+        assert "400" in warned["reason"]
         await failing.close_accounts()
+
+    async def test_one_that_is_away_is_told_of(
+        self, bad_collector: Collector, failing: RunningSystem
+    ) -> None:
+        bad_collector.leave()
+        account = await failing.create_account()
+        assert (await account.upload(NAME, b"a document")).status_code == 201
+        await eventually(
+            lambda: bool(told(failing, "spans cannot be sent and are dropped")), "it is not told of"
+        )
+        (warned,) = told(failing, "spans cannot be sent and are dropped")
+        assert "Connection refused" in warned["reason"]
+        await failing.close_accounts()
+
+
+def told(system: RunningSystem, event: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in system.log("ingester").splitlines()]
+    return [line for line in lines if line["event"] == event]

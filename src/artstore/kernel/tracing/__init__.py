@@ -2,7 +2,7 @@
 
 ``context`` is the identity of a request: its id and its W3C trace. ``spans`` are what a collector is told of
 it, ``calls`` those of calls to other services; ``exporting`` sends them by OTLP. Where no collector is named
-there are no spans, and OpenTelemetry's SDK is not loaded.
+there are no spans, and nothing of what makes and sends them is loaded.
 """
 
 from artstore.kernel.tracing.context import (

@@ -27,12 +27,12 @@ def traced() -> list[aiohttp.TraceConfig]:
 async def _begin(
     session: aiohttp.ClientSession, call: SimpleNamespace, told: aiohttp.TraceRequestStartParams
 ) -> None:
-    call.request = context = current()
-    if context is None or not context.sampled:
-        call.request = None
+    context = current()
+    call.request = context if context is not None and context.sampled else None
+    if call.request is None:
         return
     call.span_id, call.began = new_span_id(), time.time_ns()
-    told.headers[TRACEPARENT] = context.traceparent_of(call.span_id)
+    told.headers[TRACEPARENT] = call.request.traceparent_of(call.span_id)
 
 
 async def _answered(

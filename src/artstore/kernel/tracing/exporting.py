@@ -1,7 +1,7 @@
 """Sends spans to a collector by OTLP over HTTP, from a thread of its own: requests never wait for it.
 
-OpenTelemetry's SDK is loaded by `start` alone, and its thread begins there: call it in the process that
-serves, which was forked by then.
+To load this module is to load OpenTelemetry's exporter, which a service that sends nothing does without. The
+thread begins with `start`: call it in the process that serves, which was forked by then.
 """
 
 import asyncio
@@ -10,55 +10,37 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from artstore.kernel.logging import blot_out, get_logger
 from artstore.kernel.tracing import spans
 
-if TYPE_CHECKING:
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import ReadableSpan
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-
 TRACES_PATH: Final = "/v1/traces"
 QUEUE_SPANS: Final = 8192
 """More than these wait for a collector that is slow or away: the oldest are dropped."""
-_BATCH_SPANS: Final = 512
-_EVERY_MILLIS: Final = 1000
 EXPORT_SECONDS: Final = 5.0
 """For one batch, trying again included; then the batch is dropped."""
 CLOSE_SECONDS: Final = 2.0
 """For what waits when the service ends: well below the time in which a service must have closed."""
+_BATCH_SPANS: Final = 512
+_EVERY_MILLIS: Final = 1000
+_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _QUERY: Final = re.compile(r"\?\S*")
 _log = get_logger(__name__)
 
 
 def start(endpoint: str, *, service: str, version: str, instance: str) -> "Exporting":
     """Makes spans be recorded, and sent to ``endpoint``, a collector's base address."""
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-    reason = _LastReason()
-    libraries = logging.getLogger("opentelemetry")
-    libraries.handlers, libraries.propagate = [reason], False
-    address = endpoint.rstrip("/") + TRACES_PATH
-    exporter = _told_once(OTLPSpanExporter(address, timeout=EXPORT_SECONDS), address, reason)
-    processor = BatchSpanProcessor(
-        exporter,
-        max_queue_size=QUEUE_SPANS,
-        schedule_delay_millis=_EVERY_MILLIS,
-        max_export_batch_size=_BATCH_SPANS,
-    )
-    resource = Resource(
-        {
-            "service.namespace": "artstore",
-            "service.name": service,
-            "service.version": version,
-            **({"service.instance.id": instance} if instance else {}),
-        }
-    )
-    exporting = Exporting(processor, resource)
+    exporter = _Exporter(endpoint.rstrip("/") + TRACES_PATH)
+    named = {"service.namespace": "artstore", "service.name": service, "service.version": version}
+    resource = Resource({**named, "service.instance.id": instance} if instance else named)
+    exporting = Exporting(exporter, resource)
     spans.use(exporting)
     return exporting
 
@@ -66,15 +48,21 @@ def start(endpoint: str, *, service: str, version: str, instance: str) -> "Expor
 class Exporting:
     """A recorder that gives spans to OpenTelemetry's queue."""
 
-    def __init__(self, processor: "BatchSpanProcessor", resource: "Resource") -> None:
-        self._processor = processor
+    def __init__(self, exporter: "_Exporter", resource: Resource) -> None:
+        self._exporter = exporter
         self._resource = resource
+        self._processor = BatchSpanProcessor(
+            exporter,
+            max_queue_size=QUEUE_SPANS,
+            schedule_delay_millis=_EVERY_MILLIS,
+            max_export_batch_size=_BATCH_SPANS,
+        )
 
     def record(self, span: spans.Span) -> None:
         self._processor.on_end(_readable(span, self._resource))
 
     async def close(self) -> None:
-        """Sends what waits, for a bounded time. Nothing is recorded any more."""
+        """Sends what waits, for a bounded time, if sending has worked. Nothing is recorded any more."""
         spans.use(None)
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
@@ -85,6 +73,8 @@ class Exporting:
 
         # A daemon, as OpenTelemetry's own thread: the process ends without either.
         threading.Thread(target=send_rest, name="last spans", daemon=True).start()
+        if self._exporter.failing:
+            return
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await done.wait()
@@ -92,56 +82,62 @@ class Exporting:
             _log.warning("the last spans were not sent in time")
 
 
+class _Exporter(SpanExporter):
+    """OpenTelemetry's, which tells once that it fails, and once that it works again."""
+
+    def __init__(self, address: str) -> None:
+        self.failing = False
+        self._address = address
+        self._reason = _LastReason()
+        libraries = logging.getLogger("opentelemetry")
+        libraries.handlers, libraries.propagate = [self._reason], False
+        self._inner = OTLPSpanExporter(address, timeout=EXPORT_SECONDS)
+
+    def export(self, batch: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self._inner.export(batch)
+        failing = result is not SpanExportResult.SUCCESS
+        changed, self.failing = failing != self.failing, failing
+        # Once nothing is recorded any more, the process may be ending under this thread.
+        if changed and spans.recorder() is not None:
+            if failing:
+                _log.warning(
+                    "spans cannot be sent and are dropped", to=self._address, reason=self._reason.text
+                )
+            else:
+                _log.info("spans are sent again", to=self._address)
+        return result
+
+    def shutdown(self) -> None:
+        self._inner.shutdown()  # type: ignore[no-untyped-call]
+
+
 class _LastReason(logging.Handler):
-    """Keeps what OpenTelemetry says last, instead of a line for each batch that fails."""
+    """Keeps what OpenTelemetry says of the batch that failed last, instead of some lines for each."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.text = ""
+        self._before = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.text = record.getMessage()
+        if not record.name.startswith("opentelemetry.exporter"):
+            return
+        if record.levelno < logging.ERROR:  # it tries again; when it gives up, it does not say why
+            self._before = record.getMessage()
+            return
+        self.text = " ".join(filter(None, (record.getMessage(), self._before)))
+        self._before = ""
 
 
-def _told_once(exporter: "SpanExporter", address: str, reason: _LastReason) -> "SpanExporter":
-    """The same exporter, which tells once that it fails, and once that it works again."""
-    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-
-    class Told(SpanExporter):
-        failing = False
-
-        def export(self, batch: "Sequence[ReadableSpan]") -> "SpanExportResult":
-            result = exporter.export(batch)
-            failed = result is not SpanExportResult.SUCCESS
-            # Once nobody records any more, the process may be ending under this thread.
-            if failed != self.failing and spans.recorder() is not None:
-                self.failing = failed
-                if failed:
-                    _log.warning("spans cannot be sent and are dropped", to=address, reason=reason.text)
-                else:
-                    _log.info("spans are sent again", to=address)
-            return result
-
-        def shutdown(self) -> None:
-            exporter.shutdown()
-
-    return Told()
-
-
-def _readable(span: spans.Span, resource: "Resource") -> "ReadableSpan":
+def _readable(span: spans.Span, resource: Resource) -> ReadableSpan:
     """As OpenTelemetry has it, with the ids that the request had from its beginning."""
-    from opentelemetry.sdk.trace import Event, ReadableSpan
-    from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
-
-    trace_id, sampled = int(span.trace_id, 16), TraceFlags(TraceFlags.SAMPLED)
-    parent = (
-        SpanContext(trace_id, int(span.parent_id, 16), span.parent_is_remote, sampled)
-        if span.parent_id is not None
-        else None
-    )
+    trace_id = int(span.trace_id, 16)
+    parent = None
+    if span.parent_id is not None:
+        parent = SpanContext(trace_id, int(span.parent_id, 16), span.parent_is_remote, _SAMPLED)
     return ReadableSpan(
         span.name,
-        context=SpanContext(trace_id, int(span.span_id, 16), is_remote=False, trace_flags=sampled),
+        context=SpanContext(trace_id, int(span.span_id, 16), is_remote=False, trace_flags=_SAMPLED),
         parent=parent,
         resource=resource,
         attributes=_plain(span.attributes),
