@@ -42,6 +42,8 @@ class Collector:
     def __init__(self) -> None:
         self.status = 200
         self.bodies: list[bytes] = []
+        self.headers: dict[str, str] = {}
+        """Of the last request."""
         self.spans: list[Seen] = []
         self.refused: list[Seen] = []
         self.asked = 0
@@ -116,6 +118,7 @@ class Collector:
             def do_POST(self) -> None:
                 assert self.path == "/v1/traces"
                 assert self.headers["Content-Type"] == "application/x-protobuf"
+                collector.headers = dict(self.headers)
                 status = collector._take(self.rfile.read(int(self.headers["Content-Length"])))
                 try:
                     self.send_response(status)

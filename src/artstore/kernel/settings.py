@@ -73,9 +73,7 @@ class ServiceSettings(BaseSettings):
     @field_validator("otlp_endpoint")
     @classmethod
     def _check_collector(cls, value: str) -> str:
-        address = urlsplit(value)
-        good = address.scheme in ("http", "https") and address.hostname and "@" not in address.netloc
-        if value and (not good or address.query or address.fragment):
+        if value and not _is_plain_address(value):
             raise ValueError("must be http:// or https:// with a host, without credentials and query")
         return value.rstrip("/")
 
@@ -89,6 +87,15 @@ class ServiceSettings(BaseSettings):
         object.__setattr__(self, "admin_url", admin_url)
         object.__setattr__(self, "issuer", self.issuer or admin_url)
         return self
+
+
+def _is_plain_address(text: str) -> bool:
+    try:
+        address = urlsplit(text)
+        good = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:  # of brackets that are no IPv6 address, and of ports; its text would tell the value
+        return False
+    return bool(good) and "@" not in address.netloc and not (address.query or address.fragment)
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)

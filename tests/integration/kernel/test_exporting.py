@@ -60,6 +60,16 @@ async def test_secrets_in_texts_are_blotted_out(collector: Collector) -> None:
     assert seen.events == [("tried", {"artstore.reason": plain, "artstore.status": 503})]
 
 
+async def test_what_the_collector_wants_besides_is_told_by_opentelemetry_s_variables(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=archive")
+    exporter = start(collector)
+    exporter.record(span())
+    await exporter.close()
+    assert collector.headers.get("x-tenant") == "archive"
+
+
 async def test_nobody_waits_for_a_collector_that_hangs(
     collector: Collector, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:

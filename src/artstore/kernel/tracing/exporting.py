@@ -1,5 +1,8 @@
 """Sends spans to a collector by OTLP over HTTP, from a thread of its own: requests never wait for it.
 
+Of OpenTelemetry there are the queue and the exporter. Ids and what spans tell are ours: logs and calls have
+them whether spans are sent or not, and what a library tells of a request can have names and secrets in it.
+
 To load this module is to load OpenTelemetry's exporter, which a service that sends nothing does without. The
 thread begins with `start`: call it in the process that serves, which was forked by then.
 """
