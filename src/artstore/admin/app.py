@@ -117,6 +117,8 @@ def create_app() -> FastAPI:
         limits=limits,
         dependencies=[database.dependency(), RedisDependency(redis), sealer],
         lifespan=lifespan,
+        otlp_endpoint=settings.otlp_endpoint,
+        instance=settings.public_url,
     )
     accounts.add_routes(app)
     app.include_router(key_set_routes(keys))

@@ -147,6 +147,8 @@ def make_app(settings: IngesterSettings) -> FastAPI:
             following,
         ],
         lifespan=lifespan,
+        otlp_endpoint=settings.otlp_endpoint,
+        instance=settings.public_url,
     )
     _add_uploads(app)
     _add_documents(app)

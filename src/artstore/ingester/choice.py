@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from artstore.ingester.placement import CannotPlace, Needs, Obstacle, Wanted, place
 from artstore.ingester.settings import IngesterSettings
+from artstore.kernel import tracing
 from artstore.kernel.logging import get_logger
 from artstore.kernel.problems import Problem
 from artstore.wire.elements import Mode, RegisteredElement
@@ -26,7 +27,9 @@ def fitting(
     try:
         found = place(elements, wanted, needs, settings.placement)
     except CannotPlace as error:
-        _log.warning("no element for an upload", obstacle=error.obstacle.value, reason=error.detail)
+        told: dict[str, object] = {"obstacle": error.obstacle.value, "reason": error.detail}
+        _log.warning("no element for an upload", **told)
+        tracing.note("no placement", told)
         raise Problem(_PROBLEM_OF[error.obstacle], error.detail) from error
     choice: dict[str, object] = {
         "strategy": settings.placement.value,

@@ -33,6 +33,8 @@ def create_app(
     limits: RequestLimits | None = None,
     dependencies: Sequence[Dependency] = (),
     lifespan: Lifespan | None = None,
+    otlp_endpoint: str = "",
+    instance: str = "",
 ) -> FastAPI:
     """An application with health, metrics, description, problems, request ids and access checks.
 
@@ -41,11 +43,14 @@ def create_app(
     ``verifier`` is None only where no route needs a principal; without ``limits`` nobody is limited, and no
     proxy trusted. What the application refuses is counted in ``app.state.refusals``, from where the service
     has it reported (``peers.RefusalReporter``).
+    Where ``otlp_endpoint`` is given, spans are sent there; ``instance`` tells services of one kind apart.
     """
     app = _ServiceApp(
         title=title,
         version=version,
-        lifespan=_guarded(service, lifespan, verifier, limits),
+        lifespan=_traced(
+            _guarded(service, lifespan, verifier, limits), otlp_endpoint, service, version, instance
+        ),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -118,6 +123,26 @@ def _guarded(
                 await verifier.close()
 
     return guarded
+
+
+def _traced(inner: Lifespan, endpoint: str, service: str, version: str, instance: str) -> Lifespan:
+    """The lifespan within which spans are sent, if that is wanted: from before anything is opened."""
+    if not endpoint:
+        return inner
+
+    @asynccontextmanager
+    async def traced(app: FastAPI) -> AsyncIterator[None]:
+        # Loaded only here: it costs time and memory.
+        from artstore.kernel.tracing import exporting
+
+        exporter = exporting.start(endpoint, service=service, version=version, instance=instance)
+        try:
+            async with inner(app):
+                yield
+        finally:
+            await exporter.close()
+
+    return traced
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from artstore.kernel import tracing
+from artstore.kernel.tracing import spans
 
 BODY_LIMIT_KEY: Final = "artstore.body_limit"
 """In the ASGI scope: the most bytes that the body may have, or None. A hot route sets its own."""
@@ -61,7 +62,8 @@ class Exchange:
                 self.body_waits = True
             elif name == b"expect":
                 self.expects_continue = value.lower() == b"100-continue"
-        return tracing.from_headers(request_id, traceparent)
+        keep = spans.recorder() is not None
+        return tracing.from_headers(request_id, traceparent, keep_new_traces=keep)
 
     async def receive(self) -> Message:
         """The next part of the body. Raises HTTPException 413 beyond the limit, unread where it can."""

@@ -18,6 +18,7 @@ from artstore.kernel.logging import get_logger
 from artstore.kernel.problems import REFUSED_KEY, Problem, problem_response
 from artstore.kernel.refusals import Refusals
 from artstore.kernel.stalled import ClientStalled
+from artstore.kernel.tracing import spans
 from artstore.wire.problems import ProblemType
 
 PRINCIPAL_KEY: Final = "artstore.principal"
@@ -27,6 +28,7 @@ LOGGED_KEY: Final = "artstore.logged"
 
 _NOT_ENDED: Final = 499
 """Logged and counted where the exchange broke off, never sent: nginx's number for a client gone away."""
+_UNMATCHED: Final = "unmatched"
 _REFUSED: Final = frozenset({401, 403})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
@@ -50,13 +52,14 @@ class RequestMiddleware:
             return
         exchange = Exchange(scope, receive, send)
         tracing.enter(exchange.context)
+        notes = spans.collect_notes(exchange.context)
         status = _NOT_ENDED
         self._in_flight.inc()
         try:
             status = await self._serve(scope, exchange)
         finally:
             self._in_flight.dec()
-            self._record(scope, exchange, status)
+            self._record(scope, exchange, status, notes)
         await exchange.linger()
 
     async def _serve(self, scope: Scope, exchange: Exchange) -> int:
@@ -88,7 +91,7 @@ class RequestMiddleware:
             await problem_response(_internal())(scope, exchange.receive, exchange.send)
         return exchange.status or _NOT_ENDED
 
-    def _record(self, scope: Scope, exchange: Exchange, status: int) -> None:
+    def _record(self, scope: Scope, exchange: Exchange, status: int, notes: list[spans.Note] | None) -> None:
         seconds = perf_counter() - exchange.started
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route = self._routes.of(scope)
@@ -99,6 +102,18 @@ class RequestMiddleware:
         principal = scope.get(PRINCIPAL_KEY)
         if status in _REFUSED or REFUSED_KEY in scope:
             self._refusals.count(principal, address_of(scope), method, route, status)
+        if notes is not None and route not in _QUIET:
+            spans.record_request(
+                exchange.context,
+                notes,
+                method=method if method in _METHODS else None,
+                route=None if route == _UNMATCHED else route,
+                status=exchange.status,
+                seconds=seconds,
+                broken_off=status == _NOT_ENDED,
+                bytes_in=bytes_in,
+                bytes_out=bytes_out,
+            )
         (self._log.debug if route in _QUIET else self._log.info)(
             "request",
             method=method,
@@ -135,7 +150,7 @@ class RouteNames:
     def of(self, scope: Scope) -> str:
         endpoint = scope.get("endpoint")
         if endpoint is None:
-            return "unmatched"
+            return _UNMATCHED
         if self._templates is None:
             # A route of an included router knows only its own part of the path; the application knows all.
             self._templates = {

@@ -4,8 +4,9 @@ import os
 import sys
 from pathlib import Path
 from typing import Literal, NoReturn, Self, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from artstore.kernel.client_address import networks
@@ -52,6 +53,9 @@ class ServiceSettings(BaseSettings):
     shutdown_seconds: int = Field(default=10, ge=1, le=3600)
     """Seconds that requests under way may take to end after a stop signal; then they are cut off."""
 
+    otlp_endpoint: str = ""
+    """Base address of a collector that takes traces by OTLP over HTTP. Empty: none are made."""
+
     @model_validator(mode="before")
     @classmethod
     def _without_empty_values(cls, values: dict[str, object]) -> dict[str, object]:
@@ -66,6 +70,13 @@ class ServiceSettings(BaseSettings):
             raise ValueError("trusted_proxies must be addresses and networks with commas between") from None
         return self
 
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _check_collector(cls, value: str) -> str:
+        if value and not _is_plain_address(value):
+            raise ValueError("must be http:// or https:// with a host, without credentials and query")
+        return value.rstrip("/")
+
     @model_validator(mode="after")
     def _with_addresses(self) -> Self:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -76,6 +87,15 @@ class ServiceSettings(BaseSettings):
         object.__setattr__(self, "admin_url", admin_url)
         object.__setattr__(self, "issuer", self.issuer or admin_url)
         return self
+
+
+def _is_plain_address(text: str) -> bool:
+    try:
+        address = urlsplit(text)
+        good = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:  # of brackets that are no IPv6 address, and of ports; its text would tell the value
+        return False
+    return bool(good) and "@" not in address.netloc and not (address.query or address.fragment)
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)

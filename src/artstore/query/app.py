@@ -54,6 +54,8 @@ def compose(settings: QuerySettings) -> FastAPI:
         limits=request_limits("query", settings),
         dependencies=query.dependencies(),
         lifespan=lifespan,
+        otlp_endpoint=settings.otlp_endpoint,
+        instance=settings.public_url,
     )
     app.include_router(search_routes(query.search, query.forgiving))
     app.include_router(suggest_routes(query.suggester))

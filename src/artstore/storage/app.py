@@ -141,6 +141,8 @@ def compose(settings: StorageSettings) -> FastAPI:
             following,
         ],
         lifespan=lifespan,
+        otlp_endpoint=settings.otlp_endpoint,
+        instance=settings.element_id,
     )
     for refused in REFUSED_CLASSES:
         app.add_exception_handler(refused, _on_refused)

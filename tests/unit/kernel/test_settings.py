@@ -49,6 +49,39 @@ class TestDefaults:
         assert settings.issuer == "https://issuer.example"
 
 
+class TestCollector:
+    @pytest.mark.parametrize("address", ["http://127.0.0.1:4318", "https://[::1]/base/", "http://collector/"])
+    def test_address(self, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+        monkeypatch.setenv("ARTSTORE_EXAMPLE_OTLP_ENDPOINT", address)
+        assert load(ExampleSettings).otlp_endpoint == address.rstrip("/")
+
+    def test_none(self) -> None:
+        assert load(ExampleSettings).otlp_endpoint == ""
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "127.0.0.1:4318",
+            "grpc://collector:4317",
+            "http://",
+            "http://u:hunter2@collector",
+            "http://collector/?token=hunter2",
+            "http://collector/#hunter2",
+            "http://[hunter2]/",
+            "http://collector:hunter2",
+        ],
+    )
+    def test_bad_address(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], address: str
+    ) -> None:
+        monkeypatch.setenv("ARTSTORE_EXAMPLE_OTLP_ENDPOINT", address)
+        with pytest.raises(SystemExit):
+            load(ExampleSettings)
+        told = capsys.readouterr().err
+        assert told.startswith("artstore: bad settings: ARTSTORE_EXAMPLE_OTLP_ENDPOINT: ")
+        assert "hunter2" not in told
+
+
 class TestSecrets:
     def test_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv("ARTSTORE_EXAMPLE_DATABASE_URL")

@@ -13,6 +13,7 @@ from artstore.ingester.choice import fitting
 from artstore.ingester.metrics import BATCHES
 from artstore.ingester.placement import Wanted, mode_for
 from artstore.ingester.settings import IngesterSettings
+from artstore.kernel import tracing
 from artstore.kernel.access import Principal
 from artstore.kernel.bodies import BodyTooLong, whole_body
 from artstore.kernel.logging import get_logger
@@ -61,7 +62,9 @@ class Batches:
             except Problem:
                 continue  # a batch that nobody was told of expires by itself
             if answer.status == 201:
-                _log.info("batch opened", element_id=element.element_id, **choice)
+                told = {"element_id": element.element_id, **choice}
+                _log.info("batch opened", **told)
+                tracing.note("placement", told)
                 BATCHES.labels("open", "done").inc()
                 return _named(answer, element.element_id)
             refusal = answer

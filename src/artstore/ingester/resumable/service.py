@@ -20,6 +20,7 @@ from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.body import too_large
 from artstore.ingester.uploads.policy import retention_policy
 from artstore.kernel import resumable as tus
+from artstore.kernel import tracing
 from artstore.kernel.access import Principal
 from artstore.kernel.exchange import HEADERS_KEY
 from artstore.kernel.logging import get_logger
@@ -170,11 +171,9 @@ class ResumableUploads:
             self.versions.check(answer.status, answer.content)
             response = _response(answer, element.element_id, "POST")
             if call.begun or not _may_fit_elsewhere(answer):
-                _log.info(
-                    "upload begun" if answer.status == 201 else "upload refused",
-                    element_id=element.element_id,
-                    status=answer.status,
-                )
+                told = {"element_id": element.element_id, "status": answer.status}
+                _log.info("upload begun" if answer.status == 201 else "upload refused", **told)
+                tracing.note("placement", told)
                 return response
             refusal = response
         if refusal is not None:
@@ -219,7 +218,9 @@ class ResumableUploads:
         mode = mode_for(retention_policy({creation.metadata.get("retention_policy", "").strip()}))
         wanted = Wanted(mode, creation.length or 1, creation.length)
         candidates, choice = fitting(self.directory.elements(), wanted, self.settings)
-        _log.info("elements for an upload", first=candidates[0].element_id, **choice)
+        told = {"first": candidates[0].element_id, **choice}
+        _log.info("elements for an upload", **told)
+        tracing.note("elements for an upload", told)
         return candidates
 
     def _element_of_parts(self, creation: tus.Creation) -> tuple[RegisteredElement, str]:

@@ -17,6 +17,7 @@ from artstore.ingester.placement import Wanted
 from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.relay import ElementAnswer, ElementLost, NothingSent, Patience, Relay
 from artstore.ingester.uploads.settling import Settling
+from artstore.kernel import tracing
 from artstore.kernel.logging import get_logger
 from artstore.kernel.peers import Attempt, Breakers
 from artstore.kernel.problems import Problem
@@ -251,12 +252,13 @@ def _note(result: str, element: RegisteredElement, choice: dict[str, object], **
     PLACEMENTS.labels(element.element_id, result).inc()
     well = result in ("answered", "settled")
     log = _log.info if well else _log.warning
-    log(
-        "upload relayed" if well else "the element did not take the upload",
-        element_id=element.element_id,
-        result=result,
-        priority=element.registration.priority,
-        free_bytes=element.free_bytes,
+    told = {
+        "element_id": element.element_id,
+        "result": result,
+        "priority": element.registration.priority,
+        "free_bytes": element.free_bytes,
         **choice,
         **facts,
-    )
+    }
+    log("upload relayed" if well else "the element did not take the upload", **told)
+    tracing.note("placement", told)

@@ -4,6 +4,7 @@ import aiohttp
 from starlette.requests import Request
 
 from artstore.kernel.access.principal import Principal
+from artstore.kernel.tracing.calls import traced
 from artstore.wire.headers import REQUEST_ID, TRACEPARENT
 
 CONNECT_SECONDS = 3
@@ -31,6 +32,7 @@ def http_session(*, most_connections: int = _MAX_CONNECTIONS) -> aiohttp.ClientS
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         read_bufsize=_READ_BUFFER,
+        trace_configs=traced(),
     )
 
 

@@ -19,11 +19,22 @@ class RequestContext:
     trace_id: str
     span_id: str
     flags: int = 0
+    parent_id: str | None = None
+    """The caller's span, where it sent one."""
 
     @property
     def traceparent(self) -> str:
         """The header to send with calls that are made for this request."""
-        return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}"
+        return self.traceparent_of(self.span_id)
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the spans of this trace are to be kept."""
+        return bool(self.flags & _SAMPLED)
+
+    def traceparent_of(self, span_id: str) -> str:
+        """The header that names another span of the same trace."""
+        return f"00-{self.trace_id}-{span_id}-{self.flags:02x}"
 
 
 _current: ContextVar[RequestContext | None] = ContextVar("artstore_request", default=None)
@@ -49,26 +60,38 @@ def enter(context: RequestContext) -> None:
     _current.set(context)
 
 
-def from_headers(request_id: str | None, traceparent: str | None) -> RequestContext:
+def from_headers(
+    request_id: str | None, traceparent: str | None, *, keep_new_traces: bool = False
+) -> RequestContext:
     """The context of a request that came with these headers; what is absent or unfit is made anew.
 
-    An id from outside is kept only if it is short and plain: it stands in logs and in headers.
+    An id from outside is kept only if it is short and plain: it stands in logs and in headers. Whether the
+    spans of a trace are kept is for whoever began it to say: for the caller, or for ``keep_new_traces``.
     """
     if request_id is None or not _SAFE_REQUEST_ID.fullmatch(request_id):
         request_id = new_request_id()
-    trace_id, flags = _parse(traceparent)
-    return RequestContext(request_id, trace_id or os.urandom(16).hex(), os.urandom(8).hex(), flags)
+    came = _parse(traceparent)
+    if came is None:
+        flags = _SAMPLED if keep_new_traces else 0
+        return RequestContext(request_id, os.urandom(16).hex(), new_span_id(), flags)
+    trace_id, parent_id, flags = came
+    return RequestContext(request_id, trace_id, new_span_id(), flags, parent_id)
 
 
 def new_request_id() -> str:
     return os.urandom(16).hex()
 
 
-def _parse(traceparent: str | None) -> tuple[str | None, int]:
+def new_span_id() -> str:
+    return os.urandom(8).hex()
+
+
+def _parse(traceparent: str | None) -> tuple[str, str, int] | None:
+    """Trace, parent and flags."""
     match = _TRACEPARENT.fullmatch(traceparent.strip()) if traceparent else None
     if match is None:
-        return None, 0
+        return None
     version, trace_id, parent_id, flags, rest = match.groups()
     if (version == "00" and rest) or not trace_id.strip("0") or not parent_id.strip("0"):
-        return None, 0
-    return trace_id, int(flags, 16) & _SAMPLED
+        return None
+    return trace_id, parent_id, int(flags, 16) & _SAMPLED
