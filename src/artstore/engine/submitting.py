@@ -92,9 +92,10 @@ class Submitting:
 
     def status(self, recovery: RecoveryReport) -> LogStatus:
         last = self.applied.reached
-        failure = self._log.failure
+        # Read once: its text names another file at each try, in another thread.
+        failure, away = self._log.failure, self._files.failure
         at = self._files.position.lsn
-        followers = {FILES: FollowerStatus(at, max(0, last - at), self._files.failure)}
+        followers = {FILES: FollowerStatus(at, max(0, last - at), away)}
         for name, lsn in self._outside.items():
             followers[name] = FollowerStatus(lsn, max(0, last - lsn))
         return LogStatus(
@@ -103,7 +104,7 @@ class Submitting:
             segments=len(self._log.segments()),
             bytes=self._unfollowed_bytes(),
             flushes=self._log.flushes,
-            failed=str(failure) if failure is not None else self._files.failure,
+            failed=str(failure) if failure is not None else away,
             recovery=recovery,
         )
 

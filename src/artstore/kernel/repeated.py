@@ -1,6 +1,6 @@
 """Parameters of a query that would be left out unseen: given twice, or not known."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import get_origin
 
 from fastapi import Request
@@ -10,11 +10,11 @@ from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
 
 
-def once(*names: str) -> Callable[[Request], None]:
+def once(*names: str) -> Callable[[Request], Awaitable[None]]:
     """A dependency that refuses a query in which one of these stands twice: FastAPI takes the last one, and
     what the others ask for would be left out unseen. Raises Problem INVALID_PARAMETER."""
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:
         for name in names:
             if len(given := request.query_params.getlist(name)) > 1:
                 raise Problem(
@@ -26,12 +26,12 @@ def once(*names: str) -> Callable[[Request], None]:
     return check
 
 
-def only(*names: str, several: Collection[str] = ()) -> Callable[[Request], None]:
+def only(*names: str, several: Collection[str] = ()) -> Callable[[Request], Awaitable[None]]:
     """A dependency that refuses every other parameter than these, of which only those of ``several`` may
     stand more than once. Raises Problem INVALID_PARAMETER."""
     check_once = once(*names)
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:
         for name in request.query_params:
             if name not in names and name not in several:
                 known = ", ".join((*names, *several)) or "none"
@@ -40,7 +40,7 @@ def only(*names: str, several: Collection[str] = ()) -> Callable[[Request], None
                     f"'{name}' (in the query) is not known here; known are: {known}.",
                     field=name,
                 )
-        check_once(request)
+        await check_once(request)
 
     return check
 

@@ -14,7 +14,7 @@ import httpx
 
 from artstore.sdk.errors import Damaged, ServiceFailed, Unavailable
 from artstore.sdk.progress import Progress
-from artstore.sdk.targets import followed, is_replaced
+from artstore.sdk.targets import followed, is_replaced, opened
 from artstore.sdk.transport import Transport
 from artstore.wire.documents import Document
 
@@ -85,7 +85,7 @@ async def _pour(
 ) -> None:
     """Into a pipe or a device, from which nothing can be taken back."""
     done = 0
-    with await anyio.to_thread.run_sync(target.open, "wb") as file:
+    with await anyio.to_thread.run_sync(opened, target) as file:
         async with open_stream(transport, url, document) as stream:
             async for chunk in stream:
                 await anyio.to_thread.run_sync(file.write, chunk)

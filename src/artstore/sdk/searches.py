@@ -17,7 +17,7 @@ import anyio.to_thread
 from artstore.attributes import RetentionPolicy
 from artstore.sdk.progress import Progress
 from artstore.sdk.sources import unicode_text
-from artstore.sdk.targets import followed, is_replaced
+from artstore.sdk.targets import followed, is_replaced, opened
 from artstore.sdk.transport import Transport
 from artstore.wire.search import FoundDocument, SearchAnswer, SearchMode, SearchSort
 from artstore.wire.suggestions import Suggestion, SuggestionKind, Suggestions
@@ -117,7 +117,7 @@ class AsyncSearches:
             finally:
                 part.unlink(missing_ok=True)
         else:
-            with await anyio.to_thread.run_sync(target.open, "wb") as file:
+            with await anyio.to_thread.run_sync(opened, target) as file:
                 await self._write(url, file, progress)
 
     async def suggest(

@@ -1,6 +1,6 @@
 """Many documents in one download."""
 
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from pydantic import Field, StrictBool, model_validator
@@ -18,6 +18,15 @@ class NewArchive(BodyBasis):
     partial: StrictBool = False
     """Leave out what cannot be had, and name it in ``errors.json``; otherwise the archive is refused, or
     breaks off where it has begun."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_nothing(cls, body: Any) -> Any:
+        return (
+            {name: value for name, value in body.items() if value is not None}
+            if isinstance(body, dict)
+            else body
+        )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

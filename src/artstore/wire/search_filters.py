@@ -5,7 +5,6 @@ import math
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
-from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -81,14 +80,6 @@ Size = Annotated[int, Field(ge=0, le=_MAX_SIZE)]
 _Texts = Annotated[list[Text], Field(max_length=MAX_VALUES)]
 
 
-def _as_kept(account_id: str) -> str:
-    """As ArtStore writes it. Documents that were adopted may have an id that is no UUID."""
-    try:
-        return str(UUID(account_id))
-    except ValueError:
-        return account_id
-
-
 class AttributeFilter(BaseModel):
     """A condition on a custom attribute. With nothing but its path: it must be there.
 
@@ -143,9 +134,7 @@ class SearchFilters(BaseModel):
     updated_from: Moment | None = Field(default=None, description="Attributes last changed then or later.")
     updated_before: Moment | None = Field(default=None, description="Attributes last changed before.")
     account: _Texts = Field(default=[], description="Name of the account that stored the document.")
-    account_id: Annotated[list[Annotated[Text, AfterValidator(_as_kept)]], Field(max_length=MAX_VALUES)] = (
-        Field(default=[], description="Its id; a UUID in any of its forms.")
-    )
+    account_id: _Texts = Field(default=[], description="Its id; a UUID in any of its forms.")
     element: _Texts = Field(default=[], description="The element where it lies.")
     retention: Annotated[list[RetentionPolicy], Field(max_length=MAX_VALUES)] = Field(
         default=[], description="The retention policy."

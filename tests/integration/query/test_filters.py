@@ -263,6 +263,10 @@ async def test_an_account_whose_id_is_no_uuid(archive: Archive) -> None:
     """As documents have it that other software wrote, and were adopted."""
     await archive.store("a.txt", owner="billing")
     await archive.store("b.txt", owner="Billing")
+    plain = uuid4().hex
+    await archive.store("c.txt", owner=plain)
+    filters = SearchFilters.model_validate({"account_id": [plain]})
+    assert await archive.names("", principal("admin", Role.ADMIN), filters=filters) == ["c.txt"]
     filters = SearchFilters.model_validate({"account_id": ["billing"]})
     assert await archive.names("", principal("admin", Role.ADMIN), filters=filters) == ["a.txt"]
 

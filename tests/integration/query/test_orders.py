@@ -1,5 +1,6 @@
 """Orders, pages and totals of searches in PostgreSQL."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -149,6 +150,27 @@ class TestRelevance:
                 gone = text("DELETE FROM query.catalog_files WHERE file_id = :file_id")
                 await db.execute(gone, {"file_id": page.found[0].mark.file_id})
         assert sorted(found) == sorted(one.mark.file_id for one in everything)
+
+    async def test_what_comes_late_pushes_nothing_out(
+        self, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As a batch does, or a transfer: its documents are older than when they can be found."""
+        for module in ("repository", "service"):
+            monkeypatch.setattr(f"artstore.query.search.{module}.RANKED", 10)
+        documents = [made(number) for number in range(40)]
+        late = documents[30:36]
+        await archive.take([one for one in documents if one not in late])
+        before = (await archive.search.page(archive.question("ledger"), principal("owner"))).found
+        question = archive.question("ledger", limit=3, sort=SearchSort.RELEVANCE)
+        page = await archive.search.page(question, principal("owner"))
+        found = [one.mark.file_id for one in page.found]
+        await archive.take(late)
+        while page.next_cursor is not None:
+            question = replace(question, cursor=page.next_cursor)
+            page = await archive.search.page(question, principal("owner"))
+            found += [one.mark.file_id for one in page.found]
+        assert {one.mark.file_id for one in before} <= set(found)
+        assert len(found) == len(set(found))
 
     async def test_without_words_the_newest_come_first(self, archive: Archive) -> None:
         await archive.take(made(number) for number in range(20))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -27,8 +28,10 @@ from artstore.wire.transactions import (
     TransactionState,
 )
 
-_LOOKS: Final = (0.05, 0.05, 0.1, 0.1, 0.2, 0.5, 1.0)
+_LOOKS: Final = (0.05, 0.05, 0.1, 0.1, 0.2, 0.4, 0.8)
 """Seconds before each look whether the document is held. It takes some 100 ms where nothing is away."""
+_LOOK_SECONDS: Final = 2.0
+"""For all looks together, with Admin's answers."""
 
 
 class Finalizing:
@@ -106,14 +109,13 @@ class Finalizing:
         """The transaction, once the first attempt to hold the document is over: nobody deletes it behind the
         answer then. It is begun in any case, so after some seconds that is answered.
         """
-        for pause in self._looks:
-            if transaction.state is not TransactionState.PENDING:
-                break
-            await asyncio.sleep(pause)
-            try:
-                transaction = await self._admin().read(transaction.transaction_id) or transaction
-            except AdminAway:
-                break
+        with suppress(AdminAway, TimeoutError):
+            async with asyncio.timeout(_LOOK_SECONDS):
+                for pause in self._looks:
+                    if transaction.state is not TransactionState.PENDING:
+                        break
+                    await asyncio.sleep(pause)
+                    transaction = await self._admin().read(transaction.transaction_id) or transaction
         return transaction
 
     def _target(self, size: int) -> RegisteredElement:

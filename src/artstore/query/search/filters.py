@@ -4,6 +4,7 @@ import json
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -47,7 +48,7 @@ def filtered(columns: Columns, asked: SearchFilters) -> list[ColumnElement[bool]
         found.append(columns["document"].op("->>")("created_by_username").in_(asked.account))
     found += [_tagged(columns, tag) for tag in asked.tag]
     if asked.account_id:
-        found.append(columns["created_by_id"].in_(asked.account_id))
+        found.append(columns["created_by_id"].in_({*asked.account_id, *map(_as_written, asked.account_id)}))
     if asked.element:
         found.append(columns["element_id"].in_(asked.element))
     created, updated = columns["created_at"], updated_at(columns)
@@ -138,3 +139,11 @@ def _labelled(columns: Columns, kind: str, values: list[str]) -> ColumnElement[b
 
 def _json(value: Any) -> ColumnElement[Any]:
     return cast(literal(json.dumps(value), Text), JSONB)
+
+
+def _as_written(account_id: str) -> str:
+    """An id as ArtStore writes it. Documents that were adopted may have it in another form."""
+    try:
+        return str(UUID(account_id))
+    except ValueError:
+        return account_id

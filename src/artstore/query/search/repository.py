@@ -94,14 +94,16 @@ class SearchRepository:
     ) -> tuple[list[Found], Window | None]:
         """Documents by relevance, and which were compared; None: there is none.
 
-        They are the `RANKED` newest ones, of which ``upto`` is the newest that counts and ``until`` the
-        oldest: where some are gone, no others take their places.
+        They are the `RANKED` newest ones, of which ``upto`` is the newest that counts, or all to ``until``:
+        where some are gone, no others take their places, and where some came late, none falls out.
         """
         rank = scope.asked.rank(catalog_files.c).label("rank")
         files = self._candidates(scope, upto).add_columns(rank, catalog_files.c.document)
-        if until is not None:
+        if until is None:
+            files = files.limit(RANKED)
+        else:
             files = files.where(tuple_(*mark_columns(catalog_files.c)) >= tuple_(*mark_values(until)))
-        candidates = files.limit(RANKED).cte("candidates")
+        candidates = files.cte("candidates")
         ends = self._window(candidates)
         order = Order(descending=True, key=lambda rows: rows["rank"], kind=candidates.c.rank.type)
         page = select(*mark_columns(candidates.c), candidates.c.document, candidates.c.rank)

@@ -118,8 +118,8 @@ class Search:
     async def _by_rank(
         self, db: ReadConnection, scope: Scope, after: Place | None, limit: int
     ) -> tuple[list[Found], Place | None]:
-        """What arrives while pages are read is newer than the window, and moves nothing in it; what goes
-        makes it smaller."""
+        """What arrives while pages are read is nearly always newer than the window, and moves nothing in it.
+        What arrives late (a batch, a transfer) makes the window larger, and what goes makes it smaller."""
         upto, until = (None, None) if after is None else (after.window, after.until)
         begun = after if after is not None and after.key != _BEFORE_ALL else None
         found, window = await self._repository.ranked(
