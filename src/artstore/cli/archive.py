@@ -73,25 +73,8 @@ def archive(
     from artstore.sdk import Client
     from artstore.sdk.progress import advancing
 
+    options = of.asked(locals())
     wanted = _ids(ids or [])
-    options = of.asked(
-        mode=mode,
-        sort=sort,
-        content_type=content_type,
-        extension=extension,
-        size_min=size_min,
-        size_max=size_max,
-        created_from=created_from,
-        created_before=created_before,
-        updated_from=updated_from,
-        updated_before=updated_before,
-        account=account,
-        account_id=account_id,
-        element=element,
-        retention=retention,
-        tag=tag,
-        attribute=attribute,
-    )
     if wanted and (query is not None or options):
         raise typer.BadParameter("say either which documents, or what is looked for, not both")
     if not wanted and query is None and not options.keys() - {"mode", "sort"}:

@@ -62,24 +62,7 @@ def export(
     from artstore.sdk import Client
     from artstore.sdk.progress import advancing
 
-    options = of.asked(
-        mode=mode,
-        sort=sort,
-        content_type=content_type,
-        extension=extension,
-        size_min=size_min,
-        size_max=size_max,
-        created_from=created_from,
-        created_before=created_before,
-        updated_from=updated_from,
-        updated_before=updated_before,
-        account=account,
-        account_id=account_id,
-        element=element,
-        retention=retention,
-        tag=tag,
-        attribute=attribute,
-    )
+    options = of.asked(locals())
     to_file = output != STDOUT
     with Client(profile) as client, progress_bar(clean(output.name)[:40], None, shown=to_file) as advance:
         client.export(

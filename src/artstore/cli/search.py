@@ -69,24 +69,7 @@ def search(
     from artstore.cli.output import print_json, say
     from artstore.sdk import Client
 
-    options = of.asked(
-        mode=mode,
-        sort=sort,
-        content_type=content_type,
-        extension=extension,
-        size_min=size_min,
-        size_max=size_max,
-        created_from=created_from,
-        created_before=created_before,
-        updated_from=updated_from,
-        updated_before=updated_before,
-        account=account,
-        account_id=account_id,
-        element=element,
-        retention=retention,
-        tag=tag,
-        attribute=attribute,
-    )
+    options = of.asked(locals())
     with Client(profile) as client:
         first = client.search_page(
             of.question(words),

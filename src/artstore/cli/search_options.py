@@ -4,7 +4,7 @@ filters.
 The options have the names of the parameters of ``GET /api/v1/search``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -113,8 +113,12 @@ Attribute = Annotated[
 ]
 
 
-def asked(**options: Any) -> "SearchOptions":
-    """Those that were given."""
+def asked(parameters: Mapping[str, Any]) -> "SearchOptions":
+    """Of all parameters of a command, those of a search that were given."""
+    from artstore.sdk.searches import SearchOptions
+
     given: SearchOptions = {}
-    given.update({name: value for name, value in options.items() if value is not None})  # type: ignore[typeddict-item]
+    for name in SearchOptions.__annotations__:
+        if parameters[name] is not None:
+            given[name] = parameters[name]  # type: ignore[literal-required]
     return given
