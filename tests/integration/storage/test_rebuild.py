@@ -222,6 +222,8 @@ class TestNeeded:
         self, own_elements: RunningSystem, at: AtElement, user: AtElement
     ) -> None:
         stored = [await user.store(f"{number}.txt") for number in range(3)]
+        await own_elements.stop("edit-01")
+        await own_elements.start("edit-01")
         execute(own_elements, "DROP TABLE {t}_files, {t}_state, {t}_alembic_version")
         stored.append(await user.store("after.txt"))
         seen = set()

@@ -28,6 +28,8 @@ class IndexTarget:
         self._rebuild = rebuild
         self._migrate = migrate
         self._migrated = False
+        self._found_documents = engine.capacity().documents
+        """When the element was opened: they may be older than the log. What came since is in it."""
 
     async def open(self) -> Lsn:
         with self._translated():
@@ -71,7 +73,7 @@ class IndexTarget:
         return max(self._engine.first_lsn - 1, acknowledged)
 
     def _why_rebuild(self, state: IndexState, is_new: bool) -> str | None:
-        if is_new and self._engine.capacity().documents > 0:
+        if is_new and self._found_documents > 0:
             # Documents of an adopted archive never were in the log, so only a walk finds them.
             return "the index is new, the element is not"
         if state.root_created_at != self._engine.element.created_at:
