@@ -158,10 +158,13 @@ class RunningSystem:
 
         await eventually(lambda: not left(), f"staging still has {left()}")
 
-    async def staging_has_a_file(self, element_id: str) -> None:
-        await eventually(
-            lambda: any((self.root(element_id) / "staging").iterdir()), "nothing came to staging"
-        )
+    def staged(self, element_id: str) -> set[Path]:
+        """What lies in staging, perhaps of uploads that were answered: it goes when it was followed."""
+        return set((self.root(element_id) / "staging").iterdir())
+
+    async def staging_gets_a_file(self, element_id: str, besides: set[Path]) -> None:
+        """``besides`` is what was ``staged`` before."""
+        await eventually(lambda: bool(self.staged(element_id) - besides), "nothing came to staging")
 
     async def registry_knows_all_elements(self) -> None:
         account = await self.administrator()

@@ -123,6 +123,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
             background.start("keys", KeyFollower(redis, keys).run)
             await following.learn_first()
             background.start("revocations", following.run)
+            await directory.learned_first()
             try:
                 yield
             finally:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import NoReturn
 
@@ -67,8 +67,6 @@ from artstore.query.suggest.writing import TermWriter
 
 _NAME = "artstore-query"
 _FOLLOWER_CONNECTIONS = 5
-_ELEMENTS_KNOWN_SECONDS = 2.0
-"""How long the start waits to learn of the elements, so that the first download need not be refused."""
 
 _log = get_logger(__name__)
 
@@ -204,9 +202,7 @@ class RunningQuery:
         ):
             background.start(name, partial(self._once_there_are_tables, work))
         background.start("catalog counts", lambda: count_documents(self._reader, CatalogRepository()))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_ELEMENTS_KNOWN_SECONDS):
-                await directory.ready.wait()
+        await directory.learned_first()
 
     async def stop(self) -> None:
         """Ends what ``start`` began, also where it did not get to its end."""

@@ -27,6 +27,7 @@ from artstore.wire.elements import (
 _LSN_TOLD_WITHIN_SECONDS = 0.5
 """A reader that missed an event learns of it by the last LSN: told soon, but not for each upload."""
 _LOOK_EVERY_SECONDS = 0.25
+_FIRST_SECONDS = 2.0
 
 _log = get_logger(__name__)
 
@@ -64,6 +65,7 @@ class Announcer:
         self._health = health
         self._open_findings = open_findings
         self._thresholds = thresholds
+        self._tried = asyncio.Event()
 
     def announcement(self) -> ElementAnnouncement:
         """The element as it is now."""
@@ -86,6 +88,14 @@ class Announcer:
             announced_at=datetime.now(UTC),
         )
 
+    async def said_first(self) -> None:
+        """For the start of the element, beside `run`: wait until the first announcement was made, or could
+        not be, for a moment at most. What is ready can then have documents placed on it.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_SECONDS):
+                await self._tried.wait()
+
     async def run(self) -> None:
         reachable = True
         while True:
@@ -98,6 +108,7 @@ class Announcer:
                 reachable = False
             else:
                 reachable = True
+            self._tried.set()
             await self._until_worth_saying(said)
 
     async def _say(self, announcement: ElementAnnouncement) -> None:

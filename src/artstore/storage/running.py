@@ -195,6 +195,7 @@ class RunningElement:
         self._background.start("announce", parts.announcer.run)
         self._background.start("expiring", parts.notices.run)
         self._background.start("resumable uploads", partial(expire_for_ever, parts.engine))
+        await parts.announcer.said_first()
 
     async def _open_engine(self) -> Engine:
         settings = self._settings

@@ -134,7 +134,8 @@ class TestWithRedis:
     async def test_learns_what_is_there(self, redis: Redis, directory: ElementDirectory) -> None:
         await announce(redis, announced("e2"))
         await announce(redis, announced("e1"))
-        await directory.ready.wait()
+        await directory.learned_first()
+        assert directory.is_up_to_date
         await eventually(lambda: len(directory.elements()) == 2, "the elements are not learned")
         assert [element.element_id for element in directory.elements()] == ["e1", "e2"]
         assert directory.source is Source.REDIS

@@ -370,9 +370,11 @@ class TestDiskThatIsFull:
         await has_followed(full)
         body = form(part("file", LARGE * 20, "under way.bin"))
 
+        before = system.staged("full")
+
         async def pieces() -> AsyncIterator[bytes]:
             yield body[: len(body) // 2]
-            await system.staging_has_a_file("full")
+            await system.staging_gets_a_file("full", besides=before)
             disk.fill()
             yield body[len(body) // 2 :]
 

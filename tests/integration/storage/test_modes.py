@@ -148,6 +148,14 @@ class TestChange:
 
             await eventually(published, "there is no event of the mode")
 
+    async def test_is_announced_before_the_element_is_ready(self, archive: Archive) -> None:
+        """Whoever waited for it need not be told that there is no element."""
+        await archive.system.stop("one")
+        async with redis_of(archive.system) as redis:
+            await redis.delete(announcement_key("one"))
+            await archive.start(mode=Mode.RW, confirm_mode="true")
+            assert await redis.exists(announcement_key("one"))
+
     async def test_stays_after_a_kill(self, archive: Archive) -> None:
         await archive.become(Mode.RW)
         at = await archive.at()

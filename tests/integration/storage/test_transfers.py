@@ -277,8 +277,9 @@ class TestToWhereItCouldBeDeleted:
         done(await mover.hold(file_id, transfer))
         done(await mover.move(file_id, transfer))
         headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "X-File-Id": file_id}
+        before = elements.staged("edit-01")
         repeated = asyncio.create_task(edit.ask("POST", "files/upload", content=pieces(), headers=headers))
-        await elements.staging_has_a_file("edit-01")
+        await elements.staging_gets_a_file("edit-01", besides=before)
         problem(await mover.let_go(file_id, transfer), "element-unavailable", 503)
         go_on.set()
         assert done(await repeated, 201)["file_id"] == file_id

@@ -337,9 +337,10 @@ class TestClientGoesAway:
             f"Authorization: Bearer {account.token}\r\nContent-Type: multipart/form-data; boundary=frontier\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
+        before = system.staged("rw-01")
         with socket.create_connection((address.hostname or "", address.port or 0), timeout=10) as connection:
             connection.sendall(head.encode() + body[: 3 << 20])
-            await system.staging_has_a_file("rw-01")
+            await system.staging_gets_a_file("rw-01", besides=before)
         await system.staging_is_empty()
 
 

@@ -188,12 +188,13 @@ async def test_memory_while_an_element_takes_nothing(client: Account) -> None:
             yield block
         yield b"\r\n--frontier--\r\n"
 
+    staged = system.staged("rw-01")
     upload = asyncio.create_task(
         client.http.post(
             f"{system.ingester_url}/api/v1/files/upload", content=body(), headers=FORM, timeout=120
         )
     )
-    await system.staging_has_a_file("rw-01")
+    await system.staging_gets_a_file("rw-01", besides=staged)
     with processes.paused(system.pid("rw-01")):
         await system.no_more_is_sent("ingester")
         assert not upload.done()

@@ -241,9 +241,10 @@ class TestFailures:
                 content=content,
             )
 
+        staged = own_system.staged("rw-01")
         first = asyncio.create_task(raw(body()))
         await halfway.wait()
-        await own_system.staging_has_a_file("rw-01")
+        await own_system.staging_gets_a_file("rw-01", besides=staged)
         await own_system.kill(victim)
         go_on.set()
         with suppress(httpx.TransportError):

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from artstore.wire.elements import (
 
 _log = get_logger(__name__)
 _RETRY_SECONDS = 1.0
+_FIRST_SECONDS = 2.0
 _UNREGISTERED = Registration()
 _AWAY = {"health": ElementHealth.AWAY}
 Announced = TypeVar("Announced", bound=ElementAnnouncement)
@@ -94,6 +96,14 @@ class ElementDirectory:
     def is_up_to_date(self) -> bool:
         """Whether an element that is not known is one that does not exist."""
         return self.ready.is_set() and self.source is not Source.NONE
+
+    async def learned_first(self) -> None:
+        """For the start of a service, beside `run`: wait until the elements are learned, for a moment at
+        most, so that the first requests need not be refused.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_SECONDS):
+                await self.ready.wait()
 
     async def run(self) -> None:
         """Follows until cancelled. Never raises for Redis or Admin being away."""
