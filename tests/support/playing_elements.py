@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -212,6 +213,17 @@ def no_more_connections() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+@dataclass
+class Announced:
+    """A directory of elements that all announced themselves."""
+
+    listed: list[RegisteredElement]
+    is_up_to_date: bool = True
+
+    def elements(self) -> list[RegisteredElement]:
+        return self.listed
+
+
 class World:
     """An Ingester's uploads with elements e1, e2, …"""
 
@@ -219,7 +231,8 @@ class World:
         self.elements: list[Element] = []
         self.announced: list[RegisteredElement] = []
         self.breakers = Breakers(BreakerOptions(failures=2, open_seconds=60, longest_seconds=60))
-        locating = Locating(session, lambda: self.announced)
+        self.directory = Announced(self.announced)
+        locating = Locating(session, self.directory)
         self.uploads = Uploads(
             session,
             lambda: self.announced,

@@ -99,7 +99,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
                 transactions = AdminTransactions(session, settings.admin_url, token)
                 reporter = RefusalReporter(app.state.refusals, send)
                 background.start("refusals", reporter.run)
-            locating = Locating(session, directory.elements)
+            locating = Locating(session, directory)
             app.state.deletion, app.state.retention = Deletion(locating), Retention(locating)
             app.state.finalizing = Finalizing(locating, settings, transactions)
             versions, retried = Versions(locating, token), Retried(locating, directory.elements, token)

@@ -1,7 +1,7 @@
 """The directory of elements on a real Redis that comes and goes, with a registry beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -98,6 +98,8 @@ class Registry:
     def __init__(self) -> None:
         self.listed: list[ListedElement] = []
         self.tokens = 0
+        self.asked = 0
+        self.is_down = False
         app = web.Application()
         app.router.add_post("/api/v1/auth/token", self._token)
         app.router.add_get("/api/v1/storage-elements", self._elements)
@@ -122,6 +124,9 @@ class Registry:
         return web.json_response(answer)
 
     async def _elements(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        if self.is_down:
+            return web.Response(status=503)
         if request.headers["Authorization"] != f"Bearer t{self.tokens}":
             return web.Response(status=401)
         start = int(request.query.get("cursor", "0"))
@@ -254,6 +259,88 @@ class TestRegistrations:
             assert directory.source is Source.REDIS
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+class TestWhichThereAre:
+    """After a start of everything an element may not be back yet. Nobody may say that it does not exist."""
+
+    @pytest.fixture
+    async def directory(
+        self, redis: Redis, clock: Clock, registry: Registry
+    ) -> AsyncIterator[ElementDirectory]:
+        async with http_session() as session:
+            directory = ElementDirectory(redis, AdminRegistry(session, registry.url, "in:gester", "s+ecret"))
+            yield directory
+
+    @pytest.fixture
+    async def following(self, directory: ElementDirectory) -> AsyncIterator[Callable[[], None]]:
+        tasks: list[asyncio.Task[None]] = []
+        yield lambda: tasks.append(asyncio.create_task(directory.run()))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def test_one_without_an_announcement_is_asked_for(
+        self, redis: Redis, directory: ElementDirectory, registry: Registry, following: Callable[[], None]
+    ) -> None:
+        registry.listed = [listed("e1"), listed("e2")]
+        await announce(redis, announced("e1"))
+        await publish(redis, "e1")
+        await publish(redis, "e2")
+        following()
+        await directory.learned_first()
+        assert directory.is_up_to_date
+        assert directory.get("e2") is not None
+
+    @pytest.mark.parametrize("published", [True, False])
+    async def test_while_nobody_tells(
+        self,
+        redis: Redis,
+        directory: ElementDirectory,
+        registry: Registry,
+        following: Callable[[], None],
+        published: bool,
+    ) -> None:
+        await announce(redis, announced("e1"))
+        if published:
+            await publish(redis, "e1")
+            await redis.sadd(ELEMENTS_KEY, "e2")
+        registry.is_down = True
+        following()
+        await directory.learned_first()
+        assert [element.element_id for element in directory.elements()] == ["e1"]
+        assert not directory.is_up_to_date
+        registry.is_down = False
+        await eventually(lambda: directory.is_up_to_date, "Admin is not asked again")
+
+    async def test_one_that_comes_back_needs_no_admin(
+        self, redis: Redis, directory: ElementDirectory, registry: Registry, following: Callable[[], None]
+    ) -> None:
+        registry.is_down = True
+        await announce(redis, announced("e1"))
+        await publish(redis, "e1")
+        await redis.sadd(ELEMENTS_KEY, "e2")
+        following()
+        await directory.learned_first()
+        assert not directory.is_up_to_date
+        await announce(redis, announced("e2"))
+        await eventually(lambda: directory.is_up_to_date, "the element is not heard")
+
+    async def test_one_that_admin_does_not_know_is_no_more(
+        self, redis: Redis, directory: ElementDirectory, registry: Registry, following: Callable[[], None]
+    ) -> None:
+        registry.listed = [listed("e1")]
+        await announce(redis, announced("e1"))
+        await publish(redis, "e1")
+        await redis.sadd(ELEMENTS_KEY, "long gone")
+        following()
+        await directory.learned_first()
+        assert directory.is_up_to_date
+        asked = registry.asked
+        await publish(redis, "e1", priority=5, revision=1)
+        await eventually(lambda: directory.elements()[0].registration.priority == 5, "it is not heard")
+        assert directory.is_up_to_date
+        assert registry.asked == asked
 
 
 class TestWithoutRedis:

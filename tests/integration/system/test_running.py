@@ -12,6 +12,7 @@ import pytest
 
 from artstore.sdk import Client, Profile
 from artstore.sdk.errors import Unavailable
+from tests.support.elements import problem
 from tests.support.everywhere import Call, calls, change_keys, decide, signer, stored_by, takes
 from tests.support.http_connection import Connection
 from tests.support.suspension import refused_everywhere, services_that_take_it
@@ -76,6 +77,26 @@ class TestRestart:
         await account.refresh()
         assert (await account.download_when_ready(stored["file_id"])).content == b"lasting"
         await account.find("lasting", stored["file_id"])
+
+    async def test_what_an_element_keeps_that_is_not_back_is_not_said_to_be_missing(
+        self, own_system: RunningSystem
+    ) -> None:
+        """Neither the catalog nor Redis knows of it, for both came back before the element did."""
+        account = await own_system.create_account()
+        await own_system.registry_knows_all_elements()
+        await own_system.stop("query")
+        stored = (await account.upload("lasting.txt", b"lasting")).json()
+        await own_system.stop("rw-01")
+        await own_system.kill("redis")
+        await own_system.start("redis")
+        await own_system.stop("ingester")
+        for name in ("ingester", "query"):
+            await own_system.start(name)
+        url = f"{own_system.ingester_url}/api/v1/files/{stored['file_id']}"
+        for answer in (await account.download(stored["file_id"]), await account.http.delete(url)):
+            problem(answer, "element-unavailable", 503)
+        await own_system.start("rw-01")
+        assert (await account.download_when_ready(stored["file_id"])).content == b"lasting"
 
 
 class TestRedisAway:

@@ -125,8 +125,13 @@ class TestMeanwhile:
 
             await eventually(both, "the catalog does not know both")
         assert len(await account.search(moving["original_filename"])) == 1
-        answer = await account.http.get(f"{account.system.query_url}/api/v1/files/{moving['file_id']}")
-        assert answer.json()["transfer_id"] == moving["transaction_id"]
+        url = f"{account.system.query_url}/api/v1/files/{moving['file_id']}"
+
+        async def shows_the_hold() -> bool:
+            told = (await account.http.get(url)).json()
+            return bool(told.get("transfer_id") == moving["transaction_id"])
+
+        await eventually(shows_the_hold, "the catalog does not know that it is held")
 
     async def test_nobody_changes_or_deletes_it(self, account: Account, moving: dict[str, Any]) -> None:
         for element_id in ("edit-01", "edit-02"):

@@ -353,7 +353,12 @@ async def test_finalization_keeps_what_a_version_is(account: Account) -> None:
     after = await AtElement(account, "rw-01").told(f"files/{second['file_id']}")
     for member in ("document_id", "previous_version_id", "version"):
         assert after[member] == second[member]
-    # Both copies are in the catalog, and one is shown.
+
+    async def permanent_is_shown() -> bool:
+        """Both copies are in the catalog, and one is shown."""
+        items = json.loads((await ask_versions(account, first["file_id"])).content)["items"]
+        assert [item["file_id"] for item in items] == [second["file_id"], first["file_id"]]
+        return bool(items[0]["element_id"] == "rw-01")
+
     await are_listed(account, first["file_id"], second, first)
-    items = json.loads((await ask_versions(account, first["file_id"])).content)["items"]
-    assert items[0]["element_id"] == "rw-01"
+    await eventually(permanent_is_shown, "the permanent copy is not shown")

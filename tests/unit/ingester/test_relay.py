@@ -122,7 +122,7 @@ class TestVersions:
         """An element that has the document, and a service with a token or without."""
         element = await world.add(behaviour)
         element.documents.add(self.REPLACED)
-        locating = Locating(world.uploads.session, lambda: world.announced)
+        locating = Locating(world.uploads.session, world.directory)
         versions = Versions(locating, Tokens(world.uploads.session) if has_account else None)
         world.uploads = replace(world.uploads, versions=versions)
         return element

@@ -1,9 +1,9 @@
 """Which elements have a document, asked with the client's own token: they decide who may see it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import aiohttp
@@ -37,10 +37,18 @@ class Copy:
         return "transfer_id" in self.document
 
 
+class Directory(Protocol):
+    """What of an ElementDirectory is needed here."""
+
+    @property
+    def is_up_to_date(self) -> bool: ...
+    def elements(self) -> list[RegisteredElement]: ...
+
+
 @dataclass(frozen=True)
 class Locating:
     session: aiohttp.ClientSession
-    elements: Callable[[], list[RegisteredElement]]
+    directory: Directory
 
     async def copies(self, file_id: UUID, principal: Principal, headers: Mapping[str, str]) -> list[Copy]:
         """At least one; several while the document moves, the one first that stays: it is permanent, or is
@@ -55,7 +63,7 @@ class Locating:
 
     async def found(self, file_id: UUID, headers: Mapping[str, str]) -> list[Copy]:
         """The same, for whoever has the token in ``headers``."""
-        known = self.elements()
+        known = self.directory.elements()
         answers = await asyncio.gather(*(self._ask(element, file_id, headers) for element in known))
         found = [
             Copy(element, answer)
@@ -64,7 +72,8 @@ class Locating:
         ]
         if found:
             return sorted(found, key=lambda copy: (not copy.is_permanent, copy.is_held))
-        if not known or any(isinstance(answer, ElementSilent) for answer in answers):
+        is_certain = known and self.directory.is_up_to_date
+        if not is_certain or any(isinstance(answer, ElementSilent) for answer in answers):
             raise Problem(
                 ProblemType.ELEMENT_UNAVAILABLE,
                 "A storage element that may keep the document does not answer. Try again in a few seconds.",

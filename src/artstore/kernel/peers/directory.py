@@ -33,6 +33,8 @@ from artstore.wire.elements import (
 _log = get_logger(__name__)
 _RETRY_SECONDS = 1.0
 _FIRST_SECONDS = 2.0
+_ADMIN_SECONDS = 5.0
+"""Announcements wait for the answer."""
 _UNREGISTERED = Registration()
 _AWAY = {"health": ElementHealth.AWAY}
 Announced = TypeVar("Announced", bound=ElementAnnouncement)
@@ -73,6 +75,12 @@ class ElementDirectory:
         self._known: dict[str, ElementAnnouncement] = {}
         self._heard_at: dict[str, float] = {}
         self._missing: set[str] = set()
+        self._named: set[str] = set()
+        """In Redis, whether or not they announce themselves now."""
+        self._retired: set[str] = set()
+        """Named, and not known to Admin."""
+        self._knows_all = False
+        self._admin_is_away = False
         self._registrations: dict[str, Registration] = {}
         self._joined: dict[str, RegisteredElement] | None = None
         """What was announced last, by id, made when it is asked for: which is more often than it changes."""
@@ -94,8 +102,12 @@ class ElementDirectory:
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether an element that is not known is one that does not exist."""
-        return self.ready.is_set() and self.source is not Source.NONE
+        """Whether an element that is not known is one that does not exist.
+
+        It may be one that has not come back yet after everything was started anew. Without an account at
+        Admin, who could tell, that is not seen.
+        """
+        return self.ready.is_set() and self.source is not Source.NONE and self._knows_all
 
     async def learned_first(self) -> None:
         """For the start of a service, beside `run`: wait until the elements are learned, for a moment at
@@ -148,7 +160,8 @@ class ElementDirectory:
             await subscription.subscribe(ELEMENTS_CHANNEL, REGISTRY_CHANNEL)
             while True:
                 await self._take_all()
-                await self._listen(subscription, seconds=ANNOUNCE_EVERY_SECONDS)
+                seconds = ANNOUNCE_EVERY_SECONDS if self._knows_all else _RETRY_SECONDS
+                await self._listen(subscription, seconds=seconds)
 
     async def _take_all(self) -> None:
         await self._notice_new_redis()
@@ -158,19 +171,32 @@ class ElementDirectory:
         for value in held.values():
             self._take(value)
         self._missing = self._known.keys() - held.keys()
+        self._named |= set(ids)
         await self._take_registry()
         self._learned(Source.REDIS)
 
+    async def _hear_of_all(self) -> None:
+        """Asks Admin where Redis does not tell of all elements: it has lost all, or the last announcement of
+        one that is not there yet has expired.
+        """
+        self._named |= self._registrations.keys()
+        unheard = self._named - self._known.keys() - self._retired
+        if self.admin is None or (self._registrations and not unheard):
+            self._knows_all = True
+            return
+        self._knows_all = await self._ask_admin()
+        if self._knows_all:
+            self._retired |= self._named - self._known.keys()
+
     async def _take_registry(self) -> None:
-        """What Admin has published; where it has not yet, as in a Redis that lost all, Admin is asked."""
+        """What Admin has published."""
         published = await self._redis.hgetall(REGISTRY_KEY)
-        if not published and not self._registrations:
-            await self._ask_admin()
         for element_id, value in published.items():
             try:
                 self._register(_text(element_id), Registration.model_validate_json(value))
             except ValidationError as error:
                 _log.warning("a registration of an element is unreadable", errors=error.error_count())
+        await self._hear_of_all()
 
     def _register(self, element_id: str, registration: Registration) -> None:
         known = self._registrations.get(element_id)
@@ -234,6 +260,7 @@ class ElementDirectory:
 
     async def _learn_from_admin(self) -> None:
         if await self._ask_admin():
+            self._knows_all = True
             self._learned(Source.ADMIN)
 
     async def _ask_admin(self) -> bool:
@@ -241,10 +268,15 @@ class ElementDirectory:
         if self.admin is None:
             return False
         try:
-            listed = await self.admin.elements()
-        except AdminAway as error:
-            _log.warning("the registry of elements is away too", reason=error.reason)
+            async with asyncio.timeout(_ADMIN_SECONDS):
+                listed = await self.admin.elements()
+        except (AdminAway, TimeoutError) as error:
+            reason = error.reason if isinstance(error, AdminAway) else "it does not answer"
+            if not self._admin_is_away:
+                _log.warning("the registry of elements is away too", reason=reason)
+            self._admin_is_away = True
             return False
+        self._admin_is_away = False
         for element in listed:
             self._remember(ElementAnnouncement.model_validate(element.model_dump()))
             self._register(element.element_id, element.registration)

@@ -88,7 +88,8 @@ class Locator:
             return dict(sorted(copies.items(), key=lambda copy: (not _stays(copy[1]), _is_held(copy[1]))))
         metrics.LOOKUPS.labels("nowhere").inc()
         silent = [e for e, answer in zip(known, answers, strict=True) if isinstance(answer, ElementSilent)]
-        if not known or any(self._may_have(element, file_id) for element in silent):
+        is_certain = known and self._directory.is_up_to_date
+        if not is_certain or any(self._may_have(element, file_id) for element in silent):
             raise unavailable()
         raise not_found()
 
