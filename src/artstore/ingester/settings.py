@@ -47,7 +47,8 @@ class IngesterSettings(ServiceSettings):
     """Bodies of up to so many bytes are read to their end before an element is chosen, and are sent again, to
     it or to the next, where it breaks off. All together at most 32 MiB are held; what is more is streamed."""
     element_silence_seconds: float = Field(default=60, gt=0, le=3600)
-    """How long an element may take nothing while there are bytes for it; then it counts as away."""
+    """How long an element may take nothing while there are bytes for it, or may not answer what has no bytes
+    and makes no document; then it counts as away."""
     element_answer_seconds: float = Field(default=300, gt=0, le=3600)
     """How long an element may take to answer after the last byte: it flushes the whole document then.
 

@@ -169,13 +169,17 @@ def _updates(admin: Admin) -> int:
     return int(row[0])
 
 
-def tells_of_one(admin: Admin) -> bool:
-    return 'artstore_admin_secrets_expiring{state="expiring"} 1.0' in admin.http.get("/metrics").text
+def tells_of(number: int, admin: Admin) -> bool:
+    """Whether it has looked, and found so many."""
+    return (
+        f'artstore_admin_secrets_expiring{{state="expiring"}} {number}.0' in admin.http.get("/metrics").text
+    )
 
 
 class TestExpiryIsToldBefore:
     def test_once_by_one_of_the_processes(self, start_admin: StartAdmin, backends: Backends) -> None:
         admin = start_admin(backends)
+        admin.eventually(partial(tells_of, 0, admin))
         soon, replaced, fresh = (admin.new_account(name) for name in ("soon", "replaced", "fresh"))
         rotate(admin, replaced, overlap_seconds=60)
         execute(
@@ -199,7 +203,7 @@ class TestExpiryIsToldBefore:
             event = AccountEvent.model_validate(json.loads(heard["data"]))
             assert (event.name, event.kind) == ("soon", "secret_expires")
             for other in others:
-                other.eventually(partial(tells_of_one, other))
+                other.eventually(partial(tells_of, 1, other))
             assert subscription.get_message(timeout=1) is None
         warnings = [other.log().count("a secret expires soon") for other in others]
         assert sorted(warnings) == [0, 1]

@@ -15,6 +15,8 @@ from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
 from tests.support.uploads import SILENCE, Upload
 
+SHORT = 0.2
+
 
 @pytest.fixture
 def settings() -> IngesterSettings:
@@ -32,15 +34,21 @@ def settings() -> IngesterSettings:
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
-    """Of an element that takes every body, and answers what has none only after a very long time."""
+    """Of an element that takes every body, if it is not busy, and answers what has none after a long time."""
 
     async def answer(request: web.Request) -> web.Response:
-        if request.method != "PATCH":
+        if request.method == "POST":
+            await asyncio.sleep(4 * SHORT)
+        elif request.method != "PATCH":
             await asyncio.Event().wait()
         await request.read()
         return web.Response(status=204)
 
+    async def wants_no_body(request: web.Request) -> None:
+        await asyncio.Event().wait()
+
     app = web.Application()
+    app.router.add_route("*", "/busy", answer, expect_handler=wants_no_body)
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
     await runner.setup()
@@ -78,3 +86,28 @@ async def test_no_call_waits_for_ever(url: str, settings: IngesterSettings) -> N
             await call.send("HEAD", url, {}, nothing)
         other.cancel()
         await asyncio.gather(other, return_exceptions=True)
+
+
+class TestElementThatIsStopped:
+    """As a long flush may be waited for, and nothing else."""
+
+    @pytest.fixture
+    def settings(self, settings: IngesterSettings) -> IngesterSettings:
+        return settings.model_copy(update={"element_silence_seconds": SHORT, "element_answer_seconds": 600})
+
+    async def test_is_not_waited_for_without_a_body(self, url: str, settings: IngesterSettings) -> None:
+        async with http_session() as session:
+            with pytest.raises(ElementSilent):
+                await Call(session, Upload([]).request, settings).send("HEAD", url, {}, nothing)
+
+    async def test_is_not_waited_for_before_the_body(self, url: str, settings: IngesterSettings) -> None:
+        async with http_session() as session:
+            call = Call(session, Upload([b"some"]).request, settings)
+            with pytest.raises(ElementSilent):
+                await call.send("PATCH", url + "busy", {}, nothing, with_body=True)
+            assert not call.begun
+
+    async def test_makes_a_document_of_parts(self, url: str, settings: IngesterSettings) -> None:
+        async with http_session() as session:
+            call = Call(session, Upload([]).request, settings)
+            assert (await call.send("POST", url, {}, nothing, makes_document=True)).status == 204

@@ -57,16 +57,20 @@ class Call:
         reached: Callable[[], None],
         *,
         with_body: bool = False,
+        makes_document: bool = False,
     ) -> Answer:
-        """``reached`` is called when the element wants the body.
+        """``reached`` is called when the element wants the body; ``makes_document``: of parts that it has, so
+        that it may take as long to answer as after the last byte of a body.
 
         Raises ElementSilent, and what reading from the client raises: ClientDisconnect, Problem.
 
         What the element got by then stays there. The connection is closed where the body did not come to its
         end, so that the element knows.
         """
+        settings = self._settings
+        seconds = settings.element_answer_seconds if makes_document else settings.element_silence_seconds
         try:
-            async with asyncio.timeout(self._settings.element_answer_seconds) as timer:
+            async with asyncio.timeout(seconds) as timer:
                 body = self._body(timer, reached) if with_body else None
                 return await self._exchange(method, url, headers, body)
         except (aiohttp.ClientError, TimeoutError, OSError, BodyTooLong) as error:

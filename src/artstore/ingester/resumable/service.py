@@ -196,7 +196,14 @@ class ResumableUploads:
         with attempt:
             url = element.url.rstrip("/") + path
             try:
-                answer = await call.send(method, url, headers, attempt.reached, with_body=with_body)
+                answer = await call.send(
+                    method,
+                    url,
+                    headers,
+                    attempt.reached,
+                    with_body=with_body,
+                    makes_document=headers.get(UPLOAD_CONCAT, "").startswith("final"),
+                )
             except ElementSilent as error:
                 attempt.failed(str(error))
                 raise
