@@ -110,6 +110,13 @@ class RegisteredElement(ElementAnnouncement):
 
     registration: Registration = Registration()
 
+    @property
+    def may_have_documents(self) -> bool:
+        """Not one that is switched off for good, nor one that was registered by hand and never heard of."""
+        is_retired = self.registration.state is ElementState.RETIRED
+        was_heard_of = self.max_file_bytes > 0
+        return self.health is not ElementHealth.AWAY or (was_heard_of and not is_retired)
+
 
 REGISTRY_KEY = "artstore:registry"
 """A Redis hash of the Registration of each element by its id; there as soon as Admin has written it."""

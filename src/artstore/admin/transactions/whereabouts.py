@@ -12,7 +12,7 @@ import aiohttp
 
 from artstore.kernel.peers import ElementDirectory, ElementSilent, document_at, http_session
 from artstore.kernel.problems import Problem
-from artstore.wire.elements import ElementHealth, ElementState, RegisteredElement
+from artstore.wire.elements import ElementHealth, RegisteredElement
 from artstore.wire.problems import ProblemType
 
 
@@ -45,7 +45,7 @@ class Whereabouts:
 
         Raises Problem NOT_FOUND, and ELEMENT_UNAVAILABLE where one that may have it does not answer.
         """
-        known = [element for element in await self._every() if _may_have_documents(element)]
+        known = [element for element in await self._every() if element.may_have_documents]
         headers = {"Authorization": f"Bearer {await self._token()}"}
         async with http_session() as session:
             answers = await asyncio.gather(*(_ask(session, element, file_id, headers) for element in known))
@@ -86,10 +86,3 @@ async def _ask(
         return await document_at(session, element.url, file_id, headers)
     except ElementSilent as silent:
         return silent
-
-
-def _may_have_documents(element: RegisteredElement) -> bool:
-    """Not one that is switched off for good, nor one that was registered by hand and never heard of."""
-    is_retired = element.registration.state is ElementState.RETIRED
-    was_heard_of = element.max_file_bytes > 0
-    return element.health is not ElementHealth.AWAY or (was_heard_of and not is_retired)

@@ -63,7 +63,7 @@ class Locating:
 
     async def found(self, file_id: UUID, headers: Mapping[str, str]) -> list[Copy]:
         """The same, for whoever has the token in ``headers``."""
-        known = self.directory.elements()
+        known = [element for element in self.directory.elements() if element.may_have_documents]
         answers = await asyncio.gather(*(self._ask(element, file_id, headers) for element in known))
         found = [
             Copy(element, answer)

@@ -77,8 +77,8 @@ class ElementDirectory:
         self._missing: set[str] = set()
         self._named: set[str] = set()
         """In Redis, whether or not they announce themselves now."""
-        self._retired: set[str] = set()
-        """Named, and not known to Admin."""
+        self._unknown_to_admin: set[str] = set()
+        """Of those, so that nothing more can be learned of them."""
         self._knows_all = False
         self._admin_is_away = False
         self._registrations: dict[str, Registration] = {}
@@ -180,13 +180,13 @@ class ElementDirectory:
         one that is not there yet has expired.
         """
         self._named |= self._registrations.keys()
-        unheard = self._named - self._known.keys() - self._retired
+        unheard = self._named - self._known.keys() - self._unknown_to_admin
         if self.admin is None or (self._registrations and not unheard):
             self._knows_all = True
             return
         self._knows_all = await self._ask_admin()
         if self._knows_all:
-            self._retired |= self._named - self._known.keys()
+            self._unknown_to_admin |= self._named - self._known.keys()
 
     async def _take_registry(self) -> None:
         """What Admin has published."""

@@ -75,7 +75,7 @@ class Locator:
 
         Raises Problem NOT_FOUND, and ELEMENT_UNAVAILABLE where an element that may have it does not answer.
         """
-        known = self._directory.elements()
+        known = [element for element in self._directory.elements() if element.may_have_documents]
         answers = await asyncio.gather(*(self._ask(element, file_id, headers) for element in known))
         copies = {
             element.element_id: answer
