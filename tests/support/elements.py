@@ -122,6 +122,15 @@ class AtElement:
         """Changes that the index has not taken."""
         return await self.metric("artstore_storage_follower_lag", follower="index")
 
+    async def has_followed(self) -> None:
+        """Until every follower has all that the log has: files lie where they belong."""
+
+        async def followed() -> bool:
+            followers = (await self.told("wal"))["followers"].values()
+            return all(each["lag"] == 0 and each["away"] is None for each in followers)
+
+        await eventually(followed, "the followers do not catch up")
+
     async def index_has_all(self) -> None:
         """Until the index has everything that the log has, and whoever asks is answered from it.
 

@@ -56,7 +56,7 @@ def system(disk: SmallDisk) -> Iterator[RunningSystem]:
 @pytest.fixture
 async def at(system: RunningSystem) -> AsyncIterator[AtElement]:
     yield AtElement(await system.administrator(), "one")
-    await has_followed(AtElement(await system.administrator(), "one"))
+    await AtElement(await system.administrator(), "one").has_followed()
     system.check_elements()
     await system.close_accounts()
 
@@ -84,14 +84,6 @@ async def away(system: RunningSystem, name: str) -> AsyncIterator[None]:
         await system.start(name)
 
 
-async def has_followed(at: AtElement) -> None:
-    async def followed() -> bool:
-        followers = (await at.told("wal"))["followers"].values()
-        return all(each["lag"] == 0 and each["away"] is None for each in followers)
-
-    await eventually(followed, "the followers do not catch up")
-
-
 async def change(at: AtElement, document: dict[str, Any], text: str = "changed") -> httpx.Response:
     file_id = document["file_id"]
     return await at.patch(file_id, {"description": text}, await at.tag(file_id))
@@ -113,7 +105,7 @@ async def lists(at: AtElement) -> set[str]:
 
 class TestReport:
     async def test_tells_of_log_followers_and_recovery(self, at: AtElement) -> None:
-        await has_followed(at)
+        await at.has_followed()
         before = await at.told("wal")
         await at.store()
         await at.store(content=LARGE)
@@ -122,7 +114,7 @@ class TestReport:
         assert 1 <= after["first_lsn"] <= after["last_lsn"]
         assert after["segments"] >= 1
         assert after["recovery"]["findings"] == []
-        await has_followed(at)
+        await at.has_followed()
         followed = await at.told("wal")
         assert followed["bytes"] == 0
         assert followed["followers"] == {
@@ -167,7 +159,7 @@ class TestReadAtOnce:
                 return any('"follower":"files"' in line and "files.before_batch" in line for line in told)
 
             await eventually(is_logged, "the log of the service does not say why")
-        await has_followed(at)
+        await at.has_followed()
         for document, content in zip(stored, contents, strict=True):
             await is_served(at, document, content)
 
@@ -183,7 +175,7 @@ class TestReadAtOnce:
                 pieces = answer.aiter_raw()
                 received = [await anext(pieces)]
                 assert (await delete(at, document)).status_code == 204
-                await has_followed(at)
+                await at.has_followed()
                 assert list((system.root("one") / "staging").iterdir()) == []
                 received += [piece async for piece in pieces]
             assert b"".join(received) == content
@@ -199,7 +191,7 @@ async def is_degraded(system: RunningSystem, *down: str) -> bool:
 class TestAway:
     async def test_postgres(self, at: AtElement, system: RunningSystem) -> None:
         document, old = await at.store(content=b"before"), await at.store()
-        await has_followed(at)
+        await at.has_followed()
         async with away(system, "postgres"):
             new = await at.store(content=LARGE)
             assert (await change(at, document)).status_code == 200
@@ -213,13 +205,13 @@ class TestAway:
             await eventually(
                 lambda: is_degraded(system, "index"), "the health does not tell that PostgreSQL is away"
             )
-        await has_followed(at)
+        await at.has_followed()
         assert {document["file_id"], new["file_id"]} <= await lists(at)
         assert old["file_id"] not in await lists(at)
 
     async def test_redis(self, at: AtElement, system: RunningSystem) -> None:
         document, old = await at.store(content=b"before"), await at.store()
-        await has_followed(at)
+        await at.has_followed()
         position = (await at.told("wal"))["last_lsn"]
         async with away(system, "redis"):
             new = await at.store(content=LARGE)
@@ -233,7 +225,7 @@ class TestAway:
             await eventually(
                 lambda: is_degraded(system, "redis", "events"), "the health does not tell that Redis is away"
             )
-        await has_followed(at)
+        await at.has_followed()
         async with redis_of(system) as redis:
             entries: Any = await redis.xrange(element_stream("one"), min=f"({position}-0")
         told = [(key.decode(), fields[ENTRY_FIELD.encode()]) for key, fields in entries]
@@ -248,17 +240,17 @@ class TestTooMuchWaits:
         self, at: AtElement, system: RunningSystem, lagging: str
     ) -> None:
         tight = AtElement(at.account, "tight")
-        await has_followed(tight)
+        await tight.has_followed()
         async with away(system, lagging):
             stored = await self.fill(tight)
-        await has_followed(tight)
+        await tight.has_followed()
         stored.append(await tight.store("after.txt", b"x" * 20_000))
         assert {document["file_id"] for document in stored} <= await lists(tight)
 
     async def test_of_files_that_cannot_be_made(self, at: AtElement, system: RunningSystem) -> None:
         async with started_with(system, failpoints="files.before_batch=raise", **TIGHT):
             stored = await self.fill(at)
-        await has_followed(at)
+        await at.has_followed()
         assert {document["file_id"] for document in stored} <= await lists(at)
 
     async def fill(self, at: AtElement) -> list[dict[str, Any]]:
@@ -310,7 +302,7 @@ class TestDiskThatFails:
                 for document, kept in stored[-3:]:
                     await is_served(at, document, kept)
             assert refused == 4
-            await has_followed(at)
+            await at.has_followed()
             assert await lists(at) - before == {document["file_id"] for document, _ in stored}
             room = await at.told("capacity")
             assert room["reserved_bytes"] == 0
@@ -345,7 +337,7 @@ class TestDiskThatIsFull:
         full = AtElement(at.account, "full")
         yield full
         disk.free()
-        await has_followed(full)
+        await full.has_followed()
 
     async def test_refuses_in_time_with_room_for_its_own_work(self, full: AtElement, disk: SmallDisk) -> None:
         stored = []
@@ -367,7 +359,7 @@ class TestDiskThatIsFull:
         contents = [b"small", LARGE]
         stored = [await full.store(content=content) for content in contents]
         gone = await full.store(content=LARGE)
-        await has_followed(full)
+        await full.has_followed()
         body = form(part("file", LARGE * 20, "under way.bin"))
 
         before = system.staged("full")
@@ -413,9 +405,9 @@ class TestDiskThatIsFull:
             return (await full.upload("after.txt", b"after")).status_code == 201
 
         await eventually(taken, "uploads are not taken again")
-        await has_followed(full)
+        await full.has_followed()
         assert (await change(full, stored[0], "now there is room")).status_code == 200
-        await has_followed(full)
+        await full.has_followed()
         room = await full.told("capacity")
         assert room["used_bytes"] == bytes_below(system.root("full") / "files")
         assert room["reserved_bytes"] == 0

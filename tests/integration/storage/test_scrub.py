@@ -414,6 +414,7 @@ class TestInterrupted:
         at = AtElement(await own_elements.administrator(), "slow-01")
         missing = self.DOCUMENTS - (await at.told("capacity"))["documents"]
         await asyncio.gather(*(at.store(f"{n}.txt", bytes(64 * 1024)) for n in range(missing)))
+        await at.has_followed()
         return at
 
     async def begun(self, at: AtElement) -> dict[str, Any]:
