@@ -245,7 +245,7 @@ class TestFlippedByte:
         self, own_elements: RunningSystem, at: AtElement, root: Path
     ) -> None:
         document = await filed(at)
-        await at.index_has_all()
+        await at.has_followed()
         await own_elements.stop("edit-01")
         for segment in (root / "wal").glob("*.log"):
             segment.write_bytes(segment.read_bytes()[:128])
