@@ -76,7 +76,9 @@ class TestUpload:
         )
         assert call.attributes["http.response.status_code"] == 201
         assert not any(span.failed for span in (ingester, call, element))
-        assert ingester.seconds >= call.seconds >= element.seconds > 0
+        assert ingester.seconds >= call.seconds > 0
+        # Who calls has the whole answer before its server has ended, so that neither is longer for certain.
+        assert element.seconds > 0
 
         # The log of either service is found by the same id.
         for name in ("ingester", element.instance):
