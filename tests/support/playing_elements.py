@@ -235,7 +235,7 @@ class World:
         locating = Locating(session, self.directory)
         self.uploads = Uploads(
             session,
-            lambda: self.announced,
+            self.directory,
             settings,
             self.breakers,
             NO_KEYS,

@@ -80,8 +80,8 @@ class Locator:
     ) -> Copies:
         """What the elements say, all asked at once: an upload is acknowledged before the catalog knows of it.
 
-        ``catalog_lacks_it``: it was read, and has no copy of the document. One that it has where there is none
-        any more may have moved to an element that does not answer.
+        ``catalog_lacks_it``: it was read, and has no copy of the document. One that it has where there is
+        none any more may have moved to an element that does not answer.
 
         Raises Problem NOT_FOUND, and ELEMENT_UNAVAILABLE where an element that may have it does not answer.
         """
