@@ -20,13 +20,13 @@ from artstore.query.files.cache import DocumentCache
 from artstore.query.files.elements import ElementFiles
 from artstore.query.files.repository import FilesRepository
 from artstore.wire.elements import ElementAnnouncement, ElementHealth
+from artstore.wire.headers import FILE_ID_BEHIND_SECONDS
 from artstore.wire.problems import ProblemType
 
 Copies = Mapping[str, dict[str, Any]]
 """A document by the id of each element that has it."""
 
-_CLOCKS_DIFFER = timedelta(seconds=2)
-_UPLOADS_LAST = timedelta(days=1)
+_UPLOADS_LAST = timedelta(seconds=FILE_ID_BEHIND_SECONDS)
 """An id carries the time at which its upload began: one that is tried again, or resumed, may be stored a day
 later."""
 _log = get_logger(__name__)
@@ -131,7 +131,7 @@ class Locator:
         if self._lacks_changes_of(element):
             return True
         created_at = created_at_of(file_id)
-        return created_at is not None and created_at >= element.announced_at - _UPLOADS_LAST - _CLOCKS_DIFFER
+        return created_at is not None and created_at >= element.announced_at - _UPLOADS_LAST
 
     def _lacks_changes_of(self, element: ElementAnnouncement) -> bool:
         position = self._follower.position(element.element_id)
