@@ -89,7 +89,8 @@ class Element:
     async def _tell(self, request: web.Request) -> web.StreamResponse:
         file_id = request.match_info["file_id"]
         if file_id not in self.documents:
-            raise web.HTTPNotFound
+            missing = ProblemBody.of(ProblemType.NOT_FOUND, "There is none.").model_dump_json()
+            return web.Response(text=missing, status=404, content_type=PROBLEM_JSON)
         told = {"file_id": file_id, "created_by_id": PRINCIPAL.account_id}
         return web.json_response(told, headers={"ETag": '"r1"'})
 
@@ -235,7 +236,7 @@ class World:
         locating = Locating(session, self.directory)
         self.uploads = Uploads(
             session,
-            lambda: self.announced,
+            self.directory,
             settings,
             self.breakers,
             NO_KEYS,

@@ -276,9 +276,12 @@ class _Opening:
     def _clean_staging(self) -> int:
         """Removes what no record names, unless a record that was lost may have named it."""
         staging = self._layout.staging
-        self._resumable = list(survivors(staging, self._staged, self._options.resumable_seconds))
         kept = set(self._staged)
-        for found in self._resumable:
+        for found in survivors(staging, self._staged, self._options.resumable_seconds):
+            if isinstance(found, str):  # the next start may be luckier
+                kept |= {state_path(staging, found).name, bytes_path(staging, found).name}
+                continue
+            self._resumable.append(found)
             kept.add(state_path(staging, found.state.upload_id).name)
             if not found.state.complete:
                 kept.add(bytes_path(staging, found.state.upload_id).name)

@@ -105,7 +105,7 @@ def make_app(settings: IngesterSettings) -> FastAPI:
             versions, retried = Versions(locating, token), Retried(locating, directory.elements, token)
             app.state.uploads = Uploads(
                 uploading,
-                directory.elements,
+                directory,
                 settings,
                 breakers,
                 keys_of_uploads,

@@ -1,7 +1,7 @@
 """Which elements may take a document, by what the settings say of placement."""
 
-from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from artstore.ingester.placement import CannotPlace, Needs, Obstacle, Wanted, place
 from artstore.ingester.settings import IngesterSettings
@@ -19,17 +19,30 @@ _PROBLEM_OF = {
 }
 
 
+class Directory(Protocol):
+    """What the Ingester needs of an ElementDirectory."""
+
+    @property
+    def is_up_to_date(self) -> bool: ...
+    def elements(self) -> list[RegisteredElement]: ...
+
+
 def fitting(
-    elements: Collection[RegisteredElement], wanted: Wanted, settings: IngesterSettings
+    directory: Directory, wanted: Wanted, settings: IngesterSettings
 ) -> tuple[list[RegisteredElement], dict[str, object]]:
     """The elements, the best first, and why: for the log. Raises Problem where there is none."""
     needs = _needs(wanted.mode, settings)
     try:
-        found = place(elements, wanted, needs, settings.placement)
+        found = place(directory.elements(), wanted, needs, settings.placement)
     except CannotPlace as error:
         told: dict[str, object] = {"obstacle": error.obstacle.value, "reason": error.detail}
         _log.warning("no element for an upload", **told)
         tracing.note("no placement", told)
+        if error.obstacle is Obstacle.TOO_LARGE and not directory.is_up_to_date:
+            detail = (
+                "None of the storage elements that are known by now takes such large files; try again later."
+            )
+            raise Problem(ProblemType.NO_ELEMENT_AVAILABLE, detail) from error
         raise Problem(_PROBLEM_OF[error.obstacle], error.detail) from error
     choice: dict[str, object] = {
         "strategy": settings.placement.value,

@@ -79,6 +79,7 @@ def mode_for(retention_policy: RetentionPolicy) -> Mode:
 
 
 _NO_NEEDS = Needs()
+_LARGEST = 2**63 - 1
 # Looked up once: a member of an enumeration costs more than all the rest of a comparison.
 _ACTIVE, _AWAY, _FULL = ElementState.ACTIVE, ElementHealth.AWAY, CapacityStatus.FULL
 
@@ -183,5 +184,7 @@ def room(element: RegisteredElement) -> int:
 
 
 def largest_file(element: RegisteredElement) -> int:
+    """Of one that was registered by hand and never heard of, only a limit of the registry is known."""
+    largest = element.max_file_bytes or _LARGEST
     limit = element.registration.limit_file_bytes
-    return element.max_file_bytes if limit is None else min(element.max_file_bytes, limit)
+    return largest if limit is None else min(largest, limit)

@@ -100,6 +100,8 @@ class Registry:
         self.tokens = 0
         self.asked = 0
         self.is_down = False
+        self.answers = asyncio.Event()
+        self.answers.set()
         app = web.Application()
         app.router.add_post("/api/v1/auth/token", self._token)
         app.router.add_get("/api/v1/storage-elements", self._elements)
@@ -125,6 +127,7 @@ class Registry:
 
     async def _elements(self, request: web.Request) -> web.Response:
         self.asked += 1
+        await self.answers.wait()
         if self.is_down:
             return web.Response(status=503)
         if request.headers["Authorization"] != f"Bearer t{self.tokens}":
@@ -312,6 +315,23 @@ class TestWhichThereAre:
         assert not directory.is_up_to_date
         registry.is_down = False
         await eventually(lambda: directory.is_up_to_date, "Admin is not asked again")
+
+    async def test_while_admin_is_asked_for_one_that_is_new(
+        self, redis: Redis, directory: ElementDirectory, registry: Registry, following: Callable[[], None]
+    ) -> None:
+        registry.listed = [listed("e1"), listed("e2")]
+        await announce(redis, announced("e1"))
+        await publish(redis, "e1")
+        following()
+        await directory.learned_first()
+        assert directory.is_up_to_date
+        registry.answers.clear()
+        await publish(redis, "e2")
+        await eventually(lambda: registry.asked > 0, "Admin is not asked")
+        assert not directory.is_up_to_date
+        registry.answers.set()
+        await eventually(lambda: directory.is_up_to_date, "Admin is not heard")
+        assert directory.get("e2") is not None
 
     async def test_one_that_comes_back_needs_no_admin(
         self, redis: Redis, directory: ElementDirectory, registry: Registry, following: Callable[[], None]

@@ -48,6 +48,13 @@ class Empty:
         raise not_found()
 
 
+class Full:
+    """Elements that have whatever they are asked for."""
+
+    async def in_elements(self, file_id: UUID, *_: object) -> Any:
+        return {"rw-01": {"file_id": str(file_id)}}
+
+
 class Refusing:
     """Elements that take no token but the ones given after so many were forgotten."""
 
@@ -116,6 +123,15 @@ async def test_tells_those_that_were_not_looked_for(
         "the catalog does not know it, and too many others were looked for",
     ]
     assert nowhere.asked == ids[:2]
+
+
+async def test_is_not_refused_for_a_catalog_that_is_behind(
+    element: ServedElement, reader: CatalogReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selecting, "_MOST_UNKNOWN", 2)
+    new = NewArchive(ids=[UUID(int=number) for number in (1, 71, 72, 73)])
+    with pytest.raises(Problem, match="dependency-unavailable"):
+        await selection(reader, Full()).chosen(new)
 
 
 class TestRefusedToken:

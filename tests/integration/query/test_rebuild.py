@@ -14,8 +14,10 @@ from sqlalchemy import Row, text
 from artstore.kernel.background import Background
 from artstore.kernel.database import Database
 from artstore.query.catalog.catalog import Catalog
+from artstore.query.catalog.reading import CatalogReader
 from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.rebuild import rebuilder as rebuilding
+from artstore.query.rebuild.endpoints import CatalogState
 from artstore.query.rebuild.rebuilder import CONNECTIONS, Rebuilder
 from artstore.query.rebuild.repository import (
     NextCatalogRepository,
@@ -352,3 +354,17 @@ async def test_catalog_repository_counts_what_it_is_given(database: Database) ->
         await RebuildRepository().prepare(db)
         assert await CatalogRepository().positions(db) == {}
         assert await NextCatalogRepository(uuid4()).document_counts(db) == {}
+
+
+async def test_an_element_that_the_catalog_has_not_begun_with_is_told_of(
+    following: Following, reader: CatalogReader
+) -> None:
+    """Or a catalog that has nothing yet would seem to have all."""
+    state = CatalogState(reader, following.directory)
+    silent = await following.element("rw-01")
+    silent.away = True
+    await silent.store(1, publish=False)
+    await silent.announce()
+    await eventually(lambda: silent.listings > 0, "it is not asked")
+    [told] = (await state.report()).elements
+    assert (told.element_id, told.documents, told.lag) == ("rw-01", 0, None)

@@ -159,10 +159,10 @@ class TestElementFails:
 
     async def test_it_started_anew_elsewhere(self, world: World) -> None:
         gone, moved = await world.add(keeps_and_dies), await world.add(stores)
-        world.announced = [gone.announcement("e1")]
+        world.announced[:] = [gone.announcement("e1")]
         upload = world.take(Upload.whole(SMALL))
         await gone.stored.wait()
-        world.announced = [moved.announcement("e1", started_at=NOW.replace(second=5))]
+        world.announced[:] = [moved.announcement("e1", started_at=NOW.replace(second=5))]
         assert (await upload).status_code == 201
         assert moved.requests[0].headers["X-File-Id"] == gone.requests[0].headers["X-File-Id"]
 
@@ -205,7 +205,7 @@ async def test_a_key_is_freed_only_where_it_is_certain(world: World, answer: Beh
     await world.add(answer)
     uploads, key = world.uploads, OfAKey()
     delivery = Delivery(
-        uploads.session, uploads.elements, world.breakers, uploads.settings, Patience(1, 1), uploads.pauses
+        uploads.session, uploads.directory, world.breakers, uploads.settings, Patience(1, 1), uploads.pauses
     )
     upload = Upload.whole(SMALL)
     body = FormBody(upload.request, max_file_bytes=1 << 30, pace=PaceLimits(1))

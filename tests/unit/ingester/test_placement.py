@@ -193,6 +193,13 @@ class TestObstacles:
         elements = [registered(max_file_bytes=9), registered("e2", max_file_bytes=5)]
         assert obstacle(elements, Wanted(Mode.RW, at_least=10)) is Obstacle.TOO_LARGE
 
+    def test_of_one_that_was_never_heard_of_it_is_not_known(self) -> None:
+        never = {"max_file_bytes": 0, "free_bytes": 0, "health": ElementHealth.AWAY}
+        elements = [registered(max_file_bytes=9), registered("e2", **never)]
+        assert obstacle(elements, Wanted(Mode.RW, at_least=10)) is Obstacle.NONE_AVAILABLE
+        limited = registered("e2", **never, registration=Registration(limit_file_bytes=9))
+        assert obstacle([limited], Wanted(Mode.RW, at_least=10)) is Obstacle.TOO_LARGE
+
     def test_the_one_that_would_take_it_is_away(self) -> None:
         elements = [registered(max_file_bytes=9), registered("e2", health=ElementHealth.AWAY)]
         assert obstacle(elements, Wanted(Mode.RW, at_least=10)) is Obstacle.NONE_AVAILABLE

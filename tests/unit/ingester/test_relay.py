@@ -154,6 +154,11 @@ class TestPlacement:
         await world.add(stores, max_file_bytes=3)
         assert (await world.refusal(Upload.whole(SMALL))).kind is ProblemType.FILE_TOO_LARGE
 
+    async def test_too_large_for_those_that_are_known_by_now(self, world: World) -> None:
+        await world.add(stores, max_file_bytes=3)
+        world.directory.is_up_to_date = False
+        assert (await world.refusal(Upload.whole(SMALL))).kind is ProblemType.NO_ELEMENT_AVAILABLE
+
 
 class TestMemory:
     async def test_nothing_is_kept_of_what_was_sent(self, world: World) -> None:

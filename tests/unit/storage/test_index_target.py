@@ -1,15 +1,18 @@
 """Whether an index that is opened can follow the log, or must be built from the files."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from artstore.engine import Engine
+from artstore.kernel.database import Database, DatabaseDown
+from artstore.storage.following import TargetAway
 from artstore.storage.index.follower import IndexTarget
 from artstore.storage.index.rebuild import Rebuild
-from artstore.storage.index.repository import IndexState
+from artstore.storage.index.repository import IndexRepository, IndexState
 from artstore.storage.index.writer import IndexWriter
 from tests.support.engines import options_of, store
 
@@ -22,7 +25,7 @@ class EmptyTables:
         self.rebuild = 0
         self.rebuilt_from: list[int] = []
 
-    async def load(self) -> tuple[IndexState, bool]:
+    async def load(self, **_: object) -> tuple[IndexState, bool]:
         return self.state, True
 
     async def begin_rebuild(self, from_lsn: int) -> None:
@@ -59,3 +62,37 @@ async def test_what_the_element_had_when_it_was_opened_may_be_older_than_the_log
     target, tables = target_of(engine)
     await target.open()
     assert len(tables.rebuilt_from) == 1
+
+
+class OneRow:
+    """The table of the state, in a PostgreSQL that goes away once the row is there."""
+
+    def __init__(self) -> None:
+        self.kept: list[IndexState] = []
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[None]:
+        yield
+
+    async def states(self, _: object) -> list[IndexState]:
+        return self.kept
+
+    async def create_state(self, _: object, state: IndexState) -> None:
+        self.kept.append(state)
+
+    async def begin_rebuild(self, *_: object, **__: object) -> IndexState:
+        raise DatabaseDown("gone")
+
+
+async def test_a_rebuild_that_was_not_begun_for_a_failure_is_not_forgotten(engine: Engine) -> None:
+    """What the index says meanwhile is not complete either."""
+    await store(engine)
+    row = OneRow()
+    writer = IndexWriter(engine, cast(Database, row), cast(IndexRepository, row))
+    with pytest.raises(TargetAway):
+        await IndexTarget(engine, writer, Rebuild(engine, writer), migrate).open()
+    assert not row.kept[0].complete
+    writer = IndexWriter(engine, cast(Database, row), cast(IndexRepository, row))
+    rebuild = Rebuild(engine, writer)
+    await IndexTarget(engine, writer, rebuild, migrate).open()
+    assert rebuild.is_running

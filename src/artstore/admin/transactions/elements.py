@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from artstore.admin.transactions.progress import StepRefused, TryAgain
 from artstore.kernel.bodies import BodyTooLong, whole_body
-from artstore.wire.elements import ElementState, RegisteredElement
+from artstore.wire.elements import RegisteredElement
 from artstore.wire.problems import ProblemBody, ProblemType
 from artstore.wire.transfers import Copied, Copy, Held, Hold, Withdrawn
 
@@ -50,11 +50,15 @@ class TransferElements:
         find: Callable[[str], Awaitable[RegisteredElement | None]],
         every: Callable[[], Awaitable[list[RegisteredElement]]],
         token: Callable[[], Awaitable[str]],
+        *,
+        are_all: Callable[[], bool],
     ) -> None:
+        """``are_all``: whether there are no others than ``every`` tells of."""
         self._session = session
         self._find = find
         self._every = every
         self._token = token
+        self._are_all = are_all
 
     async def get(self, element_id: str) -> RegisteredElement:
         element = await self._find(element_id)
@@ -63,12 +67,14 @@ class TransferElements:
         return element
 
     async def others(self, source: str) -> list[str]:
-        """The ids of all elements that may have taken documents over from this one."""
-        return [
-            element.element_id
-            for element in await self._every()
-            if element.element_id != source and element.registration.state is not ElementState.RETIRED
-        ]
+        """The ids of all elements that may have taken documents over from this one.
+
+        A registry that was restored does not know the newest before they announce themselves.
+        """
+        if not self._are_all():
+            raise TryAgain("It is not known which elements there are, for Redis is away.")
+        known = [element for element in await self._every() if element.may_have_documents]
+        return [element.element_id for element in known if element.element_id != source]
 
     async def hold(self, element_id: str, file_id: UUID, wanted: Hold) -> None:
         """Raises HeldByAnother too."""

@@ -36,8 +36,10 @@ class Transactions:
         token: Callable[[], Awaitable[str]],
     ) -> None:
         self._session: aiohttp.ClientSession | None = None
-        find, every = partial(_find, database, directory), partial(_every, database)
-        elements = TransferElements(self._open_session, find, every, token)
+        find, every = partial(_find, database, directory), partial(_known, database, directory)
+        elements = TransferElements(
+            self._open_session, find, every, token, are_all=lambda: directory.is_up_to_date
+        )
         sagas = {
             TransactionKind.FINALIZE: finalizing(
                 database, elements, timedelta(seconds=settings.finalize_margin_seconds)
@@ -51,9 +53,7 @@ class Transactions:
         at_once = settings.transactions_at_once
         self._jobs = running.jobs = Jobs(database, settings.database_url, running.go_on, at_once=at_once)
         self.decisions = Decisions(database, running, self._jobs)
-        self.transfers = Transfers(
-            database, Whereabouts(partial(_known, database, directory), token, directory), self.decisions
-        )
+        self.transfers = Transfers(database, Whereabouts(every, token, directory), self.decisions)
         self._emptying = Emptying(database, self.transfers, token, most=2 * at_once)
 
     async def run(self) -> None:
@@ -79,11 +79,7 @@ async def _find(database: Database, directory: ElementDirectory, element_id: str
 
 async def _known(database: Database, directory: ElementDirectory) -> list[RegisteredElement]:
     """Also those that announced themselves just now, and are not written down yet."""
-    written = await _every(database)
+    async with database.read() as connection:
+        written = await all_elements(connection)
     ids = {element.element_id for element in written}
     return [*written, *(element for element in directory.elements() if element.element_id not in ids)]
-
-
-async def _every(database: Database) -> list[RegisteredElement]:
-    async with database.read() as connection:
-        return await all_elements(connection)

@@ -162,10 +162,11 @@ def _parse_first(line: bytes, upload_id: str) -> ResumableState:
         raise ValueError(f"its members make no sense: {error!r}") from error
 
 
-def survivors(staging: Path, committed: set[str], lifetime_seconds: float) -> Iterator[Survivor]:
+def survivors(staging: Path, committed: set[str], lifetime_seconds: float) -> Iterator[Survivor | str]:
     """The uploads in staging that have not expired. Blocks.
 
-    ``committed`` are the names of files that records of the log name. Whoever is not given is to be removed.
+    ``committed`` are the names of files that records of the log name. Of one that cannot be read now the id
+    is given, for it is to be kept. Whoever is not given is to be removed.
     """
     for path in sorted(staging.iterdir()):
         if path.suffix != STATE_SUFFIX or is_temporary(path.name):
@@ -173,7 +174,11 @@ def survivors(staging: Path, committed: set[str], lifetime_seconds: float) -> It
         try:
             with path.open("rb") as file:
                 state, offset = parse_state(file.read(MAX_STATE_BYTES), path.stem)
-        except (ValueError, OSError):
+        except ValueError:
+            continue
+        except OSError:
+            if time.time() - path.stat().st_mtime < lifetime_seconds:
+                yield path.stem
             continue
         part = bytes_path(staging, state.upload_id)
         size = part.stat().st_size if part.is_file() else None

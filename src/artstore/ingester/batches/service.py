@@ -53,7 +53,7 @@ class Batches:
     async def open(self, request: Request, principal: Principal, new: NewBatch) -> Response:
         """At the best element that takes it."""
         wanted = Wanted(mode_for(new.retention_policy), new.expected_bytes, None)
-        candidates, choice = fitting(self.directory.elements(), wanted, self.settings)
+        candidates, choice = fitting(self.directory, wanted, self.settings)
         refusal: _Answer | None = None
         for element in candidates:
             try:

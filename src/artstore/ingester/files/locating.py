@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import aiohttp
 
 from artstore.attributes import RetentionPolicy
+from artstore.ingester.choice import Directory
 from artstore.kernel.access import Principal, insufficient
 from artstore.kernel.peers import ElementSilent, document_at
 from artstore.kernel.problems import Problem
@@ -35,14 +36,6 @@ class Copy:
     @property
     def is_held(self) -> bool:
         return "transfer_id" in self.document
-
-
-class Directory(Protocol):
-    """What of an ElementDirectory is needed here."""
-
-    @property
-    def is_up_to_date(self) -> bool: ...
-    def elements(self) -> list[RegisteredElement]: ...
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ class Finalizing:
 
     def _target(self, size: int) -> RegisteredElement:
         wanted = Wanted(Mode.RW, at_least=size, at_most=size)
-        found, _ = fitting(self._locating.directory.elements(), wanted, self._settings)
+        found, _ = fitting(self._locating.directory, wanted, self._settings)
         return found[0]
 
     def _admin(self) -> AdminTransactions:

@@ -42,7 +42,10 @@ class AdminTransactions:
 
     async def read(self, transaction_id: UUID) -> Transaction | None:
         status, content = await self._ask("GET", f"/{transaction_id}")
-        return None if status == 404 else _read(Transaction, content)
+        if status != 404:
+            return _read(Transaction, content)
+        _read(ProblemBody, content)  # or it comes from something before Admin, and says nothing
+        return None
 
     async def begin(self, wanted: NewFinalization) -> Transaction:
         """May be called again: a document has one transaction. Raises Problem CONFLICT where something else

@@ -211,6 +211,8 @@ class ResumableUploads:
         return answer
 
     def _max_size(self) -> int:
+        if not self.directory.is_up_to_date:
+            return self.settings.max_file_bytes
         largest = [largest_file(element) for element in self.directory.elements() if is_active(element)]
         return min(self.settings.max_file_bytes, max(largest, default=self.settings.max_file_bytes))
 
@@ -224,7 +226,7 @@ class ResumableUploads:
             return [self._element(batch.element_id)]
         mode = mode_for(retention_policy({creation.metadata.get("retention_policy", "").strip()}))
         wanted = Wanted(mode, creation.length or 1, creation.length)
-        candidates, choice = fitting(self.directory.elements(), wanted, self.settings)
+        candidates, choice = fitting(self.directory, wanted, self.settings)
         told = {"first": candidates[0].element_id, **choice}
         _log.info("elements for an upload", **told)
         tracing.note("elements for an upload", told)

@@ -1,7 +1,7 @@
 """Brings one upload to an element: to the best that can be reached, and to no more than one of them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -10,7 +10,7 @@ import aiohttp
 from starlette.requests import ClientDisconnect
 
 from artstore.attributes import FileId
-from artstore.ingester.choice import fitting
+from artstore.ingester.choice import Directory, fitting
 from artstore.ingester.idempotency.once import reused
 from artstore.ingester.metrics import PLACEMENTS
 from artstore.ingester.placement import Wanted
@@ -94,7 +94,7 @@ class Delivery:
     """
 
     session: aiohttp.ClientSession
-    elements: Callable[[], list[RegisteredElement]]
+    directory: Directory
     breakers: Breakers
     settings: IngesterSettings
     patience: Patience
@@ -204,14 +204,14 @@ class Delivery:
         return answer
 
     def _known(self, element_id: str) -> RegisteredElement | None:
-        return next((e for e in self.elements() if e.element_id == element_id), None)
+        return next((e for e in self.directory.elements() if e.element_id == element_id), None)
 
     def _candidates(
         self, wanted: Wanted, element_id: str | None
     ) -> tuple[list[RegisteredElement], dict[str, object]]:
         """The elements, the best first, and why: for the log. Only one where it is known where to go."""
         if element_id is None:
-            return fitting(self.elements(), wanted, self.settings)
+            return fitting(self.directory, wanted, self.settings)
         element = self._known(element_id)
         return [] if element is None else [element], {"strategy": "where an earlier try went"}
 

@@ -1,6 +1,6 @@
 """The way of an upload: read its head, choose an element, relay, answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from artstore.attributes import new_file_id
 from artstore.ingester.admission import Admission
+from artstore.ingester.choice import Directory
 from artstore.ingester.files.versions import Versions
 from artstore.ingester.idempotency.header import idempotency_key
 from artstore.ingester.idempotency.once import Answer, Keys, Once, reused
@@ -28,7 +29,6 @@ from artstore.kernel.digests import announced_sha256
 from artstore.kernel.peers import Breakers, forwarded_headers
 from artstore.kernel.problems import Problem
 from artstore.wire.batches import BATCH_ID
-from artstore.wire.elements import RegisteredElement
 from artstore.wire.headers import EXPECTED_SIZE, IDEMPOTENCY_REPLAYED, REPR_DIGEST
 from artstore.wire.problems import ProblemType
 
@@ -38,10 +38,10 @@ _RELAYED_HEADERS = ("Content-Type", "Location", "ETag", "Retry-After", "WWW-Auth
 
 @dataclass(frozen=True)
 class Uploads:
-    """Takes uploads; ``elements`` gives the elements as they are known at the moment."""
+    """Takes uploads."""
 
     session: aiohttp.ClientSession
-    elements: Callable[[], list[RegisteredElement]]
+    directory: Directory
     settings: IngesterSettings
     breakers: Breakers
     keys: Keys
@@ -58,7 +58,7 @@ class Uploads:
         patience = Patience(
             settings.element_silence_seconds, settings.element_answer_seconds, settings.held_answer_seconds
         )
-        delivery = Delivery(self.session, self.elements, self.breakers, settings, patience, self.pauses)
+        delivery = Delivery(self.session, self.directory, self.breakers, settings, patience, self.pauses)
         object.__setattr__(self, "_delivery", delivery)
         object.__setattr__(self, "_holding", Holding(settings.held_bytes))
 

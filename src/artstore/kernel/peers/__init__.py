@@ -13,7 +13,7 @@ from artstore.kernel.peers.audit import AdminAudit
 from artstore.kernel.peers.breakers import Attempt, BreakerOptions, Breakers, BreakerState
 from artstore.kernel.peers.calls import forwarded_headers, http_session
 from artstore.kernel.peers.directory import ElementDirectory
-from artstore.kernel.peers.documents import ElementSilent, document_at
+from artstore.kernel.peers.documents import ElementSilent, document_at, says_not_there
 from artstore.kernel.peers.keys import AdminKeysDependency, KeyFollower
 from artstore.kernel.peers.refusals import RefusalReporter
 from artstore.kernel.peers.registry import AdminAway, AdminRegistry
@@ -36,4 +36,5 @@ __all__ = [
     "document_at",
     "forwarded_headers",
     "http_session",
+    "says_not_there",
 ]

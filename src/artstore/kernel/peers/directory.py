@@ -184,6 +184,8 @@ class ElementDirectory:
         if self.admin is None or (self._registrations and not unheard):
             self._knows_all = True
             return
+        # Not while Admin is being asked either, which may hang.
+        self._knows_all = self._knows_all and not unheard
         self._knows_all = await self._ask_admin()
         if self._knows_all:
             self._unknown_to_admin |= self._named - self._known.keys()

@@ -6,12 +6,21 @@ from uuid import UUID
 
 import aiohttp
 
+from artstore.wire.problems import PROBLEM_JSON
+
 ASK_SECONDS = 5.0
 """For an answer without a document's bytes."""
 
 
 class ElementSilent(Exception):
     """The element could not be reached, or gave no answer that says whether it has the document."""
+
+
+def says_not_there(answer: aiohttp.ClientResponse) -> bool:
+    """Whether an element says that it has no such document. A 404 that is no problem of ours comes from
+    something before it, which knows no element there just now.
+    """
+    return answer.status == 404 and answer.content_type == PROBLEM_JSON
 
 
 async def document_at(
@@ -25,7 +34,7 @@ async def document_at(
     address = f"{url.rstrip('/')}/api/v1/files/{file_id}"
     try:
         async with session.get(address, headers=headers, timeout=timeout) as answer:
-            if answer.status == 404:
+            if says_not_there(answer):
                 return None
             if answer.status != 200:
                 raise ElementSilent(f"it answered with status {answer.status}")

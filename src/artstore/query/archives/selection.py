@@ -58,7 +58,7 @@ class Selection:
     async def chosen(self, new: NewArchive) -> list[UUID]:
         """The ids of the documents, each once. Those that the caller names are there, or may be left out.
 
-        Raises Problem NOT_FOUND with the ids of those that are not there, or not the caller's to see.
+        Raises Problem NOT_FOUND with ids of those that are not there, or not the caller's to see.
         """
         self._partial = new.partial
         if new.ids is None:
@@ -101,15 +101,24 @@ class Selection:
         return list(found)
 
     async def _missing(self, ids: Sequence[UUID]) -> list[UUID]:
+        """Those that are certainly not there, as far as they were looked for. Raises Problem
+        DEPENDENCY_UNAVAILABLE where the catalog is too far behind to tell of any.
+        """
         unknown: list[UUID] = []
         for some in parts(ids, _CHECKED_AT_ONCE):
             async with self._catalog.read() as db:
                 existing = await self._repository.existing(db, some, owners=self._owners)
             unknown += [file_id for file_id in some if file_id not in existing]
-        if len(unknown) > self._left:
-            return unknown
-        self._new = await self._in_elements(unknown)
-        return [file_id for file_id in unknown if file_id not in self._new]
+        looked_for = unknown[: self._left]
+        self._new = await self._in_elements(looked_for)
+        missing = [file_id for file_id in looked_for if file_id not in self._new]
+        if not missing and len(looked_for) < len(unknown):
+            raise Problem(
+                ProblemType.DEPENDENCY_UNAVAILABLE,
+                f"The catalog does not know {len(unknown)} of the documents yet, which are too many to be"
+                " looked for in the elements. Try again in a few seconds.",
+            )
+        return missing
 
     async def _in_elements(self, ids: Sequence[UUID]) -> dict[UUID, Known]:
         """Those that the catalog does not know yet. Where an element is silent, it is not certain that they

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import aiohttp
 
-from artstore.kernel.peers import ElementSilent, document_at
+from artstore.kernel.peers import ElementSilent, document_at, says_not_there
 from artstore.kernel.peers.calls import CONNECT_SECONDS, SILENCE_SECONDS
 
 
@@ -55,6 +55,8 @@ class ElementFiles:
             raise ElementSilent(f"{type(error).__name__} asking for a download") from error
         if answer.status == 404:
             answer.close()
+            if not says_not_there(answer):
+                raise ElementSilent("something before it answered with status 404")
             return None
         return answer
 

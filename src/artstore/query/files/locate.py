@@ -20,12 +20,15 @@ from artstore.query.files.cache import DocumentCache
 from artstore.query.files.elements import ElementFiles
 from artstore.query.files.repository import FilesRepository
 from artstore.wire.elements import ElementAnnouncement, ElementHealth
+from artstore.wire.headers import FILE_ID_BEHIND_SECONDS
 from artstore.wire.problems import ProblemType
 
 Copies = Mapping[str, dict[str, Any]]
 """A document by the id of each element that has it."""
 
-_CLOCKS_DIFFER = timedelta(seconds=2)
+_UPLOADS_LAST = timedelta(seconds=FILE_ID_BEHIND_SECONDS)
+"""An id carries the time at which its upload began: one that is tried again, or resumed, may be stored a day
+later."""
 _log = get_logger(__name__)
 
 
@@ -51,10 +54,12 @@ class Locator:
     async def find(self, file_id: UUID, principal: Principal, headers: Mapping[str, str]) -> Copies:
         """At least one copy. Raises Problem NOT_FOUND, or ELEMENT_UNAVAILABLE where that is uncertain."""
         copies = await self.in_catalog(file_id, principal)
-        return copies or await self.in_elements(file_id, headers)
+        if copies:
+            return copies
+        return await self.in_elements(file_id, headers, catalog_lacks_it=copies is not None)
 
-    async def in_catalog(self, file_id: UUID, principal: Principal) -> Copies:
-        """What the catalog knows, which may be nothing yet; nothing, too, while PostgreSQL is away."""
+    async def in_catalog(self, file_id: UUID, principal: Principal) -> Copies | None:
+        """What the catalog knows, which may be nothing yet; None while it cannot be read."""
         owners = principal.visible_owners()
 
         async def load() -> dict[str, dict[str, Any]]:
@@ -65,13 +70,18 @@ class Locator:
             copies = await self._cache.get(file_id, owners, load)
         except DatabaseDown as error:
             _log.warning("the catalog cannot be read", reason=error.reason)
-            return {}
+            return None
         if copies:
             metrics.LOOKUPS.labels("catalog").inc()
         return copies
 
-    async def in_elements(self, file_id: UUID, headers: Mapping[str, str]) -> Copies:
+    async def in_elements(
+        self, file_id: UUID, headers: Mapping[str, str], *, catalog_lacks_it: bool = True
+    ) -> Copies:
         """What the elements say, all asked at once: an upload is acknowledged before the catalog knows of it.
+
+        ``catalog_lacks_it``: it was read, and has no copy of the document. One that it has where there is
+        none any more may have moved to an element that does not answer.
 
         Raises Problem NOT_FOUND, and ELEMENT_UNAVAILABLE where an element that may have it does not answer.
         """
@@ -89,9 +99,18 @@ class Locator:
         metrics.LOOKUPS.labels("nowhere").inc()
         silent = [e for e, answer in zip(known, answers, strict=True) if isinstance(answer, ElementSilent)]
         is_certain = known and self._directory.is_up_to_date
-        if not is_certain or any(self._may_have(element, file_id) for element in silent):
+        if not is_certain or any(
+            not catalog_lacks_it or self._may_have(element, file_id) for element in silent
+        ):
             raise unavailable()
         raise not_found()
+
+    def is_catalog_behind(self) -> bool:
+        """Whether an element has announced changes that the catalog has not taken, or may yet do so."""
+        elements = [element for element in self._directory.elements() if element.may_have_documents]
+        if not elements or not self._directory.is_up_to_date:
+            return True
+        return any(self._lacks_changes_of(element) for element in elements)
 
     async def _ask(
         self, element: ElementAnnouncement, file_id: UUID, headers: Mapping[str, str]
@@ -106,13 +125,17 @@ class Locator:
     def _may_have(self, element: ElementAnnouncement, file_id: UUID) -> bool:
         """Whether an element may have a document of which the catalog does not know.
 
-        It cannot where the catalog has all that it last announced, and the document is older than that.
+        It cannot where the catalog has all that it last announced, and the upload of the document was over
+        by then.
         """
-        position = self._follower.position(element.element_id)
-        if position is None or position < element.last_lsn:
+        if self._lacks_changes_of(element):
             return True
         created_at = created_at_of(file_id)
-        return created_at is not None and created_at >= element.announced_at - _CLOCKS_DIFFER
+        return created_at is not None and created_at >= element.announced_at - _UPLOADS_LAST
+
+    def _lacks_changes_of(self, element: ElementAnnouncement) -> bool:
+        position = self._follower.position(element.element_id)
+        return position is None or position < element.last_lsn
 
 
 class Whereabouts:
@@ -128,6 +151,7 @@ class Whereabouts:
     ) -> None:
         """``known``: what the catalog says, where it was asked already."""
         self._known = known
+        self._catalog_lacks_it = False
         self._locator = locator
         self._file_id = file_id
         self._principal = principal
@@ -137,14 +161,18 @@ class Whereabouts:
         """The elements that should have it; none where that is not known."""
         if self._known is not None:
             return self._known
-        return await self._locator.in_catalog(self._file_id, self._principal)
+        found = await self._locator.in_catalog(self._file_id, self._principal)
+        self._catalog_lacks_it = found is not None and not found
+        return found or ()
 
     async def asked(self) -> Iterable[str]:
         """The elements that say that they have it, which costs a request to each; never none.
 
         Raises Problem NOT_FOUND, and ELEMENT_UNAVAILABLE where an element that may have it is silent.
         """
-        return await self._locator.in_elements(self._file_id, self._headers)
+        return await self._locator.in_elements(
+            self._file_id, self._headers, catalog_lacks_it=self._catalog_lacks_it
+        )
 
 
 def _stays(document: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from artstore.kernel.access import Principal, Requires
 from artstore.kernel.logging import get_logger
 from artstore.kernel.openapi import problem_answers
 from artstore.kernel.peers import ElementDirectory
+from artstore.query.catalog.changes import NOTHING_KNOWN
 from artstore.query.catalog.reading import CatalogReader
 from artstore.query.catalog.repository import CatalogRepository
 from artstore.query.rebuild.rebuilder import Rebuilder
@@ -35,6 +36,8 @@ class CatalogState:
             documents = await CatalogRepository().document_counts(db)
             positions = await CatalogRepository().positions(db)
             rebuild = await RebuildRepository().last(db)
+        # Also those that the catalog has not begun with: what is not shown would seem to be all there.
+        may_have = [one.element_id for one in self._directory.elements() if one.may_have_documents]
         under_way = rebuild is not None and rebuild.finished_at is None
         return CatalogReport(
             status=CatalogStatus.REBUILDING if under_way else CatalogStatus.READY,
@@ -43,9 +46,9 @@ class CatalogState:
                 CatalogElement(
                     element_id=element_id,
                     documents=documents.get(element_id, 0),
-                    lag=self._lag(element_id, position),
+                    lag=self._lag(element_id, positions.get(element_id, NOTHING_KNOWN)),
                 )
-                for element_id, position in sorted(positions.items())
+                for element_id in sorted({*positions, *may_have})
             ],
             rebuild=None if rebuild is None else _rebuild(rebuild),
         )

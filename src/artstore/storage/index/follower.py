@@ -36,7 +36,7 @@ class IndexTarget:
             if not self._migrated:
                 await self._migrate()
                 self._migrated = True
-            state, is_new = await self._writer.load()
+            state, is_new = await self._writer.load(follows_whole_log=self._found_documents == 0)
             reason = self._why_rebuild(state, is_new)
             if reason is not None:
                 await self._rebuild.begin(self._kept_behind(), reason)

@@ -46,13 +46,17 @@ class IndexWriter:
         """As of the last transaction; None before it was read."""
         return self._state
 
-    async def load(self) -> tuple[IndexState, bool]:
-        """Reads the state, or begins with a first one; says which. Raises ForeignTables."""
+    async def load(self, *, follows_whole_log: bool) -> tuple[IndexState, bool]:
+        """Reads the state, or begins with a first one; says which. Raises ForeignTables.
+
+        ``follows_whole_log``: there is nothing that the log does not tell an index that is new. Otherwise a
+        rebuild of it is under way from its first moment on, whatever happens before somebody begins it.
+        """
         async with self._turn, self._database.write() as db:
             states = await self._repository.states(db)
             is_new = not states
             if is_new:
-                states = [self._first_state()]
+                states = [self._first_state(follows_whole_log)]
                 await self._repository.create_state(db, states[0])
             state = states[0]
             if state.element_id != self._engine.element.id:
@@ -123,13 +127,13 @@ class IndexWriter:
             raise RebuildOver
         return self._state
 
-    def _first_state(self) -> IndexState:
+    def _first_state(self, follows_whole_log: bool) -> IndexState:
         return IndexState(
             element_id=self._engine.element.id,
             root_created_at=self._engine.element.created_at,
             position=0,
             deletions_since=0,
             generation=0,
-            rebuilding_from=None,
-            complete=True,
+            rebuilding_from=None if follows_whole_log else 0,
+            complete=follows_whole_log,
         )

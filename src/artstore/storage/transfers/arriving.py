@@ -15,6 +15,7 @@ from artstore.attributes import FileAttributes, FileId, RetentionPolicy
 from artstore.engine import Arrival, Engine, Mode, ModeForbids, NotFound
 from artstore.kernel.bodies import BodyTooLong, whole_body
 from artstore.kernel.logging import get_logger
+from artstore.kernel.peers import says_not_there
 from artstore.kernel.problems import Problem
 from artstore.storage import metrics
 from artstore.storage.running import RunningElement
@@ -171,7 +172,7 @@ class Arrivals:
         try:
             async with session.get(f"{address}/download", headers=headers, allow_redirects=False) as answer:
                 if answer.status != 200:
-                    raise _source_refuses(answer.status)
+                    raise _source_refuses(answer)
                 async for piece in answer.content.iter_any():
                     await upload.write(piece)
                     arrival.received = upload.size
@@ -202,8 +203,8 @@ async def _is_there(session: aiohttp.ClientSession, address: str, headers: Mappi
     timeout = aiohttp.ClientTimeout(total=_ASK_SECONDS)
     try:
         async with session.get(address, headers=headers, timeout=timeout, allow_redirects=False) as answer:
-            if answer.status not in (200, 404):
-                raise _source_refuses(answer.status)
+            if answer.status != 200 and not says_not_there(answer):
+                raise _source_away_by(answer.status)
             return answer.status == 200
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise _source_away(error) from error
@@ -221,16 +222,20 @@ async def _document(
     try:
         async with session.get(address, headers=headers, timeout=timeout, allow_redirects=False) as answer:
             if answer.status != 200:
-                raise _source_refuses(answer.status)
+                raise _source_refuses(answer)
             document: dict[str, Any] = json.loads(await whole_body(answer, _MOST_ATTRIBUTES))
             return document
     except (aiohttp.ClientError, TimeoutError, OSError, BodyTooLong, ValueError) as error:
         raise _source_away(error) from error
 
 
-def _source_refuses(status: int) -> Problem:
-    if status == 404:
+def _source_refuses(answer: aiohttp.ClientResponse) -> Problem:
+    if says_not_there(answer):
         return Problem(ProblemType.CONFLICT, "The source has no such document.")
+    return _source_away_by(answer.status)
+
+
+def _source_away_by(status: int) -> Problem:
     return Problem(ProblemType.ELEMENT_UNAVAILABLE, f"The source answered with status {status}.")
 
 

@@ -33,6 +33,7 @@ from artstore.engine import (
 )
 from artstore.engine.failpoints import FailpointHit, arm
 from artstore.engine.resumable import ResumableFigures
+from artstore.engine.resumable.state import state_path
 from artstore.engine.verify import verify
 from tests.support.engines import draft_of, fetch
 from tests.unit.engine.conftest import OpenElement
@@ -437,6 +438,31 @@ class TestInterruptions:
         await complete(again)
         assert await documents(engine) == [CONTENT]
         assert engine.capacity().reserved_bytes == 0
+
+    async def test_one_that_cannot_be_read_now_is_there_after_the_next_restart(
+        self, open_element: OpenElement, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine = await open_element()
+        upload = await begin(engine)
+        await append(upload, 0, CONTENT[:1000])
+        await engine.close()
+
+        def fails(path: Path, *given: Any, **more: Any) -> Any:
+            if path.name == state_path(path.parent, upload.id).name:
+                raise OSError(errno.EMFILE, "too many open files")
+            return os.fdopen(os.open(path, os.O_RDONLY), *given, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", fails)
+            engine = await open_element()
+        with pytest.raises(UploadUnknown):
+            engine.resumable.get(upload.id)
+        await engine.close()
+        engine = await open_element()
+        again = engine.resumable.get(upload.id)
+        await append(again, await offset_of(again), CONTENT[1000:])
+        await complete(again)
+        assert await documents(engine) == [CONTENT]
 
     async def test_it_is_known_to_be_complete_after_a_restart(
         self, open_element: OpenElement, root: Path
