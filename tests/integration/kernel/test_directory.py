@@ -313,6 +313,8 @@ class TestWhichThereAre:
         await directory.learned_first()
         assert [element.element_id for element in directory.elements()] == ["e1"]
         assert not directory.is_up_to_date
+        with pytest.raises(DependencyDown, match="there may be others"):
+            await directory.dependency().check()
         registry.is_down = False
         await eventually(lambda: directory.is_up_to_date, "Admin is not asked again")
 

@@ -293,7 +293,7 @@ def _text(value: bytes | str) -> str:
 
 
 class DirectoryDependency:
-    """In the health of a service: whether any element is known and not away."""
+    """In the health of a service: whether any element is known and not away, and whether all are known."""
 
     name = "elements"
 
@@ -307,3 +307,7 @@ class DirectoryDependency:
             raise DependencyDown("no storage element is known")
         if all(element.health is ElementHealth.AWAY for element in elements):
             raise DependencyDown("all storage elements are away")
+        if not self._directory.is_up_to_date:
+            raise DependencyDown(
+                "there may be others than those that are known: neither Redis nor Admin says"
+            )
