@@ -15,7 +15,6 @@ from artstore.kernel.database import DatabaseDown
 from artstore.kernel.problems import Problem
 from artstore.query.files.cache import DocumentCache
 from artstore.query.files.locate import Locator, Whereabouts
-from artstore.query.files.versions import Versions
 from artstore.wire.elements import ElementHealth
 from artstore.wire.problems import ProblemType
 from artstore.wire.scopes import Scope
@@ -40,9 +39,6 @@ class Catalog:
             raise DatabaseDown("gone")
         yield
 
-    async def document_of(self, *_: object, **__: object) -> None:
-        return None
-
     async def copies(self, *_: object, **__: object) -> Mapping[str, Any]:
         return {element_id: {"file_id": str(OLD)} for element_id in self._has}
 
@@ -52,14 +48,14 @@ class Nowhere:
         return None
 
 
-def locator(catalog: Catalog, *, b: ElementHealth = ElementHealth.AWAY, taken: int | None = 7) -> Locator:
-    """Before two elements that announced 7 changes, of which the catalog has ``taken``."""
+def locator(catalog: Catalog) -> Locator:
+    """Before two elements, of which the catalog has all that they announced; "b" is away."""
     elements = [
         registered("a", last_lsn=7),
-        registered("b", last_lsn=7, health=b, announced_at=SAID_AT),
+        registered("b", last_lsn=7, health=ElementHealth.AWAY, announced_at=SAID_AT),
     ]
     directory: Any = SimpleNamespace(elements=lambda: elements, is_up_to_date=True)
-    follower: Any = SimpleNamespace(position=lambda element_id: taken)
+    follower: Any = SimpleNamespace(position=lambda element_id: 7)
     given: Any = catalog
     nowhere: Any = Nowhere()
     return Locator(given, given, directory, nowhere, follower, DocumentCache(10))
@@ -95,21 +91,3 @@ async def test_an_upload_may_have_been_stored_behind_the_last_announcement(laste
     """Its id is as old as its beginning."""
     begun = new_file_id(SAID_AT + timedelta(seconds=1) - lasted)
     assert await told(Catalog(), begun) == {ProblemType.ELEMENT_UNAVAILABLE}
-
-
-@pytest.mark.parametrize(
-    ("taken", "kind"),
-    [
-        (7, ProblemType.NOT_FOUND),
-        (6, ProblemType.DEPENDENCY_UNAVAILABLE),
-        (None, ProblemType.DEPENDENCY_UNAVAILABLE),
-    ],
-)
-async def test_a_catalog_that_is_behind_may_have_versions_of_a_first_one_that_is_gone(
-    taken: int | None, kind: ProblemType
-) -> None:
-    given: Any = Catalog()
-    versions = Versions(given, given, locator(given, b=ElementHealth.OK, taken=taken))
-    with pytest.raises(Problem) as refused:
-        await versions.page(OLD, PRINCIPAL, {}, limit=1, cursor=None)
-    assert refused.value.kind is kind

@@ -105,13 +105,6 @@ class Locator:
             raise unavailable()
         raise not_found()
 
-    def is_catalog_behind(self) -> bool:
-        """Whether an element has announced changes that the catalog has not taken, or may yet do so."""
-        elements = [element for element in self._directory.elements() if element.may_have_documents]
-        if not elements or not self._directory.is_up_to_date:
-            return True
-        return any(self._lacks_changes_of(element) for element in elements)
-
     async def _ask(
         self, element: ElementAnnouncement, file_id: UUID, headers: Mapping[str, str]
     ) -> dict[str, Any] | ElementSilent | None:
@@ -128,14 +121,11 @@ class Locator:
         It cannot where the catalog has all that it last announced, and the upload of the document was over
         by then.
         """
-        if self._lacks_changes_of(element):
+        position = self._follower.position(element.element_id)
+        if position is None or position < element.last_lsn:
             return True
         created_at = created_at_of(file_id)
         return created_at is not None and created_at >= element.announced_at - _UPLOADS_LAST
-
-    def _lacks_changes_of(self, element: ElementAnnouncement) -> bool:
-        position = self._follower.position(element.element_id)
-        return position is None or position < element.last_lsn
 
 
 class Whereabouts:

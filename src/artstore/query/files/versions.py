@@ -11,7 +11,6 @@ from starlette.responses import JSONResponse
 from artstore.kernel.access import Principal, Requires
 from artstore.kernel.openapi import problem_answers
 from artstore.kernel.peers import forwarded_headers
-from artstore.kernel.problems import Problem
 from artstore.kernel.repeated import only
 from artstore.query.catalog.reading import CatalogReader
 from artstore.query.catalog.rows import hit
@@ -76,17 +75,7 @@ class Versions:
         return Page(shown, write_cursor(shown[-1].mark, question=asked) if more else None)
 
     async def _at_element(self, file_id: UUID, headers: Mapping[str, str]) -> Found:
-        try:
-            copies = await self._locator.in_elements(file_id, headers)
-        except Problem as problem:
-            if problem.kind is ProblemType.NOT_FOUND and self._locator.is_catalog_behind():
-                # Of a first version that was deleted, only the catalog knows those that followed.
-                raise Problem(
-                    ProblemType.DEPENDENCY_UNAVAILABLE,
-                    "The catalog is behind, and may have versions of this document soon. Try again in a few"
-                    " seconds.",
-                ) from problem
-            raise
+        copies = await self._locator.in_elements(file_id, headers)
         element_id, document = next(iter(copies.items()))
         return Found(Mark(datetime.fromisoformat(document["created_at"]), file_id, element_id), document)
 
@@ -100,10 +89,7 @@ def versions_routes(versions: Callable[[], Versions]) -> APIRouter:
         response_model=SearchPage,
         summary="The versions of a document, newest first",
         responses=problem_answers(
-            ProblemType.INVALID_CURSOR,
-            ProblemType.NOT_FOUND,
-            ProblemType.ELEMENT_UNAVAILABLE,
-            ProblemType.DEPENDENCY_UNAVAILABLE,
+            ProblemType.INVALID_CURSOR, ProblemType.NOT_FOUND, ProblemType.ELEMENT_UNAVAILABLE
         ),
         dependencies=[Depends(only("limit", "cursor"))],
     )
