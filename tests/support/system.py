@@ -50,12 +50,24 @@ class RunningSystem:
 
     def launch(self) -> None:
         self._system.start()
+        self._wait_for_elements()
         if "admin" in self._system.parts:
             # The initial account makes those of all tests.
             with self.database() as connection:
                 connection.execute(
                     "UPDATE admin.service_accounts SET rate_limit = 1000000 WHERE role = 'ADMIN'"
                 )
+
+    def _wait_for_elements(self) -> None:
+        """Until nothing is said to be away that is only not known yet."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        for name in {"ingester", "query"} & self._system.parts.keys():
+            told: dict[str, Any] = {}
+            while told.get("status") != "up":
+                assert time.monotonic() < deadline, f"{name} does not learn of all elements: {told}"
+                health = httpx.get(f"{self._system.url(name)}/health/ready", verify=False, timeout=30)
+                told = health.json()["dependencies"]["elements"]
+                time.sleep(0.02)
 
     def for_a_while(self) -> Iterator[Self]:
         """As a fixture has it: launched, shut down, and its elements verified where all went well."""
@@ -117,6 +129,7 @@ class RunningSystem:
 
     async def start_all(self) -> None:
         await asyncio.to_thread(self._system.start)
+        await asyncio.to_thread(self._wait_for_elements)
 
     async def stop_all(self) -> None:
         await asyncio.to_thread(self._system.stop)

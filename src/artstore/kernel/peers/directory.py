@@ -33,6 +33,8 @@ from artstore.wire.elements import (
 _log = get_logger(__name__)
 _RETRY_SECONDS = 1.0
 _FIRST_SECONDS = 2.0
+_SOON_SECONDS = 0.1
+"""While Admin, which starts as well, cannot be asked yet; then twice as long each time."""
 _ADMIN_SECONDS = 5.0
 """Announcements wait for the answer."""
 _UNREGISTERED = Registration()
@@ -79,7 +81,7 @@ class ElementDirectory:
         """In Redis, whether or not they announce themselves now."""
         self._unknown_to_admin: set[str] = set()
         """Of those, so that nothing more can be learned of them."""
-        self._knows_all = False
+        self._all_known = asyncio.Event()
         self._admin_is_away = False
         self._registrations: dict[str, Registration] = {}
         self._joined: dict[str, RegisteredElement] | None = None
@@ -107,15 +109,16 @@ class ElementDirectory:
         It may be one that has not come back yet after everything was started anew. Without an account at
         Admin, who could tell, that is not seen.
         """
-        return self.ready.is_set() and self.source is not Source.NONE and self._knows_all
+        return self.ready.is_set() and self.source is not Source.NONE and self._all_known.is_set()
 
     async def learned_first(self) -> None:
-        """For the start of a service, beside `run`: wait until the elements are learned, for a moment at
-        most, so that the first requests need not be refused.
+        """For the start of a service, beside `run`: wait until all elements are known, for a moment at most,
+        so that the first requests need not be refused.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_SECONDS):
                 await self.ready.wait()
+                await self._all_known.wait()
 
     async def run(self) -> None:
         """Follows until cancelled. Never raises for Redis or Admin being away."""
@@ -158,10 +161,12 @@ class ElementDirectory:
         async with self._redis.pubsub() as subscription:
             # Subscribed first, so that nothing is missed between the list and the first message.
             await subscription.subscribe(ELEMENTS_CHANNEL, REGISTRY_CHANNEL)
+            soon = _SOON_SECONDS
             while True:
                 await self._take_all()
-                seconds = ANNOUNCE_EVERY_SECONDS if self._knows_all else _RETRY_SECONDS
-                await self._listen(subscription, seconds=seconds)
+                certain = self._all_known.is_set()
+                soon = _SOON_SECONDS if certain else min(2 * soon, ANNOUNCE_EVERY_SECONDS)
+                await self._listen(subscription, seconds=ANNOUNCE_EVERY_SECONDS if certain else soon)
 
     async def _take_all(self) -> None:
         await self._notice_new_redis()
@@ -182,13 +187,15 @@ class ElementDirectory:
         self._named |= self._registrations.keys()
         unheard = self._named - self._known.keys() - self._unknown_to_admin
         if self.admin is None or (self._registrations and not unheard):
-            self._knows_all = True
+            self._all_known.set()
             return
-        # Not while Admin is being asked either, which may hang.
-        self._knows_all = self._knows_all and not unheard
-        self._knows_all = await self._ask_admin()
-        if self._knows_all:
+        if unheard:  # at once: Admin may hang
+            self._all_known.clear()
+        if await self._ask_admin():
             self._unknown_to_admin |= self._named - self._known.keys()
+            self._all_known.set()
+        else:
+            self._all_known.clear()
 
     async def _take_registry(self) -> None:
         """What Admin has published."""
@@ -262,7 +269,7 @@ class ElementDirectory:
 
     async def _learn_from_admin(self) -> None:
         if await self._ask_admin():
-            self._knows_all = True
+            self._all_known.set()
             self._learned(Source.ADMIN)
 
     async def _ask_admin(self) -> bool:
