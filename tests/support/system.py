@@ -50,7 +50,7 @@ class RunningSystem:
 
     def launch(self) -> None:
         self._system.start()
-        self._wait_for_elements()
+        self._wait_until_well()
         if "admin" in self._system.parts:
             # The initial account makes those of all tests.
             with self.database() as connection:
@@ -58,16 +58,20 @@ class RunningSystem:
                     "UPDATE admin.service_accounts SET rate_limit = 1000000 WHERE role = 'ADMIN'"
                 )
 
-    def _wait_for_elements(self) -> None:
-        """Until nothing is said to be away that is only not known yet."""
+    def _wait_until_well(self) -> None:
+        """Until nothing is said to be away that was only not there yet: elements for those who call them, and
+        what follows an element. An index that is first opened after a restart would be built from the files.
+        """
         deadline = time.monotonic() + PATIENCE_SECONDS
-        for name in {"ingester", "query"} & self._system.parts.keys():
-            told: dict[str, Any] = {}
-            while told.get("status") != "up":
-                assert time.monotonic() < deadline, f"{name} does not learn of all elements: {told}"
+        for name in self._system.service_names:
+            down = {"not asked"}
+            while down:
+                assert time.monotonic() < deadline, f"of {name} there are away: {down}"
                 health = httpx.get(f"{self._system.url(name)}/health/ready", verify=False, timeout=30)
-                told = health.json()["dependencies"]["elements"]
-                time.sleep(0.02)
+                told = health.json()["dependencies"]
+                down = {part for part in ("elements", "index", "events") if _is_down(told, part)}
+                if down:
+                    time.sleep(0.02)
 
     def for_a_while(self) -> Iterator[Self]:
         """As a fixture has it: launched, shut down, and its elements verified where all went well."""
@@ -129,7 +133,7 @@ class RunningSystem:
 
     async def start_all(self) -> None:
         await asyncio.to_thread(self._system.start)
-        await asyncio.to_thread(self._wait_for_elements)
+        await asyncio.to_thread(self._wait_until_well)
 
     async def stop_all(self) -> None:
         await asyncio.to_thread(self._system.stop)
@@ -417,6 +421,10 @@ def token_parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
         json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))) for text in (header, claims)
     ]
     return decoded[0], decoded[1]
+
+
+def _is_down(told: dict[str, dict[str, str]], part: str) -> bool:
+    return part in told and told[part]["status"] == "down"
 
 
 def _in_batches(staging: Path) -> Iterator[Path]:
