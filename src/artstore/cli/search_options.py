@@ -6,7 +6,7 @@ The options have the names of the parameters of ``GET /api/v1/search``.
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 from typer.core import TyperCommand, TyperOption
@@ -117,8 +117,5 @@ def asked(parameters: Mapping[str, Any]) -> "SearchOptions":
     """Of all parameters of a command, those of a search that were given."""
     from artstore.sdk.searches import SearchOptions
 
-    given: SearchOptions = {}
-    for name in SearchOptions.__annotations__:
-        if parameters[name] is not None:
-            given[name] = parameters[name]  # type: ignore[literal-required]
-    return given
+    names = SearchOptions.__annotations__
+    return cast(SearchOptions, {name: parameters[name] for name in names if parameters[name] is not None})
