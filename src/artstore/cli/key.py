@@ -1,8 +1,11 @@
 """``artstore key list|rotate|revoke``: the keys that sign access tokens."""
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
+from typer.core import TyperCommand
 
 from artstore.cli.options import AsJson, ProfileFile
 
@@ -10,6 +13,20 @@ if TYPE_CHECKING:
     from artstore.wire.keys import SigningKey
 
 app = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")
+
+_DASHED_KEY_ID = re.compile(r"-[A-Za-z0-9_-]{42}")
+"""An id is a SHA-256 in base64url (RFC 7638), and one of 64 begins with a dash."""
+
+
+class KeyCommand(TyperCommand):
+    """A command that takes a key's id where an option could stand, since it may look like one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The arguments, with ids that begin with a dash after all options."""
+        if "--" in args:
+            return super().parse_args(ctx, args)
+        ids = [arg for arg in args if _DASHED_KEY_ID.fullmatch(arg)]
+        return super().parse_args(ctx, [*(arg for arg in args if arg not in ids), "--", *ids])
 
 
 @app.command("list")
@@ -50,7 +67,7 @@ def rotate(profile: ProfileFile = None, as_json: AsJson = False) -> None:
     print(f"{key.kid} is published and signs from {_moment(key.signs_from)}")
 
 
-@app.command()
+@app.command(cls=KeyCommand)
 def revoke(
     kid: Annotated[str, typer.Argument(metavar="KEY", help="The id of the key.")],
     profile: ProfileFile = None,

@@ -509,6 +509,14 @@ class TestKeys:
         assert "revoked" in Run(profile, "key", "list").text
         assert Run(profile, "key", "revoke", "nothing").code == 4
 
+    @pytest.mark.parametrize("options", [[], ["--json"]], ids=["", "json"])
+    def test_an_id_may_look_like_options(self, profile: Path, options: list[str]) -> None:
+        kid = "-" + "h" * 42
+        for arguments in ([kid, *options], [*options, kid], [*options, "--", kid]):
+            assert Run(profile, "key", "revoke", *arguments).code == 4, arguments
+        assert Run(profile, "key", "revoke", *options).code == 2
+        assert Run(profile, "key", "revoke", kid, kid, *options).code == 2
+
 
 class TestRebuild:
     def test_says_what_it_did(self, profile: Path, note: Path) -> None:
