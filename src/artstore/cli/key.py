@@ -1,9 +1,8 @@
 """``artstore key list|rotate|revoke``: the keys that sign access tokens."""
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from typer.core import TyperCommand
 
@@ -21,7 +20,7 @@ _DASHED_KEY_ID = re.compile(r"-[A-Za-z0-9_-]{42}")
 class KeyCommand(TyperCommand):
     """A command that takes a key's id where an option could stand, since it may look like one."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The arguments, with ids that begin with a dash after all options."""
         if "--" in args:
             return super().parse_args(ctx, args)
