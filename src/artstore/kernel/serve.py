@@ -2,10 +2,12 @@
 
 import errno
 import multiprocessing
+import multiprocessing.process
 import os
 import signal
 import socket
 import sys
+import threading
 from functools import partial
 from types import FrameType
 from typing import Any, Final
@@ -24,6 +26,7 @@ _RECEIVE_BYTES: Final = 128 * 1024
 """Of a request's body, in one piece. For each client that sends quicker than we take, the server holds up to
 three: this bounds what a hundred uploads take of memory. Pieces of 400 KiB, Granian's default, would cost a
 third less CPU for each byte of a large upload."""
+_log = our_logging.get_logger(__name__)
 
 
 def run(target: str, *, settings: ServiceSettings, service: str) -> None:
@@ -56,9 +59,10 @@ def run(target: str, *, settings: ServiceSettings, service: str) -> None:
         ),
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGS,
-        workers_kill_timeout=settings.shutdown_seconds + CLOSE_SECONDS,
     )
-    server.on_startup(partial(_announce_stops, signal.getsignal(signal.SIGHUP)))
+    # Granian has a limit of its own, which also says of workers that ended in time that it killed them.
+    seconds = settings.shutdown_seconds + CLOSE_SECONDS
+    server.on_startup(partial(_announce_stops, signal.getsignal(signal.SIGHUP), seconds))
     loader = partial(
         worker.load,
         target,
@@ -80,23 +84,34 @@ _GRANIAN_LOGS: dict[str, Any] = {
 }
 
 
-def _announce_stops(hangup: Any) -> None:
+def _announce_stops(hangup: Any, seconds: float) -> None:
     """Tells the worker of a stop before Granian does; called once Granian's own handlers are in place.
+
+    A worker that has not ended ``seconds`` later is killed.
 
     SIGHUP is a stop too, unless it was ignored before, as under nohup: Granian would start a second worker
     beside the first, and two cannot hold one element.
     """
-    stop = partial(_stop, signal.getsignal(signal.SIGTERM))
+    stop = partial(_stop, signal.getsignal(signal.SIGTERM), seconds)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     signal.signal(signal.SIGHUP, signal.SIG_IGN if hangup is signal.SIG_IGN else stop)
 
 
-def _stop(granian: Any, number: int, frame: FrameType | None) -> None:
+def _stop(granian: Any, seconds: float, number: int, frame: FrameType | None) -> None:
     for process in multiprocessing.active_children():
         if process.pid is not None:
             os.kill(process.pid, worker.STOP_SIGNAL)
+        last_resort = threading.Timer(seconds, _kill, [process])
+        last_resort.daemon = True
+        last_resort.start()
     granian(number, frame)
+
+
+def _kill(process: multiprocessing.process.BaseProcess) -> None:
+    if process.is_alive():
+        _log.error("the worker did not stop in time and is killed")
+        process.kill()
 
 
 def _claim(service: str, host: str, port: int) -> socket.socket:

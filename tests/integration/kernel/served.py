@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -50,6 +51,12 @@ async def endless(request: Request) -> Response:
     return StreamingResponse(body())
 
 
+async def stuck(request: Request) -> Response:
+    _log.info("stuck")
+    time.sleep(3600)  # noqa: ASYNC251 - nothing else is done meanwhile: that is what it is for
+    raise AssertionError("nobody waits that long")
+
+
 async def held(request: Request) -> Response:
     """Answers once the client has sent its body to the end."""
     return Response(str(len(await request.body())))
@@ -73,7 +80,12 @@ def make() -> FastAPI:
         raise RuntimeError("the folder /data is not an element")
     verifier = TokenVerifier(JwksClient(settings.admin_url), settings.issuer)
     app = create_app(service="served", title="Served", version="1", verifier=verifier, lifespan=lifespan)
-    for path, endpoint in {"/worker": worker, "/endless": endless, "/broken": broken}.items():
+    for path, endpoint in {
+        "/worker": worker,
+        "/endless": endless,
+        "/broken": broken,
+        "/stuck": stuck,
+    }.items():
         hot_route(app, path, endpoint, methods=["GET"], scope=None, operation={"summary": path})
     hot_route(app, "/held", held, methods=["POST"], scope=None, operation={"summary": "Hold"})
     upload = {"summary": "Upload"}

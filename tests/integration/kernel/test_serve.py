@@ -208,6 +208,14 @@ class TestStop:
         assert status == 0
         assert events(log)[-1] == "closed"
 
+    def test_stuck_worker_is_killed(self, start: Start) -> None:
+        served = start(shutdown_seconds=1)
+        with served.ask(b"GET /stuck HTTP/1.1\r\nHost: x\r\n\r\n"):
+            served.wait_for("stuck")
+            status, log, _ = served.stop()
+        assert status == 0
+        assert events(log) == ["the worker did not stop in time and is killed"]
+
     def test_while_it_starts(self, start: Start) -> None:
         served = start("hangs", shutdown_seconds=3600)
         served.wait_for("hanging")
