@@ -1,7 +1,7 @@
 """One request and its answer as they pass through the process: counted, limited, marked with their id."""
 
 import asyncio
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -24,6 +24,8 @@ class Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.started = perf_counter()
+        self.began = time_ns()
+        """By the clock, in nanoseconds since 1970; ``started`` is by a counter that nobody sets."""
         self.status = 0
         """Of the answer; 0 before it has begun."""
         self.bytes_in = 0

@@ -109,6 +109,7 @@ class RequestMiddleware:
                 method=method if method in _METHODS else None,
                 route=None if route == _UNMATCHED else route,
                 status=exchange.status,
+                began=exchange.began,
                 seconds=seconds,
                 broken_off=status == _NOT_ENDED,
                 bytes_in=bytes_in,

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from artstore.kernel import tracing
+from artstore.kernel import metrics, tracing
 from artstore.kernel.app import create_app, hot_route
 from artstore.kernel.peers import http_session
 from artstore.kernel.tracing import spans
@@ -96,6 +97,21 @@ class TestRequest:
             "artstore.mode": "x",
         }
         assert recorded[0].began <= note.at <= recorded[0].ended
+
+    async def test_it_lies_where_the_request_was_however_late_it_is_recorded(
+        self, recorded: Recorded, app: FastAPI, client_of: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        observe = metrics.observe_request
+
+        def observe_late(*args: Any, **kwargs: Any) -> None:
+            time.sleep(0.05)
+            observe(*args, **kwargs)
+
+        monkeypatch.setattr(metrics, "observe_request", observe_late)
+        async with client_of(app) as client:
+            await client.get("/notes/a", headers=TRACED)
+        (span,) = recorded
+        assert span.began <= span.notes[0].at <= span.ended
 
     async def test_there_are_no_more_notes_than_it_takes(
         self, recorded: Recorded, app: FastAPI, client_of: Client

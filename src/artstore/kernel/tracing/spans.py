@@ -90,6 +90,7 @@ def record_request(
     method: str | None,
     route: str | None,
     status: int,
+    began: int,
     seconds: float,
     broken_off: bool,
     bytes_in: int,
@@ -98,7 +99,6 @@ def record_request(
     """The span of a request that was served. ``status`` is 0 where no answer was begun."""
     if _recorder is None:
         return
-    ended = time.time_ns()
     told: dict[str, Value] = {
         "http.request.method": method or OTHER_METHOD,
         "url.scheme": "http",
@@ -122,8 +122,8 @@ def record_request(
             parent_id=context.parent_id,
             parent_is_remote=True,
             of_server=True,
-            began=ended - int(seconds * 1e9),
-            ended=ended,
+            began=began,
+            ended=began + int(seconds * 1e9),
             attributes=told,
             failed="error.type" in told,
             notes=notes,
