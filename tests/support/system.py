@@ -32,6 +32,18 @@ PATIENCE_SECONDS = 60.0
 BOUNDARY = "frontier"
 
 
+def lift_rate_limit(system: System) -> None:
+    """For the initial account, which makes those of all tests and takes a token for each command."""
+    with _database(system) as connection:
+        connection.execute("UPDATE admin.service_accounts SET rate_limit = 1000000 WHERE role = 'ADMIN'")
+
+
+def _database(system: System) -> psycopg.Connection[tuple[Any, ...]]:
+    postgres = system.parts["postgres"].part
+    assert isinstance(postgres, EmbeddedPostgres)
+    return psycopg.connect(postgres.url("artstore", driver="postgresql"))
+
+
 class RunningSystem:
     """The whole system in a folder of its own, on free ports; ``make`` may give one of fewer parts."""
 
@@ -52,11 +64,7 @@ class RunningSystem:
         self._system.start()
         self._wait_until_well()
         if "admin" in self._system.parts:
-            # The initial account makes those of all tests.
-            with self.database() as connection:
-                connection.execute(
-                    "UPDATE admin.service_accounts SET rate_limit = 1000000 WHERE role = 'ADMIN'"
-                )
+            lift_rate_limit(self._system)
 
     def _wait_until_well(self) -> None:
         """Until nothing is said to be away that was only not there yet: elements for those who call them, and
@@ -246,9 +254,7 @@ class RunningSystem:
 
     def database(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection to the embedded PostgreSQL; each ``with`` is one transaction."""
-        postgres = self._system.parts["postgres"].part
-        assert isinstance(postgres, EmbeddedPostgres)
-        return psycopg.connect(postgres.url("artstore", driver="postgresql"))
+        return _database(self._system)
 
     def signed_token(self, account: "Account", **changes: Any) -> str:
         """A token with Admin's own signature and changed claims."""

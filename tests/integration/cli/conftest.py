@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,14 @@ from artstore.launcher.settings import SystemSettings
 from artstore.launcher.system import System
 from artstore.sdk import Client, Profile
 from tests.support.forking import fork_server
+from tests.support.system import lift_rate_limit
 
 
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     settings = SystemSettings(default_ports={}, durable_database=False)
-    with System(tmp_path_factory.mktemp("cli") / "data", settings, fork_server=fork_server()) as system:
-        all_registered(system)
+    folder = tmp_path_factory.mktemp("cli") / "data"
+    with launched(System(folder, settings, fork_server=fork_server())) as system:
         yield system.folder.profile
 
 
@@ -32,6 +34,15 @@ def eventually(holds: Callable[[], bool], otherwise: str) -> None:
     while not holds():
         assert time.monotonic() < until, otherwise
         time.sleep(0.05)
+
+
+@contextmanager
+def launched(system: System) -> Iterator[System]:
+    """Runs meanwhile, is known to Admin, and lets as many commands be called as a test likes."""
+    with system:
+        lift_rate_limit(system)
+        all_registered(system)
+        yield system
 
 
 def all_registered(system: System) -> None:

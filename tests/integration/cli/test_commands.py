@@ -24,7 +24,7 @@ from tests.support.forking import fork_server
 from tests.support.secrecy.observing import heard
 from tests.support.system import PATIENCE_SECONDS
 
-from .conftest import all_registered
+from .conftest import launched
 
 T = TypeVar("T")
 
@@ -35,8 +35,7 @@ MISSING = "0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e"
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("cli") / "data"
     settings = SystemSettings(default_ports={}, durable_database=False)
-    with System(folder, settings, fork_server=fork_server()) as system:
-        all_registered(system)
+    with launched(System(folder, settings, fork_server=fork_server())) as system:
         yield system
 
 

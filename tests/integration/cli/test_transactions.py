@@ -18,7 +18,7 @@ from artstore.wire.documents import Document
 from artstore.wire.transactions import TransactionState
 from tests.support.forking import fork_server
 
-from .conftest import all_registered, eventually
+from .conftest import eventually, launched
 from .test_commands import Run
 
 
@@ -27,8 +27,8 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Of a system with somewhere to move documents to."""
     elements = (*ELEMENTS, Element("edit-02", "edit"))
     settings = SystemSettings(default_ports={}, durable_database=False, elements=elements)
-    with System(tmp_path_factory.mktemp("cli") / "data", settings, fork_server=fork_server()) as system:
-        all_registered(system)
+    folder = tmp_path_factory.mktemp("cli") / "data"
+    with launched(System(folder, settings, fork_server=fork_server())) as system:
         yield system.folder.profile
 
 

@@ -288,7 +288,7 @@ class TestWays:
     ) -> None:
         document = await stored(account, SMALL, "по складу.csv", retention_policy="temporary")
         edit = AtElement(account, "edit-01")
-        await edit.index_has_all()
+        await edit.has_followed()
         (found,) = (system.root("edit-01") / "files").rglob(f"*{document['file_id']}.csv.gz")
         assert gzip.decompress(found.read_bytes()) == SMALL
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from itertools import pairwise
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,30 +22,50 @@ FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 SLOW_CLIENTS = 200
 
 
-@pytest.fixture(scope="module")
-def failing_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    """Its parts are stopped, killed and started; slow clients are cut off after two seconds of waiting."""
+def running(folder: Path, **ingester: str) -> Iterator[RunningSystem]:
     settings = SystemSettings(
         default_ports={},
         elements=(Element("rw-01", "rw"), Element("rw-02", "rw")),
-        environment={
-            "ARTSTORE_INGESTER_HEAD_SECONDS": "2",
-            "ARTSTORE_INGESTER_CLIENT_SLOW_SECONDS": "2",
-            "ARTSTORE_INGESTER_ELEMENT_ANSWER_SECONDS": "5",
-            "ARTSTORE_INGESTER_BREAKER_LONGEST_SECONDS": "2",
-        },
+        environment={f"ARTSTORE_INGESTER_{name.upper()}": value for name, value in ingester.items()},
         durable_database=False,
     )
-    system = RunningSystem(tmp_path_factory.mktemp("failing-system"), settings)
-    yield from system.for_a_while()
+    yield from RunningSystem(folder, settings).for_a_while()
+
+
+@pytest.fixture(scope="module")
+def failing_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """Its parts are stopped, killed and started."""
+    yield from running(tmp_path_factory.mktemp("failing-system"), breaker_longest_seconds="2")
+
+
+@pytest.fixture(scope="module")
+def impatient_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """Slow clients and silent elements are given up after five seconds."""
+    yield from running(
+        tmp_path_factory.mktemp("impatient-system"),
+        head_seconds="5",
+        client_slow_seconds="5",
+        element_answer_seconds="5",
+    )
 
 
 @pytest.fixture
 async def client(failing_system: RunningSystem) -> AsyncIterator[Account]:
     """Whose limit is above what a test asks for."""
-    yield await failing_system.create_account(rate_limit=1_000_000)
-    await failing_system.close_accounts()
-    failing_system.check_elements()
+    async for account in account_of(failing_system):
+        yield account
+
+
+@pytest.fixture
+async def impatient(impatient_system: RunningSystem) -> AsyncIterator[Account]:
+    async for account in account_of(impatient_system):
+        yield account
+
+
+async def account_of(system: RunningSystem) -> AsyncIterator[Account]:
+    yield await system.create_account(rate_limit=1_000_000)
+    await system.close_accounts()
+    system.check_elements()
 
 
 async def told(account: Account, metric: str, element_id: str) -> dict[str, float]:
@@ -120,22 +141,22 @@ async def test_an_element_that_is_dead_is_left_alone_until_it_is_back(client: Ac
     assert health["dependencies"]["element_breakers"] == {"status": "up"}
 
 
-async def test_what_an_element_got_before_it_fell_silent_is_stored_once(client: Account) -> None:
+async def test_what_an_element_got_before_it_fell_silent_is_stored_once(impatient: Account) -> None:
     """The upload lies before the element when the Ingester gives it up, and the same comes once more."""
-    system, name = client.system, "during a pause.txt"
-    lost = await placements(client, "rw-01", "lost")
+    system, name = impatient.system, "during a pause.txt"
+    lost = await placements(impatient, "rw-01", "lost")
     with processes.paused(system.pid("rw-01")):
-        upload = asyncio.create_task(client.upload(name, b"content", timeout=60))
+        upload = asyncio.create_task(impatient.upload(name, b"content", timeout=60))
 
         async def given_up() -> bool:
-            return await placements(client, "rw-01", "lost") > lost
+            return await placements(impatient, "rw-01", "lost") > lost
 
         await eventually(given_up, "the Ingester still waits")
     answer = await upload
     assert answer.status_code == 201, answer.text
-    await everything_is_listed(client)
-    assert await documents(client, "rw-01") == [name]
-    assert await documents(client, "rw-02") == []
+    await everything_is_listed(impatient)
+    assert await documents(impatient, "rw-01") == [name]
+    assert await documents(impatient, "rw-02") == []
 
 
 async def test_kills_under_load_double_nothing_and_lose_nothing(client: Account) -> None:
@@ -204,9 +225,9 @@ async def test_memory_while_an_element_takes_nothing(client: Account) -> None:
     assert system.peak_memory("ingester") - before < 64 * MIB
 
 
-async def test_two_hundred_slow_clients_keep_nobody_out(client: Account) -> None:
+async def test_two_hundred_slow_clients_keep_nobody_out(impatient: Account) -> None:
     """Half of them never get to the file, half send it a byte at a time; all are cut off."""
-    address = urlsplit(client.system.ingester_url)
+    address = urlsplit(impatient.system.ingester_url)
     begun = f"--{BOUNDARY}\r\n".encode()
     in_file = begun + part("file", b"", "slow.bin")
 
@@ -214,7 +235,7 @@ async def test_two_hundred_slow_clients_keep_nobody_out(client: Account) -> None
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         head = (
             f"POST /api/v1/files/upload HTTP/1.1\r\nHost: {address.netloc}\r\n"
-            f"Authorization: Bearer {client.token}\r\nContent-Type: {FORM['Content-Type']}\r\n"
+            f"Authorization: Bearer {impatient.token}\r\nContent-Type: {FORM['Content-Type']}\r\n"
             "Content-Length: 100000000\r\n\r\n"
         )
         writer.write(head.encode() + start)
@@ -227,11 +248,11 @@ async def test_two_hundred_slow_clients_keep_nobody_out(client: Account) -> None
             writer.close()
 
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(client.system.staging_is_empty)
+        stack.push_async_callback(impatient.system.staging_is_empty)
         sloths = [asyncio.create_task(slow(start)) for start in [begun, in_file] * (SLOW_CLIENTS // 2)]
         served = 0
         while not all(sloth.done() for sloth in sloths):
-            assert (await client.upload(f"quick {served}.txt", b"content")).status_code == 201
+            assert (await impatient.upload(f"quick {served}.txt", b"content")).status_code == 201
             served += 1
         answers = Counter(answer[:12] for answer in await asyncio.gather(*sloths))
     assert answers == {b"HTTP/1.1 408": SLOW_CLIENTS}
