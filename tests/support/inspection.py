@@ -56,7 +56,8 @@ class Inspection:
             await self._check_documents(token, list(history.there()) if everything else touched)
         finally:
             await api.close()
-        assert not any((self._element.root / "staging").iterdir()), "something was left in staging"
+        staging = self._element.root / "staging"
+        await eventually(lambda: not any(staging.iterdir()), "something was left in staging")
         history.note("inspected", lsn=last_lsn, documents=sum(1 for _ in history.there()))
         self._lsn = last_lsn
 
@@ -166,9 +167,14 @@ class Inspection:
                 assert row["lsn"] == lsn or lsn < row["lsn"] <= deletions_since, f"index {row}, event {lsn}"
 
     async def _check_room(self, api: Connection) -> None:
-        room = await _get(api, "/api/v1/capacity")
+        room: dict[str, Any] = {}
+
+        async def nothing_is_reserved() -> bool:
+            room.update(await _get(api, "/api/v1/capacity"))
+            return bool(room["reserved_bytes"] == 0)
+
+        await eventually(nothing_is_reserved, "room is kept for what nobody sends any more")
         assert room["documents"] == sum(1 for _ in self._history.there())
-        assert room["reserved_bytes"] == 0
         assert room["used_bytes"] == bytes_below(self._element.root / "files")
 
     async def _check_documents(self, token: str, attempts: Sequence[Attempt]) -> None:

@@ -147,7 +147,7 @@ def test_a_database_is_dropped_whoever_uses_it(server: EmbeddedPostgres) -> None
     superuser = server.url(
         "in_use", driver="postgresql", role=SUPERUSER, password_file=server.folder / "superuser-password"
     )
-    with connect(server, "in_use") as own, psycopg.connect(superuser, connect_timeout=5) as foreign:
+    with connect(server, "in_use") as own, psycopg.connect(superuser, connect_timeout=30) as foreign:
         server.drop_database("in_use")
         for connection in (own, foreign):
             with pytest.raises(psycopg.OperationalError):

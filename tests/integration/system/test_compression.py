@@ -287,9 +287,9 @@ class TestWays:
         self, system: RunningSystem, account: Account
     ) -> None:
         document = await stored(account, SMALL, "по складу.csv", retention_policy="temporary")
-        edit = AtElement(account, "edit-01")
-        await edit.has_followed()
-        (found,) = (system.root("edit-01") / "files").rglob(f"*{document['file_id']}.csv.gz")
+        files, name = system.root("edit-01") / "files", f"*{document['file_id']}.csv.gz"
+        await eventually(lambda: any(files.rglob(name)), f"there is no {name}")
+        (found,) = files.rglob(name)
         assert gzip.decompress(found.read_bytes()) == SMALL
 
     async def test_damage_at_the_beginning_is_answered_as_what_it_is(

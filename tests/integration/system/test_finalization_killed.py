@@ -201,6 +201,8 @@ class TestUndone:
         await stand.restart("rw-01")
         transaction = await begun(account, document["file_id"])
         noted = stand.pids["rw-01"]
+        # Started anew by its keeper it would be asked again, and be heard, before it is stopped.
+        stand.arm("rw-01", "recovery.scanned")
         await eventually(lambda: stand.system.running_pid("rw-01") != noted, "the target does not die")
         stand.arm("rw-01", None)
         await stand.system.stop("rw-01")

@@ -209,10 +209,11 @@ class TestPostgresAway:
         )
         url = f"{own_system.query_url}/api/v1/search/export"
         file = tmp_path / "found.csv"
-        goes_on = threading.Event()
+        begun, goes_on = threading.Event(), threading.Event()
         with Client(profile) as client:
 
             def held(done: int, size: int | None) -> None:
+                begun.set()
                 goes_on.wait(60)
 
             export = partial(client.export, file, "exported", progress=held)
@@ -223,6 +224,7 @@ class TestPostgresAway:
                     assert answer.status_code == 200
                     pieces = answer.aiter_raw()
                     await anext(pieces)
+                    assert await asyncio.to_thread(begun.wait, 60)
                     await own_system.no_more_is_sent("query")  # both clients have had enough for now
                     await own_system.kill("postgres")
                     goes_on.set()
@@ -323,6 +325,7 @@ async def test_memory_while_hundred_clients_send_at_once(own_system: RunningSyst
     assert in_memory in (await account.http.get(f"{url}/metrics")).text.splitlines()
 
 
+@pytest.mark.timeout(600)
 async def test_memory_while_a_gigabyte_passes(own_system: RunningSystem) -> None:
     """Ingester and element grow by less than 64 MiB, up and down; Query as well."""
     account = await own_system.create_account()

@@ -286,7 +286,7 @@ class TestDrained:
     ) -> None:
         """Also what came while it was drained, and the elements are as they were afterwards."""
         content = os.urandom(40_000)
-        names = [f"drained {n}.bin" for n in range(30)]
+        names = [f"drained {n}.bin" for n in range(12)]
         documents = [await at(account, "edit-02").store(name, content) for name in names]
         permanent = await at(account, "edit-02").store(retention_policy="permanent")
         drained = await registered(operator, "/edit-02/drain", {"moves_to": "edit-01"})
@@ -302,7 +302,7 @@ class TestDrained:
         assert "transfer_id" not in left[permanent["file_id"]]
         assert all("transfer_id" in left[one["file_id"]] for one in documents)
         await registered(operator, "/edit-02/activate")
-        for document in documents[::10]:
+        for document in documents[::4]:
             found = await operator.http.get(
                 f"{wide_system.admin_url}/api/v1/transactions", params={"file_id": document["file_id"]}
             )
