@@ -228,12 +228,16 @@ class Announced:
 
 
 class Attempts(Breakers):
-    """Counts the attempts at elements."""
+    """Tells of the attempts at elements."""
 
-    made = 0
+    def __init__(self, options: BreakerOptions) -> None:
+        super().__init__(options)
+        self.made = 0
+        self.first = asyncio.Event()
 
     def attempt(self, element: ElementAnnouncement) -> Attempt | None:
         self.made += 1
+        self.first.set()
         return super().attempt(element)
 
 
@@ -277,8 +281,7 @@ class World:
 
     async def outwaits_the_first(self, upload: "asyncio.Task[Response]") -> None:
         """Lets time pass for the upload until the element that has it is given up."""
-        while self.breakers.made < 1:
-            await asyncio.sleep(0)
+        await self.breakers.first.wait()
         while self.breakers.made < 2 and not upload.done():
             # More than once, for until the system takes no more, what is sent starts the clock again.
             self.lets_time_pass(self.uploads.settings.element_silence_seconds)

@@ -54,7 +54,8 @@ class TestElementFails:
         upload = Upload.whole(HUGE, pieces=50)
         taken = world.take(upload)
         await silent.silent.wait()
-        while upload.pieces_read < 3:  # of which no more than two are in the head
+        # Of which no more than two are in the head; it tells of its end only.
+        while upload.pieces_read < 3:  # noqa: ASYNC110
             await asyncio.sleep(0)
         await world.outwaits_the_first(taken)
         with pytest.raises(Problem) as refused:
@@ -106,9 +107,7 @@ class TestElementFails:
         assert not second.requests
 
     @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])
-    async def test_after_it_fell_silent_with_a_held_body(
-        self, holding: World, body: bytes
-    ) -> None:
+    async def test_after_it_fell_silent_with_a_held_body(self, holding: World, body: bytes) -> None:
         """Which is not waited for as long as for a large one."""
         silent = await holding.add(first(keeps_and(says_nothing), stores))
         second = await holding.add(stores)
