@@ -25,12 +25,13 @@ from artstore.ingester.uploads.service import Uploads
 from artstore.kernel.access import Principal
 from artstore.kernel.database import Database
 from artstore.kernel.peers import (
+    Attempt,
     BreakerOptions,
     Breakers,
     http_session,
 )
 from artstore.kernel.problems import Problem
-from artstore.wire.elements import RegisteredElement
+from artstore.wire.elements import ElementAnnouncement, RegisteredElement
 from artstore.wire.problems import PROBLEM_JSON, ProblemBody, ProblemType
 from artstore.wire.scopes import Scope
 from tests.support.announcements import registered
@@ -62,6 +63,8 @@ class Element:
         """Set when something was stored whose answer was lost."""
         self.broken = asyncio.Event()
         """Set when an upload broke off before its end."""
+        self.silent = asyncio.Event()
+        """Set when nothing more is read or said."""
         self.url = ""
         self._behaviour = behaviour
         app = web.Application()
@@ -153,8 +156,7 @@ async def reads_nothing(element: Element, request: web.Request) -> web.StreamRes
     if request.headers.get("Expect") == "100-continue":
         assert request.transport is not None
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    await asyncio.Event().wait()
-    return web.Response()
+    return await says_nothing(element, request)
 
 
 def says(status: int) -> Behaviour:
@@ -167,6 +169,7 @@ def says(status: int) -> Behaviour:
 
 
 async def says_nothing(element: Element, request: web.Request) -> web.StreamResponse:
+    element.silent.set()
     await asyncio.Event().wait()
     return web.Response()
 
@@ -197,8 +200,7 @@ async def dies(element: Element, request: web.Request) -> web.StreamResponse:
 
 async def falls_silent(element: Element, request: web.Request) -> web.StreamResponse:
     await anext(element.pieces(request))
-    await asyncio.Event().wait()
-    return web.Response()
+    return await says_nothing(element, request)
 
 
 @contextmanager
@@ -225,13 +227,30 @@ class Announced:
         return self.listed
 
 
+class Attempts(Breakers):
+    """Tells of the attempts at elements."""
+
+    def __init__(self, options: BreakerOptions) -> None:
+        super().__init__(options)
+        self.made = 0
+        self.first = asyncio.Event()
+
+    def attempt(self, element: ElementAnnouncement) -> Attempt | None:
+        self.made += 1
+        self.first.set()
+        return super().attempt(element)
+
+
 class World:
     """An Ingester's uploads with elements e1, e2, …"""
 
     def __init__(self, session: aiohttp.ClientSession, settings: IngesterSettings) -> None:
+        loop = asyncio.get_running_loop()
+        now, self._passed = loop.time, 0.0
+        loop.time = lambda: now() + self._passed  # type: ignore[method-assign]
         self.elements: list[Element] = []
         self.announced: list[RegisteredElement] = []
-        self.breakers = Breakers(BreakerOptions(failures=2, open_seconds=60, longest_seconds=60))
+        self.breakers = Attempts(BreakerOptions(failures=2, open_seconds=60, longest_seconds=60))
         self.directory = Announced(self.announced)
         locating = Locating(session, self.directory)
         self.uploads = Uploads(
@@ -255,6 +274,18 @@ class World:
 
     def take(self, upload: Upload, form: type[UploadBody] = FormBody) -> "asyncio.Task[Response]":
         return asyncio.create_task(self.uploads.take(upload.request, PRINCIPAL, form))
+
+    def lets_time_pass(self, seconds: float) -> None:
+        """For everything that waits by now; what begins later has all its time, as slow as it may be."""
+        self._passed += seconds
+
+    async def outwaits_the_first(self, upload: "asyncio.Task[Response]") -> None:
+        """Lets time pass for the upload until the element that has it is given up."""
+        await self.breakers.first.wait()
+        while self.breakers.made < 2 and not upload.done():
+            # More than once, for until the system takes no more, what is sent starts the clock again.
+            self.lets_time_pass(self.uploads.settings.element_silence_seconds)
+            await asyncio.sleep(0)
 
     async def refusal(self, upload: Upload, form: type[UploadBody] = FormBody) -> Problem:
         with pytest.raises(Problem) as refused:

@@ -18,7 +18,9 @@ SILENCE = object()
 
 
 class Upload:
-    """A request with a form in pieces. ``pieces_read`` and ``read_all`` tell how far the service has read."""
+    """A request with a form in pieces. ``pieces_read`` and ``read_all`` tell how far the service has read,
+    ``silent`` that it waits for more than comes.
+    """
 
     def __init__(
         self,
@@ -31,6 +33,7 @@ class Upload:
     ) -> None:
         self.pieces_read = 0
         self.read_all = asyncio.Event()
+        self.silent = asyncio.Event()
         self._messages = self._send(list(pieces))
         sent = {"content-type": content_type, **headers}
         if announced is not None:
@@ -73,6 +76,7 @@ class Upload:
             if piece is GONE:
                 yield {"type": "http.disconnect"}
             elif piece is SILENCE:
+                self.silent.set()
                 await asyncio.Event().wait()
             else:
                 self.pieces_read += 1

@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,6 @@ import httpx
 import psycopg
 
 from artstore.admin.administrators import totp
-from tests.support.second_factor import step_with_room
 
 from .conftest import FIRST_ADMINISTRATOR, FIRST_PASSWORD, Admin, libpq
 
@@ -81,23 +81,25 @@ class Person:
             assert self.try_login("not this one, never").status_code == 401
 
     def enrol(self, login: Login) -> tuple["Factor", list[str]]:
-        """A second factor, confirmed with the code of the step before this, and recovery codes."""
+        """A second factor, confirmed with the code of this step, and recovery codes."""
         begun = login.call("POST", f"{AUTH}/totp", {"password": self.password})
         assert begun.status_code == 200, begun.text
-        factor = Factor(base64.b32decode(begun.json()["secret"]), step_with_room())
-        confirmed = login.call("POST", f"{AUTH}/totp/confirm", {"code": factor.code(-1)})
+        factor = Factor(base64.b32decode(begun.json()["secret"]), totp.step_at(time.time()))
+        confirmed = login.call("POST", f"{AUTH}/totp/confirm", {"code": factor.code(0)})
         assert confirmed.status_code == 200, confirmed.text
         return factor, confirmed.json()["recovery_codes"]
 
 
 @dataclass(frozen=True)
 class Factor:
-    """An authenticator. Its steps are counted from that of the enrolment, whatever the clock does meanwhile."""
+    """An authenticator. Its steps are counted from that of the enrolment, whatever the clock does meanwhile:
+    the code of that one is used up, and that of the next is good already, for more than half a minute.
+    """
 
     secret: bytes = field(repr=False)
     step: int
 
-    def code(self, steps: int = 0) -> str:
+    def code(self, steps: int = 1) -> str:
         return totp.code(self.secret, self.step + steps)
 
 

@@ -108,9 +108,10 @@ class TestAccepted:
         assert client.ask(client.assertion(), client_id=client.account.client_id).status_code == 200
 
     def test_clocks_may_differ_by_a_minute(self, client: Client) -> None:
-        now = int(time.time())
-        for changed in ({"exp": now - 50}, {"iat": now + 50}, {"nbf": now + 50}, {"iat": None}):
+        for claim, seconds in (("exp", -50), ("iat", 50), ("nbf", 50)):
+            changed: dict[str, Any] = {claim: int(time.time()) + seconds}
             assert client.ask(client.assertion(**changed)).status_code == 200
+        assert client.ask(client.assertion(iat=None)).status_code == 200
 
     def test_one_of_several_keys_by_its_name(self, admin: Admin) -> None:
         keys = [ECKey.generate_key("P-256") for _ in range(2)]
@@ -161,8 +162,8 @@ class TestRefused:
         assert said in assert_refused(client.ask(client.assertion(**changed)))
 
     def test_clocks_that_differ_by_more_than_a_minute(self, client: Client) -> None:
-        now: Any = int(time.time())
-        for changed in ({"exp": now - 70}, {"iat": now + 70}, {"nbf": now + 70}):
+        for claim, seconds in (("exp", -70), ("iat", 70), ("nbf", 70)):
+            changed: dict[str, Any] = {claim: int(time.time()) + seconds}
             assert_refused(client.ask(client.assertion(**changed)))
 
     def test_audience_that_is_not_us_alone(self, client: Client) -> None:

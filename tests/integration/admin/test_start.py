@@ -242,8 +242,12 @@ class TestDependenciesAway:
     def test_redis(self, start_admin: StartAdmin, backends: Backends) -> None:
         admin = start_admin(backends)
         backends.redis.stop()
-        health = admin.http.get("/health/ready")
-        assert (health.status_code, health.json()["status"]) == (200, "degraded")
+
+        def is_degraded() -> bool:
+            health = admin.http.get("/health/ready")
+            return (health.status_code, health.json()["status"]) == (200, "degraded")
+
+        admin.eventually(is_degraded)
         assert admin.ask_token(admin.initial).status_code == 200
 
     def test_start_without_redis(self, start_admin: StartAdmin, backends: Backends) -> None:

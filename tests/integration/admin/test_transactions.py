@@ -3,7 +3,7 @@
 import secrets
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -97,6 +97,23 @@ def metric(admin: Admin, line: str) -> float:
     return next((float(at.rpartition(" ")[2]) for at in text.splitlines() if at.startswith(line)), 0.0)
 
 
+@contextmanager
+def paused_without_a_lock(admin: Admin) -> Iterator[None]:
+    """Stands still between its transactions in the database, in which it would stand in the way of others."""
+    process = admin.service.process
+    assert process is not None
+    open_ones = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+    )
+    while True:
+        with processes.paused(process.pid), psycopg.connect(libpq(admin.backends.database_url)) as connection:
+            if connection.execute(open_ones).fetchone() == (0,):
+                connection.close()
+                yield
+                return
+
+
 def test_is_given_up_undone_and_left_to_an_operator(impatient: Admin) -> None:
     """Every step is tried three times, forward and back; what cannot be undone stays, and is an alarm."""
     transaction = begun(impatient)
@@ -178,10 +195,9 @@ def test_a_process_takes_up_what_another_one_left(start: StartAdmin, untouched_b
     armed = {FAILPOINTS: "before.hold=kill"}
     mortal = start(impatient.backends, **same_accounts(impatient), **FAST, environment=armed)
     headers, body = mortal.headers(mortal.services), new()
-    living, dying = impatient.service.process, mortal.service.process
-    assert living is not None
+    dying = mortal.service.process
     assert dying is not None
-    with processes.paused(living.pid):
+    with paused_without_a_lock(impatient):
         with suppress(httpx.TransportError):  # it may die before it answers
             mortal.http.post(PATH, json=body, headers=headers)
         impatient.eventually(lambda: dying.poll() is not None)
@@ -203,16 +219,24 @@ def test_a_job_whose_end_was_not_noted_is_no_obstacle(impatient: Admin) -> None:
     """The database may go away just then. Its worker lives, but is not at it."""
     transaction = begun(impatient)
     impatient.eventually(lambda: read(impatient, transaction)["attempts"] > 0)
-    with psycopg.connect(libpq(impatient.backends.database_url)) as connection:
-        connection.execute("SET LOCAL search_path TO admin")
-        connection.execute(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status, worker_id, args) "
-            "SELECT 'transactions', 'transaction', %(id)s::text, 'doing', "
-            "(SELECT id FROM procrastinate_workers ORDER BY last_heartbeat DESC LIMIT 1), "
-            "jsonb_build_object('transaction_id', %(id)s::text) "
-            "WHERE NOT EXISTS (SELECT FROM procrastinate_jobs WHERE lock = %(id)s::text AND status = 'doing')",
-            {"id": transaction["transaction_id"]},
-        )
+    told = {"id": transaction["transaction_id"]}
+
+    def looks_under_way() -> bool:
+        """One at a time does: where the worker is at it, it is waited for."""
+        with psycopg.connect(libpq(impatient.backends.database_url)) as connection:
+            connection.execute("SET LOCAL search_path TO admin")
+            # What is locked is not fetched by a worker meanwhile.
+            connection.execute("SELECT FROM procrastinate_jobs WHERE lock = %(id)s FOR UPDATE", told)
+            made = connection.execute(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status, worker_id, args) "
+                "SELECT 'transactions', 'transaction', %(id)s::text, 'doing', "
+                "(SELECT id FROM procrastinate_workers ORDER BY last_heartbeat DESC LIMIT 1), "
+                "jsonb_build_object('transaction_id', %(id)s::text) ON CONFLICT DO NOTHING",
+                told,
+            )
+            return made.rowcount == 1
+
+    impatient.eventually(looks_under_way)
     fails(impatient, transaction)
 
 

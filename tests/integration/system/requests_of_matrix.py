@@ -5,6 +5,7 @@ What is ended, changed or removed was made for it. A ``GET`` that says nothing b
 
 import base64
 import secrets
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ import httpx
 from artstore.admin.administrators import totp
 from artstore.wire.transactions import TRANSACTIONS_PATH, TRANSFERS_PATH
 from tests.support.access_matrix import NOBODY, OTHERS, OWN, SERVICES, Row
-from tests.support.second_factor import step_with_room
 
 from .callers import (
     ACCOUNTS_PATH,
@@ -202,14 +202,14 @@ class SecondFactor:
         answer = self.at("", password=self._ask.caller.password)
         if answer.is_success:
             self._secret = base64.b32decode(answer.json()["secret"])
-            self._step = step_with_room()
+            self._step = totp.step_at(time.time())
         return answer
 
     def confirm(self) -> httpx.Response:
-        return self.at("/confirm", code=self.code(-1))
+        return self.at("/confirm", code=self.code(0))
 
     def remove(self) -> httpx.Response:
-        return self.at("/remove", password=self._ask.caller.password, code=self.code(0))
+        return self.at("/remove", password=self._ask.caller.password, code=self.code(1))
 
 
 def begin_second_factor(ask: Ask) -> httpx.Response:

@@ -45,7 +45,9 @@ class TestAnotherElement:
         passed = UPLOAD_BYTES._value.get()
         with no_more_connections() as port:
             world.announced[0] = first.announcement("e1", url=f"http://127.0.0.1:{port}")
-            answer = await world.take(Upload.whole(body, pieces=10))
+            upload = world.take(Upload.whole(body, pieces=10))
+            await world.outwaits_the_first(upload)
+            answer = await upload
         assert answer.status_code == 201
         assert second.body == body
         assert UPLOAD_BYTES._value.get() - passed == len(body), "what the first did not get was counted"

@@ -26,10 +26,13 @@ def settings() -> IngesterSettings:
         admin_url="http://127.0.0.1:1",
         client_silence_seconds=600,
         client_bytes_per_second=1_000_000,
-        client_slow_seconds=0.2,
-        element_silence_seconds=1,
-        element_answer_seconds=0.2,
+        element_answer_seconds=600,
     )
+
+
+def short_of(settings: IngesterSettings, limit: str) -> IngesterSettings:
+    """For what waits until the limit is over, and for nothing else."""
+    return settings.model_copy(update={limit: SHORT})
 
 
 @pytest.fixture
@@ -70,7 +73,8 @@ async def test_a_body(url: str, settings: IngesterSettings) -> None:
 
 async def test_a_client_that_only_holds_a_place(url: str, settings: IngesterSettings) -> None:
     async with http_session() as session:
-        call = Call(session, Upload([b"x", SILENCE]).request, settings)
+        upload = Upload([b"x", SILENCE])
+        call = Call(session, upload.request, short_of(settings, "client_slow_seconds"))
         with pytest.raises(Problem) as refused:
             await call.send("PATCH", url, {}, nothing, with_body=True)
     assert refused.value.kind is ProblemType.UPLOAD_STALLED
@@ -81,7 +85,7 @@ async def test_no_call_waits_for_ever(url: str, settings: IngesterSettings) -> N
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session:
         other = asyncio.create_task(session.get(url))
         await asyncio.sleep(0)
-        call = Call(session, Upload([]).request, settings)
+        call = Call(session, Upload([]).request, short_of(settings, "element_silence_seconds"))
         with pytest.raises(ElementSilent):
             await call.send("HEAD", url, {}, nothing)
         other.cancel()
@@ -93,7 +97,7 @@ class TestElementThatIsStopped:
 
     @pytest.fixture
     def settings(self, settings: IngesterSettings) -> IngesterSettings:
-        return settings.model_copy(update={"element_silence_seconds": SHORT, "element_answer_seconds": 600})
+        return short_of(settings, "element_silence_seconds")
 
     async def test_is_not_waited_for_without_a_body(self, url: str, settings: IngesterSettings) -> None:
         async with http_session() as session:

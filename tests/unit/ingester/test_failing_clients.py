@@ -7,6 +7,7 @@ from artstore.ingester.settings import IngesterSettings
 from artstore.kernel.peers import (
     BreakerState,
 )
+from artstore.kernel.problems import Problem
 from artstore.wire.problems import ProblemType
 from tests.support.playing_elements import BIG, World, refuses, running, stores
 from tests.support.system import form, part
@@ -34,8 +35,13 @@ class TestClientFails:
 
     async def test_falls_silent(self, world: World) -> None:
         element = await world.add(stores)
-        problem = await world.refusal(Upload([BIG[:5_000_000], SILENCE], announced=len(BIG)))
-        assert problem.kind is ProblemType.REQUEST_TIMEOUT
+        upload = Upload([BIG[:5_000_000], SILENCE], announced=len(BIG))
+        taken = world.take(upload)
+        await upload.silent.wait()
+        world.lets_time_pass(world.uploads.settings.client_silence_seconds)
+        with pytest.raises(Problem) as refused:
+            await taken
+        assert refused.value.kind is ProblemType.REQUEST_TIMEOUT
         await element.broken.wait()
 
     @pytest.mark.parametrize("announced", [len(BIG), None])

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import pytest
 
 from artstore.attributes import FileId, new_file_id
-from artstore.ingester.settings import IngesterSettings
 from artstore.ingester.uploads.delivery import Delivery
 from artstore.ingester.uploads.form import FormBody
 from artstore.ingester.uploads.pace import PaceLimits
@@ -25,6 +24,7 @@ from tests.support.playing_elements import (
     PRINCIPAL,
     SMALL,
     Behaviour,
+    Element,
     World,
     dies,
     falls_silent,
@@ -33,7 +33,6 @@ from tests.support.playing_elements import (
     keeps_and_dies,
     reads_nothing,
     refuses,
-    running,
     says,
     says_nothing,
     stores,
@@ -44,22 +43,46 @@ from tests.support.uploads import Upload
 
 
 class TestElementFails:
-    @pytest.mark.parametrize("behaviour", [dies, falls_silent, reads_nothing])
-    async def test_in_the_middle_of_a_large_body(self, world: World, behaviour: Behaviour) -> None:
-        await world.add(behaviour)
+    async def test_in_the_middle_of_a_large_body(self, world: World) -> None:
+        await world.add(dies)
         second = await world.add(stores)
-        problem = await world.refusal(Upload.whole(HUGE, pieces=50))
+        self.assert_lost(await world.refusal(Upload.whole(HUGE, pieces=50)), second)
+
+    @pytest.mark.parametrize("behaviour", [falls_silent, reads_nothing])
+    async def test_in_silence_in_the_middle_of_a_large_body(self, world: World, behaviour: Behaviour) -> None:
+        silent, second = await world.add(behaviour), await world.add(stores)
+        upload = Upload.whole(HUGE, pieces=50)
+        taken = world.take(upload)
+        await silent.silent.wait()
+        # Of which no more than two are in the head; it tells of its end only.
+        while upload.pieces_read < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await world.outwaits_the_first(taken)
+        with pytest.raises(Problem) as refused:
+            await taken
+        self.assert_lost(refused.value, second)
+
+    def assert_lost(self, problem: Problem, second: Element) -> None:
         assert problem.kind is ProblemType.ELEMENT_UNAVAILABLE
         assert "nothing is stored" in problem.detail
         assert "/api/v1/uploads" in problem.detail
         assert not second.requests
 
-    @pytest.mark.parametrize("behaviour", [dies, falls_silent, reads_nothing])
-    async def test_in_the_middle_of_a_body_that_is_held(self, holding: World, behaviour: Behaviour) -> None:
-        await holding.add(behaviour)
+    async def test_in_the_middle_of_a_body_that_is_held(self, holding: World) -> None:
+        await holding.add(dies)
         second = await holding.add(stores)
-        answer = await holding.take(Upload.whole(HUGE, pieces=50))
-        assert answer.status_code == 201
+        assert (await holding.take(Upload.whole(HUGE, pieces=50))).status_code == 201
+        assert second.body == HUGE
+
+    @pytest.mark.parametrize("behaviour", [falls_silent, reads_nothing])
+    async def test_in_silence_in_the_middle_of_a_body_that_is_held(
+        self, holding: World, behaviour: Behaviour
+    ) -> None:
+        silent, second = await holding.add(behaviour), await holding.add(stores)
+        upload = holding.take(Upload.whole(HUGE, pieces=50))
+        await silent.silent.wait()
+        await holding.outwaits_the_first(upload)
+        assert (await upload).status_code == 201
         assert second.body == HUGE
 
     @pytest.mark.parametrize("announced", [True, False])
@@ -84,19 +107,20 @@ class TestElementFails:
         assert not second.requests
 
     @pytest.mark.parametrize("body", [SMALL, BIG], ids=["small", "big"])
-    async def test_after_it_fell_silent_with_a_held_body(
-        self, settings: IngesterSettings, body: bytes
-    ) -> None:
+    async def test_after_it_fell_silent_with_a_held_body(self, holding: World, body: bytes) -> None:
         """Which is not waited for as long as for a large one."""
-        waits = {"element_answer_seconds": 300, "held_answer_seconds": 0.5, "held_bytes": 32 << 20}
-        async for world in running(settings.model_copy(update=waits)):
-            silent = await world.add(first(keeps_and(says_nothing), stores))
-            second = await world.add(stores)
-            async with asyncio.timeout(20):
-                answer = await world.take(Upload.whole(body, pieces=50))
-            assert answer.status_code == 201
-            assert {request.headers["X-File-Id"] for request in silent.requests} == silent.documents
-            assert not second.requests
+        silent = await holding.add(first(keeps_and(says_nothing), stores))
+        second = await holding.add(stores)
+        upload = holding.take(Upload.whole(body, pieces=50))
+        await silent.silent.wait()
+        settings = holding.uploads.settings
+        assert settings.held_answer_seconds < settings.element_answer_seconds / 2
+        holding.lets_time_pass(settings.held_answer_seconds)
+        async with asyncio.timeout(settings.element_answer_seconds / 2):
+            answer = await upload
+        assert answer.status_code == 201
+        assert {request.headers["X-File-Id"] for request in silent.requests} == silent.documents
+        assert not second.requests
 
     async def test_after_it_may_have_stored_a_large_body(self, world: World) -> None:
         first_one = await world.add(keeps_and_dies)
@@ -205,11 +229,11 @@ async def test_a_key_is_freed_only_where_it_is_certain(world: World, answer: Beh
     await world.add(answer)
     uploads, key = world.uploads, OfAKey()
     delivery = Delivery(
-        uploads.session, uploads.directory, world.breakers, uploads.settings, Patience(1, 1), uploads.pauses
+        uploads.session, uploads.directory, world.breakers, uploads.settings, Patience(60, 60), uploads.pauses
     )
     upload = Upload.whole(SMALL)
-    body = FormBody(upload.request, max_file_bytes=1 << 30, pace=PaceLimits(1))
-    head = await body.head(seconds=1)
+    body = FormBody(upload.request, max_file_bytes=1 << 30, pace=PaceLimits(60))
+    head = await body.head(seconds=60)
     headers = forwarded_headers(upload.request, PRINCIPAL) | {"Content-Type": body.content_type}
     with suppress(Problem):
         await delivery.deliver(Relay(uploads.session, body, head.pieces), head.wanted, headers, key)

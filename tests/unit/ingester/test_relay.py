@@ -165,10 +165,10 @@ class TestMemory:
         await world.add(stores)
         upload = Upload([BIG[:2_000_000], SILENCE])
         body = FormBody(upload.request, max_file_bytes=1 << 30, pace=PaceLimits(600))
-        head, let_go = await body.head(seconds=1), asyncio.Event()
+        head, let_go = await body.head(seconds=60), asyncio.Event()
         relay = Relay(world.uploads.session, body, head.pieces, let_go.set)
         headers = {"Content-Type": body.content_type}
-        sending = asyncio.create_task(relay.send(world.announced[0], headers, Patience(5, 5)))
+        sending = asyncio.create_task(relay.send(world.announced[0], headers, Patience(60, 60)))
         await let_go.wait()
         assert not head.pieces
         sending.cancel()
@@ -184,8 +184,7 @@ class TestMemory:
             await asyncio.Event().wait()
             return web.Response()
 
-        patient = {"element_silence_seconds": 600, "client_silence_seconds": 600}
-        async for world in running(settings.model_copy(update=patient)):
+        async for world in running(settings):
             element = await world.add(asks_late)
             long = [world.take(Upload([BIG[:2_000_000], SILENCE])) for _ in range(32)]
             await filled.wait()

@@ -68,6 +68,7 @@ async def admin(issuer: Issuer) -> AsyncIterator[Admin]:
 @pytest.fixture
 async def client(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[JwksClient]:
     monkeypatch.setattr(keys_module, "_MIN_SECONDS_BETWEEN_FETCHES", 0.0)
+    monkeypatch.setattr(keys_module, "_FETCH_TIMEOUT_SECONDS", 60.0)
     made = JwksClient(admin.url)
     yield made
     await made.close()

@@ -86,9 +86,9 @@ async def test_takes_all_in_order_and_acknowledges() -> None:
     follower = LogFollower(log, target, batch_size=3)
     await log.grow(10)
     async with running(follower):
-        assert await follower.reached(10, 5)
+        assert await follower.reached(10, 60)
         await log.grow(2)
-        assert await follower.reached(12, 5)
+        assert await follower.reached(12, 60)
     assert target.taken == list(range(1, 13))
     assert log.acknowledged[-1] == ("memory", 12)
     assert follower.lag == 0
@@ -100,11 +100,11 @@ async def test_a_target_that_is_away_is_tried_again_and_nothing_is_left_out() ->
     await log.grow(3)
     assert follower.status.away == "starting"
     async with running(follower):
-        assert await follower.reached(3, 5)
+        assert await follower.reached(3, 60)
         assert follower.status.away is None
         target.failures.append(TargetAway("gone again"))
         await log.grow(1)
-        assert await follower.reached(4, 5)
+        assert await follower.reached(4, 60)
     assert target.taken == [1, 2, 3, 4]
 
 
@@ -121,10 +121,10 @@ async def test_the_first_attempt_can_be_waited_for() -> None:
     follower = LogFollower(log, target)
     assert not await follower.at_work(0.01)
     async with running(follower):
-        assert not await follower.at_work(5)
+        assert not await follower.at_work(60)
         assert follower.status.away == "no answer"
         await log.grow(1)
-        assert await follower.reached(1, 5)
+        assert await follower.reached(1, 60)
         assert await follower.at_work(0)
 
 

@@ -371,6 +371,7 @@ def next_id(archive: dict[str, str]) -> FileId:
 
 
 class TestInterrupted:
+    @pytest.mark.timeout(900)  # a process under strace for each of some dozens of system calls
     def test_anywhere_it_can_be_done_again(self, root: Path, archive: dict[str, str]) -> None:
         """Each run is killed one system call later than the one before that changes something on disk."""
         before = tree(root)

@@ -112,7 +112,8 @@ async def test_temporary_documents_are_kept_from_the_commit_on(open_element: Ope
 
 
 async def test_readers_see_all_or_none(open_element: OpenElement) -> None:
-    engine = await open_element()
+    # Between the commit and the files, for which there is time enough to look.
+    engine = await open_element(follow_seconds=60.0, close_seconds=0.0)
     batch, documents = await filled(engine, 40)
     seen = set()
 
