@@ -1,6 +1,7 @@
 """Changing attributes: what can be changed, by whom, and that no change is ever lost."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -34,7 +35,8 @@ class TestPatch:
         assert (document["description"], document["version"]) == ("новое", "2")
         assert document["tags"] == ["a", "b"]
         assert document["custom_attributes"] == {"year": 2026}
-        assert document["updated_at"] > document["created_at"]
+        updated, created = (datetime.fromisoformat(document[name]) for name in ("updated_at", "created_at"))
+        assert updated > created
 
     async def test_custom_attributes_are_merged_and_null_removes(self, rw: AtElement) -> None:
         document = await changed(
