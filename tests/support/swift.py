@@ -56,14 +56,21 @@ user = {user}
 swift_dir = {folder}
 log_address = /nonexistent
 """
-_SERVER = """\
-devices = {folder}/devices
+# Swift gives its parts half a second to connect and three to answer. On a busy machine that is too little:
+# the listing of a container would lack an object, and the proxy would leave the only server alone.
+_PATIENCE = """\
+conn_timeout = 60
+node_timeout = 120
+"""
+_SERVER = f"""\
+devices = {{folder}}/devices
 mount_check = false
 disable_fallocate = true
 [pipeline:main]
-pipeline = {kind}-server
-[app:{kind}-server]
-use = egg:swift#{kind}
+pipeline = {{kind}}-server
+[app:{{kind}}-server]
+use = egg:swift#{{kind}}
+{_PATIENCE}container_update_timeout = 120
 """
 # The cache is memcached, and none runs: every look-up goes to the servers, which is what a test wants.
 _PROXY = f"""\
@@ -72,6 +79,7 @@ pipeline = catch_errors cache s3api tempauth copy slo dlo symlink proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+{_PATIENCE}error_suppression_limit = 1000000
 [filter:catch_errors]
 use = egg:swift#catch_errors
 [filter:cache]

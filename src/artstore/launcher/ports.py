@@ -94,13 +94,7 @@ class Ports:
         return False
 
     def _reserve(self, port: int) -> bool:
-        # An abstract Unix socket: a name that the kernel gives to one process, takes back at its end, and
-        # keeps in the same network namespace as the port. Nothing is ever sent over it.
-        reservation = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        try:
-            reservation.bind(f"\0artstore-port-{self._host}-{port}")
-        except OSError:
-            reservation.close()
+        if (reservation := reserve(self._host, port)) is None:
             return False
         self._reserved[port] = reservation
         return True
@@ -113,6 +107,19 @@ class Ports:
         known = self._remembered | self._chosen
         if known != _read(self._memory):
             write_private(self._memory, json.dumps(known, indent=2) + "\n")
+
+
+def reserve(host: str, port: int) -> socket.socket | None:
+    """A reservation, until it is closed; None where another launcher has one."""
+    # An abstract Unix socket: a name that the kernel gives to one process, takes back at its end, and
+    # keeps in the same network namespace as the port. Nothing is ever sent over it.
+    reservation = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        reservation.bind(f"\0artstore-port-{host}-{port}")
+    except OSError:
+        reservation.close()
+        return None
+    return reservation
 
 
 def is_free(host: str, port: int) -> bool:

@@ -92,9 +92,11 @@ class Announcer:
         """For the start of the element, beside `run`: wait until the first announcement was made, or could
         not be, for a moment at most. What is ready can then have documents placed on it.
         """
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(_FIRST_SECONDS):
                 await self._tried.wait()
+        except TimeoutError:
+            _log.warning("Redis does not answer; the start goes on, and the element is not announced yet")
 
     async def run(self) -> None:
         reachable = True

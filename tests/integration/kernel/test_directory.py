@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
+from artstore.kernel import peers
 from artstore.kernel.dependencies import DependencyDown
 from artstore.kernel.peers import AdminRegistry, ElementDirectory, http_session
 from artstore.kernel.peers.directory import Source
@@ -67,6 +68,12 @@ class Clock:
 
     def pass_seconds(self, seconds: float) -> None:
         self._ahead += seconds
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All elements are known in the end, on a busy machine as well."""
+    monkeypatch.setattr(peers.directory, "_FIRST_SECONDS", 60)
 
 
 @pytest.fixture
@@ -139,6 +146,7 @@ class Registry:
 
 
 class TestWithRedis:
+    @pytest.mark.usefixtures("patient")
     async def test_learns_what_is_there(self, redis: Redis, directory: ElementDirectory) -> None:
         await announce(redis, announced("e2"))
         await announce(redis, announced("e1"))
@@ -283,6 +291,7 @@ class TestWhichThereAre:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @pytest.mark.usefixtures("patient")
     async def test_one_without_an_announcement_is_asked_for(
         self, redis: Redis, directory: ElementDirectory, registry: Registry, following: Callable[[], None]
     ) -> None:
@@ -311,6 +320,7 @@ class TestWhichThereAre:
         registry.is_down = True
         following()
         await directory.learned_first()
+        await eventually(directory.ready.is_set, "nothing is learned")
         assert [element.element_id for element in directory.elements()] == ["e1"]
         assert not directory.is_up_to_date
         with pytest.raises(DependencyDown, match="there may be others"):
@@ -318,6 +328,7 @@ class TestWhichThereAre:
         registry.is_down = False
         await eventually(lambda: directory.is_up_to_date, "Admin is not asked again")
 
+    @pytest.mark.usefixtures("patient")
     async def test_while_admin_is_asked_for_one_that_is_new(
         self, redis: Redis, directory: ElementDirectory, registry: Registry, following: Callable[[], None]
     ) -> None:
@@ -344,10 +355,12 @@ class TestWhichThereAre:
         await redis.sadd(ELEMENTS_KEY, "e2")
         following()
         await directory.learned_first()
+        await eventually(directory.ready.is_set, "nothing is learned")
         assert not directory.is_up_to_date
         await announce(redis, announced("e2"))
         await eventually(lambda: directory.is_up_to_date, "the element is not heard")
 
+    @pytest.mark.usefixtures("patient")
     async def test_one_that_admin_does_not_know_is_no_more(
         self, redis: Redis, directory: ElementDirectory, registry: Registry, following: Callable[[], None]
     ) -> None:

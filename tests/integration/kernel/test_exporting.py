@@ -17,6 +17,13 @@ def collector() -> Iterator[Collector]:
         yield collector
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no collector that hangs."""
+    monkeypatch.setattr(exporting, "EXPORT_SECONDS", 60)
+    monkeypatch.setattr(exporting, "CLOSE_SECONDS", 60)
+
+
 def span(number: int = 1, **changes: Any) -> spans.Span:
     told: dict[str, Any] = {
         "name": "GET",
@@ -36,6 +43,7 @@ def start(collector: Collector) -> exporting.Exporting:
     return exporting.start(collector.url + "/", service="test", version="1", instance="one")
 
 
+@pytest.mark.usefixtures("patient")
 async def test_what_waits_is_sent_at_the_end(collector: Collector) -> None:
     exporter = start(collector)
     exporter.record(span(1))
@@ -48,6 +56,7 @@ async def test_what_waits_is_sent_at_the_end(collector: Collector) -> None:
     assert (second.parent_id, second.failed, second.of_server) == ("00f067aa0ba902b7", True, False)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_secrets_in_texts_are_blotted_out(collector: Collector) -> None:
     exporter = start(collector)
     reason = "no answer from http://user:hunter2@host:1/x?filename=letter.txt of eyJhbGciOiJIUzI1NiJ9.e30.xyz"
@@ -60,6 +69,7 @@ async def test_secrets_in_texts_are_blotted_out(collector: Collector) -> None:
     assert seen.events == [("tried", {"artstore.reason": plain, "artstore.status": 503})]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_what_the_collector_wants_besides_is_told_by_opentelemetry_s_variables(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,8 +81,10 @@ async def test_what_the_collector_wants_besides_is_told_by_opentelemetry_s_varia
 
 
 async def test_nobody_waits_for_a_collector_that_hangs(
-    collector: Collector, capsysbinary: pytest.CaptureFixture[bytes]
+    collector: Collector, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Its request is still under way when the end comes, however long this takes.
+    monkeypatch.setattr(exporting, "EXPORT_SECONDS", 60)
     our_logging.configure("test")
     collector.hold()
     exporter = start(collector)

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from redis.asyncio import Redis
 
-from artstore.kernel.access import RevocationFollower, RevocationList
+from artstore.kernel.access import RevocationFollower, RevocationList, revocation_follower
 from artstore.kernel.dependencies import DependencyDown
 from artstore.launcher.redis import EmbeddedRedis
 from artstore.wire.revocations import (
@@ -25,6 +25,13 @@ from artstore.wire.revocations import (
 from tests.support.system import eventually
 
 ACCOUNT = UUID("7e0f0f3c-55a4-4b7e-9d7c-1d1c9b1f0001")
+
+
+@pytest.fixture(autouse=True)
+def _all_have_time_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no Admin that is away."""
+    for name in ("_FIRST_SECONDS", "_ADMIN_SECONDS"):
+        monkeypatch.setattr(revocation_follower, name, 60)
 
 
 def entry(position: int) -> Revocation:

@@ -10,7 +10,7 @@ import pytest
 
 from artstore.launcher.errors import PortTaken
 from artstore.launcher.ports import Ports, is_free
-from tests.support.ports import free_port
+from tests.support.ports import port_for_launcher
 
 HOST = "127.0.0.1"
 
@@ -32,7 +32,7 @@ def taken() -> Iterator[int]:
 
 @pytest.fixture
 def free() -> int:
-    return free_port()
+    return port_for_launcher()
 
 
 def ports(memory: Path, given: dict[str, int] | None = None, defaults: dict[str, int] | None = None) -> Ports:

@@ -23,7 +23,7 @@ from artstore.launcher.redis import EmbeddedRedis
 from artstore.launcher.settings import SystemSettings
 from artstore.launcher.system import System
 from artstore.sdk import Client
-from tests.support.ports import free_port
+from tests.support.ports import port_for_launcher
 from tests.support.secrecy.observing import heard
 from tests.support.system import PATIENCE_SECONDS
 
@@ -80,7 +80,7 @@ def ports() -> dict[str, int]:
     """Ports that are free, so that a system on the usual ones is not met."""
     found: set[int] = set()
     while len(found) < len(SERVICES):
-        found.add(free_port())
+        found.add(port_for_launcher())
     return dict(zip(SERVICES, found, strict=True))
 
 

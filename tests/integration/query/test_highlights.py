@@ -136,6 +136,22 @@ class TestWords:
     async def test_in_part(self, archive: Archive, words: str, shown: dict[str, list[str]]) -> None:
         assert await of_one(archive, words, mode=SearchMode.PARTIAL) == shown
 
+    @pytest.mark.parametrize(
+        ("words", "mode"),
+        [
+            ("abcdefgh* re*", SearchMode.FULLTEXT),
+            ("abcdefgh* re*", SearchMode.EXACT),
+            ("abcdefgh re", SearchMode.PARTIAL),
+        ],
+    )
+    async def test_whose_beginnings_are_of_several_lengths(
+        self, archive: Archive, words: str, mode: SearchMode
+    ) -> None:
+        """A word that is shorter than what was asked for is not the beginning of it."""
+        await archive.store("re abcdefgh re", owner="lengths", description=None)
+        shown = {"original_filename": ["[re] [abcdefgh] [re]"]}
+        assert await of_one(archive, words, owner="lengths", mode=mode) == shown
+
     async def test_that_were_corrected(self, archive: Archive, reader: CatalogReader) -> None:
         forgiving = ForgivingSearch(archive.search, reader, Corrections(WordRepository()))
         question = archive.question("кантракт or urgnet", highlight=True)

@@ -32,7 +32,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
         environment={
             "ARTSTORE_QUERY_FAILOVER_SECONDS": "60",
             "ARTSTORE_QUERY_ELEMENT_SILENCE_SECONDS": "3",
-            "ARTSTORE_QUERY_CLIENT_STALLED_SECONDS": "5",
+            "ARTSTORE_QUERY_CLIENT_STALLED_SECONDS": "15",
         },
     )
     system = RunningSystem(tmp_path_factory.mktemp("two-copies"), settings)
@@ -62,65 +62,81 @@ async def stored(account: Account, content: bytes, *elements: str) -> str:
     return file_id
 
 
-async def continued(account: Account, element: str) -> float:
-    metrics = (await account.http.get(f"{account.system.query_url}/metrics")).text
-    name = f'artstore_query_downloads_continued_total{{element="{element}"}} '
-    return sum(float(line.removeprefix(name)) for line in metrics.splitlines() if line.startswith(name))
+class Counts:
+    """What Query counts, all of the same moment."""
 
+    def __init__(self, metrics: str) -> None:
+        self._lines = metrics.splitlines()
 
-async def under_way(account: Account, element_id: str) -> float:
-    metrics = (await account.http.get(f"{account.system.query_url}/metrics")).text
-    name = f'artstore_query_downloads_under_way{{element_id="{element_id}"}} '
-    return sum(float(line.removeprefix(name)) for line in metrics.splitlines() if line.startswith(name))
+    @classmethod
+    async def now(cls, account: Account) -> "Counts":
+        return cls((await account.http.get(f"{account.system.query_url}/metrics")).text)
 
+    def continued(self, element: str) -> float:
+        return self._sum(f'artstore_query_downloads_continued_total{{element="{element}"}} ')
 
-async def serving(account: Account) -> str:
-    """The element that the download under way comes from: one that has just started is no first choice."""
-    [element_id] = [name for name in account.system.element_urls if await under_way(account, name)]
-    return element_id
+    def broken_by_clients(self) -> float:
+        return self._sum('artstore_query_downloads_broken_total{side="client"} ')
+
+    def under_way(self, element_id: str) -> float:
+        return self._sum(f'artstore_query_downloads_under_way{{element_id="{element_id}"}} ')
+
+    def serving(self, account: Account) -> str:
+        """The element that the download under way comes from: one that has just started is no first choice."""
+        [element_id] = [name for name in account.system.element_urls if self.under_way(name)]
+        return element_id
+
+    def _sum(self, name: str) -> float:
+        return sum(float(line.removeprefix(name)) for line in self._lines if line.startswith(name))
 
 
 class TestElementDies:
-    async def read(self, account: Account, file_id: str, headers: dict[str, str]) -> httpx.Response:
-        """The download, in the middle of which the element dies that serves it."""
+    async def read(
+        self, account: Account, file_id: str, headers: dict[str, str]
+    ) -> tuple[httpx.Response, Counts]:
+        """The download, in the middle of which the element dies that serves it, and what was counted by then."""
         url = f"{account.system.query_url}/api/v1/files/{file_id}/download"
         content = bytearray()
+        before: Counts | None = None
         async with account.http.stream("GET", url, headers=headers, timeout=90) as answer:
             async for chunk in answer.aiter_raw():
-                if not content:
-                    await account.system.kill(await serving(account))
+                if before is None:
+                    before = await Counts.now(account)
+                    await account.system.kill(before.serving(account))
                 content += chunk
-        return httpx.Response(answer.status_code, headers=answer.headers, content=bytes(content))
+        assert before is not None
+        return httpx.Response(answer.status_code, headers=answer.headers, content=bytes(content)), before
 
     @pytest.mark.parametrize("first", [0, 10 * MIB])
     async def test_another_goes_on(self, system: RunningSystem, account: Account, first: int) -> None:
         file_id = await stored(account, LARGE, "rw-01", "rw-02")
-        before = await continued(account, "other")
         try:
-            answer = await self.read(account, file_id, {"Range": f"bytes={first}-"} if first else {})
+            answer, before = await self.read(account, file_id, {"Range": f"bytes={first}-"} if first else {})
         finally:
             for name in system.element_urls:
                 await system.start(name)
         assert answer.status_code == (206 if first else 200)
         assert answer.content == LARGE[first:]
-        assert await continued(account, "other") == before + 1
+        assert (await Counts.now(account)).continued("other") == before.continued("other") + 1
 
     async def test_it_goes_on_when_it_is_back(self, system: RunningSystem, account: Account) -> None:
         file_id = await stored(account, LARGE, "rw-01")
-        before = await continued(account, "same")
         reading = asyncio.create_task(self.read(account, file_id, {}))
         await eventually(lambda: system.running_pid("rw-01") is None, "it does not die")
         await system.start("rw-01")
-        assert (await reading).content == LARGE
-        assert await continued(account, "same") == before + 1
+        answer, before = await reading
+        assert answer.content == LARGE
+        assert (await Counts.now(account)).continued("same") == before.continued("same") + 1
 
 
 class TestElementHangs:
     """It is stopped as it is, and neither answers nor breaks off."""
 
-    async def read(self, account: Account, file_id: str, *, begun: bool) -> bytes:
+    async def read(self, account: Account, file_id: str, *, begun: bool) -> tuple[bytes, Counts]:
+        """The bytes, and what was counted when the element was stopped."""
         url = f"{account.system.query_url}/api/v1/files/{file_id}/download"
         content = bytearray()
+        before = await Counts.now(account)
         async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE_SECONDS):
             if not begun:
                 stack.enter_context(paused(account.system.pid("rw-01")))
@@ -128,30 +144,33 @@ class TestElementHangs:
                 assert answer.status_code == 200
                 async for chunk in answer.aiter_raw():
                     if begun and not content:
-                        stack.enter_context(paused(account.system.pid(await serving(account))))
+                        before = await Counts.now(account)
+                        stack.enter_context(paused(account.system.pid(before.serving(account))))
                     content += chunk
-        return bytes(content)
+        return bytes(content), before
 
     @pytest.mark.parametrize("begun", [False, True])
     async def test_another_is_asked(self, account: Account, begun: bool) -> None:
         file_id = await stored(account, LARGE, "rw-01", "rw-02")
-        before = await continued(account, "other")
-        assert await self.read(account, file_id, begun=begun) == LARGE
-        assert await continued(account, "other") == before + begun
+        content, before = await self.read(account, file_id, begun=begun)
+        assert content == LARGE
+        assert (await Counts.now(account)).continued("other") == before.continued("other") + begun
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(account: Account) -> None:
     file_id = await stored(account, LARGE, "rw-02")
     address = urlsplit(account.system.query_url)
+    before = await Counts.now(account)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     try:
         head = f"GET /api/v1/files/{file_id}/download HTTP/1.1\r\nHost: query\r\n"
         writer.write(f"{head}Authorization: Bearer {account.token}\r\n\r\n".encode())
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
-        assert await under_way(account, "rw-02") == 1
 
         async def given_up() -> bool:
-            return await under_way(account, "rw-02") == 0
+            now = await Counts.now(account)
+            grown = now.broken_by_clients() - before.broken_by_clients()
+            return grown == 1 and now.under_way("rw-02") == 0
 
         await eventually(given_up, "the element's connection is held")
         came = 0

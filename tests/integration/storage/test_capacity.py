@@ -47,6 +47,7 @@ async def at(system: RunningSystem) -> AsyncIterator[AtElement]:
     at = AtElement(await system.administrator(), "small")
     yield at
     await system.staging_is_empty()
+    await at.index_has_all()  # also where the element was started a moment ago
     await asyncio.gather(*(delete(at, item["file_id"]) for item in await listed(at)))
     room = await at.told("capacity")
     assert (room["used_bytes"], room["documents"], room["free_bytes"]) == (0, 0, CAPACITY)

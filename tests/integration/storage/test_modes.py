@@ -9,6 +9,7 @@ from artstore.launcher.errors import CannotStart
 from artstore.launcher.settings import Element
 from artstore.wire.elements import ElementAnnouncement, Mode, announcement_key
 from tests.support.elements import AtElement, problem, running_elements
+from tests.support.processes import paused
 from tests.support.redis import redis_of
 from tests.support.system import RunningSystem, eventually
 
@@ -78,12 +79,17 @@ async def forbidden(at: AtElement, mode: Mode, method: str, path: str, **options
     assert all(operation in body["detail"] for operation in ALLOWED[mode])
 
 
+def tells_that_it_is_unannounced(log: str) -> bool:
+    return any(text in log for text in ("not announced yet", "the element cannot announce itself"))
+
+
 @pytest.mark.parametrize("mode", Mode)
 async def test_exactly_what_the_mode_allows(archive: Archive, mode: Mode) -> None:
     await archive.become(mode)
     at, file_id = await archive.at(), archive.document["file_id"]
     report = await at.told("mode")
     assert (report["mode"], report["allowed"]) == (mode, ALLOWED[mode])
+    await at.index_has_all()
 
     assert await at.told(f"files/{file_id}") == archive.document
     assert [item["file_id"] for item in await at.listed()].count(file_id) == 1
@@ -149,12 +155,34 @@ class TestChange:
             await eventually(published, "there is no event of the mode")
 
     async def test_is_announced_before_the_element_is_ready(self, archive: Archive) -> None:
-        """Whoever waited for it need not be told that there is no element."""
+        """Whoever waited for it need not be told that there is no element; but for a Redis that takes longer
+        than the start waits for it, of which the log tells."""
         await archive.system.stop("one")
+        known = len(archive.system.log("one"))
         async with redis_of(archive.system) as redis:
             await redis.delete(announcement_key("one"))
             await archive.start(mode=Mode.RW, confirm_mode="true")
-            assert await redis.exists(announcement_key("one"))
+
+            async def is_announced() -> bool:
+                return bool(await redis.exists(announcement_key("one")))
+
+            at_once, said = await is_announced(), archive.system.log("one")[known:]
+            assert at_once or tells_that_it_is_unannounced(said)
+            await eventually(is_announced, "the element is not announced")
+
+    async def test_starts_beside_a_redis_that_hangs(self, archive: Archive) -> None:
+        await archive.system.stop("one")
+        known = len(archive.system.log("one"))
+        async with redis_of(archive.system) as redis:
+            await redis.delete(announcement_key("one"))
+            with paused(archive.system.pid("redis")):
+                await archive.start(mode=Mode.RW, confirm_mode="true")
+            assert tells_that_it_is_unannounced(archive.system.log("one")[known:])
+
+            async def is_announced() -> bool:
+                return bool(await redis.exists(announcement_key("one")))
+
+            await eventually(is_announced, "the element is not announced")
 
     async def test_stays_after_a_kill(self, archive: Archive) -> None:
         await archive.become(Mode.RW)

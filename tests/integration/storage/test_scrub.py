@@ -406,7 +406,8 @@ class TestRequest:
 
 
 class TestInterrupted:
-    DOCUMENTS = 30
+    DOCUMENTS = 60
+    """A pass lasts 15 seconds, of which it notes every five how far it is."""
 
     @pytest.fixture
     async def slow(self, own_elements: RunningSystem) -> AtElement:
@@ -438,12 +439,12 @@ class TestInterrupted:
     ) -> None:
         begun = await self.begun(slow)
         await own_elements.stop("slow-01")
+        journal = own_elements.root("slow-01") / "scrub" / "journal.jsonl"
+        before = journal.stat().st_size
         await own_elements.start("slow-01")
         went_on = await self.reached(slow, begun["documents"])
         assert (went_on["number"], went_on["begun_at"]) == (begun["number"], begun["begun_at"])
         # What it noted last before the kill is what it may repeat from.
-        journal = own_elements.root("slow-01") / "scrub" / "journal.jsonl"
-        before = journal.stat().st_size
         await eventually(lambda: journal.stat().st_size > before, "nothing is noted")
         noted = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
         reached = max(line["documents"] for line in noted if line["kind"] == "within")

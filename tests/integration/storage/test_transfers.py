@@ -39,7 +39,7 @@ class Mover:
         self, file_id: str, transfer_id: str, element: str = "rw-01", **changes: Any
     ) -> httpx.Response:
         body = {"transfer_id": transfer_id, "source_url": self.source_url, "changes": changes}
-        return await self._ask(element, "PUT", file_id, "copy", json=body)
+        return await self._over(element, file_id, body)
 
     async def move(
         self, file_id: str, transfer_id: str, to: str = "edit-02", source: str = "edit-01"
@@ -47,7 +47,7 @@ class Mover:
         """As ``copy``, for an element from which the document could be deleted."""
         url = self.account.system.element_urls[source]
         body = {"transfer_id": transfer_id, "source_url": url, "source_element_id": source}
-        return await self._ask(to, "PUT", file_id, "copy", json=body)
+        return await self._over(to, file_id, body)
 
     async def withdraw(self, file_id: str) -> bool:
         return bool((await self.withdrawn(file_id))["is_present"])
@@ -57,6 +57,12 @@ class Mover:
         assert answer.status_code == 200, answer.text
         told: dict[str, Any] = answer.json()
         return told
+
+    async def _over(self, element: str, file_id: str, body: dict[str, Any]) -> httpx.Response:
+        """How the copying ended: while it takes long, an element says after a while that it goes on."""
+        while (answer := await self._ask(element, "PUT", file_id, "copy", json=body)).status_code == 202:
+            pass
+        return answer
 
     async def _ask(self, element: str, method: str, file_id: str, what: str, **more: Any) -> httpx.Response:
         url = f"{self.account.system.element_urls[element]}/api/v1/transfers/{file_id}/{what}"
@@ -218,10 +224,11 @@ class TestCopy:
         """From a source that sends its first bytes and no more: the copying ends, and nothing is left."""
         mover = Mover(await elements.create_account(role="OPERATOR"))
         file_id = "01936a2f-0000-7000-8000-0000000000aa"
-        async with stalling_source(file_id, transfer) as (url, reached):
+        async with stalling_source(file_id, transfer) as (url, reached, held):
             mover.source_url = url
             copying = asyncio.create_task(mover.copy(file_id, transfer))
             await reached.wait()
+            held.clear()  # as whoever withdraws does it first: who asks late cannot begin anew
             assert not await mover.withdraw(file_id)
             problem(await copying, "conflict", 409)
         await elements.staging_is_empty()
@@ -375,8 +382,11 @@ async def test_a_target_that_takes_nothing_more_tells_of_what_it_has(
 
 
 @asynccontextmanager
-async def stalling_source(file_id: str, transfer: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
-    """An element that has one document, and never sends it to its end."""
+async def stalling_source(
+    file_id: str, transfer: str
+) -> AsyncIterator[tuple[str, asyncio.Event, asyncio.Event]]:
+    """An element that has one document, and never sends it to its end: its address, an event that says that it
+    was asked for the bytes, and one that says whether it holds the document for the transfer."""
     at = "2026-11-23T12:00:00Z"
     document = {
         "schema_version": "2.0",
@@ -391,12 +401,13 @@ async def stalling_source(file_id: str, transfer: str) -> AsyncIterator[tuple[st
         "checksum": "0" * 64,
         "metadata": {},
         "custom_attributes": {},
-        "transfer_id": transfer,
     }
-    reached, over = asyncio.Event(), asyncio.Event()
+    reached, held, over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    held.set()
 
     async def told(request: web.Request) -> web.Response:
-        return web.json_response(document)
+        mark = transfer if held.is_set() else str(uuid.uuid4())
+        return web.json_response({**document, "transfer_id": mark})
 
     async def download(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -415,7 +426,7 @@ async def stalling_source(file_id: str, transfer: str) -> AsyncIterator[tuple[st
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", reached
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", reached, held
     finally:
         over.set()
         await runner.cleanup()

@@ -42,7 +42,9 @@ class LinkRepository:
         link_id: UUID,
         secret_hash: bytes,
         maker: Maker,
+        latest: int | None,
     ) -> Link:
+        """``latest``: the Unix time at which it ends, if it would be good for longer."""
         row = (
             await db.execute(
                 insert(links)
@@ -55,7 +57,7 @@ class LinkRepository:
                     session_id=maker.session_id,
                     rate_limit=maker.rate_limit,
                     created_at=func.now(),
-                    expires_at=func.now() + timedelta(seconds=new.expires_in),
+                    expires_at=_end(new.expires_in, latest),
                     once=new.once,
                     address=new.address,
                     direct=new.direct,
@@ -113,6 +115,11 @@ class LinkRepository:
             .with_for_update(skip_locked=True)
         )
         await db.execute(delete(links).where(_link.link_id.in_(ended)))
+
+
+def _end(seconds: int, latest: int | None) -> ColumnElement[datetime]:
+    end: ColumnElement[datetime] = func.now() + timedelta(seconds=seconds)
+    return end if latest is None else func.least(end, func.to_timestamp(latest))
 
 
 def _is_good() -> ColumnElement[bool]:

@@ -3,7 +3,6 @@
 import hashlib
 import re
 import secrets
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
@@ -50,9 +49,6 @@ class Links:
                 f"A link that a person makes is good for at most {MAX_LINK_SECONDS_OF_PERSON} seconds.",
                 field="expires_in",
             )
-        if principal.account_end is not None:
-            left = max(0, principal.account_end - int(time.time()))
-            new = new.model_copy(update={"expires_in": min(new.expires_in, left)})
         secret = secrets.token_urlsafe(_SECRET_BYTES)
         maker = Maker(principal.account_id, principal.epoch, principal.session_id, principal.rate_limit)
         async with self._write() as db:
@@ -62,7 +58,9 @@ class Links:
                     ProblemType.TOO_MANY_LINKS,
                     f"The account has {MAX_LINKS} links that are good; end some, or wait until they do.",
                 )
-            link = await self._repository.add(db, new, file_id, uuid4(), _hash(secret), maker)
+            link = await self._repository.add(
+                db, new, file_id, uuid4(), _hash(secret), maker, principal.account_end
+            )
         _log.info("a link was made", link_id=str(link.link_id), file_id=str(file_id))
         return LinkCreated(**link.model_dump(), url=f"/api/v1/links/{secret}/download")
 

@@ -110,6 +110,8 @@ class Highlighter:
                 for sought in forms.get(form, ()):
                     places[sought][position] = start, end
                 for length in lengths:
+                    if length > len(form):
+                        continue
                     sought = form[:length], True
                     if sought in self._words:
                         until = start + length if form is word else end
