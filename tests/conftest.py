@@ -1,15 +1,25 @@
 """What holds for all tests."""
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.examples import EXAMPLES_VARIABLE
 from tests.support.swift import Swift
 
-settings.register_profile("artstore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("artstore")  # a busy machine is no failure
+settings.register_profile(
+    "artstore",
+    # A busy machine is no failure.
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    # A change is judged by what it did, not by what was found this time; a longer run is for finding something new.
+    derandomize=EXAMPLES_VARIABLE not in os.environ,
+    max_examples=int(os.environ.get(EXAMPLES_VARIABLE, "100")),
+)
+settings.load_profile("artstore")
 
 pytest_plugins = ["tests.support.secrecy.plugin"]
 

@@ -14,7 +14,8 @@ import httpx
 from schemathesis import openapi
 from schemathesis.core.failures import FailureGroup
 
-EXAMPLES_VARIABLE = "GENERATED_EXAMPLES"
+from tests.support.examples import EXAMPLES_VARIABLE
+
 EXAMPLES = int(os.environ.get(EXAMPLES_VARIABLE, "5"))
 """For each operation, beside those at the limits of its parameters. The same ones each time, unless said."""
 

@@ -11,8 +11,8 @@ from joserfc.jwk import ECKey
 from artstore.launcher.settings import SystemSettings
 from tests.support.elements import ElementSystem
 from tests.support.forking import fork_server
+from tests.support.system import lift_rate_limit
 
-from .conftest import launched
 from .test_commands import Run
 
 MISSING = "0193a5b0-7c1e-7000-8000-5a3f1b2c4d5e"
@@ -23,7 +23,8 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Of a system that has nothing but Admin, which stands for the others in the profile."""
     folder = tmp_path_factory.mktemp("accounts")
     settings = SystemSettings(default_ports={}, elements=(), durable_database=False)
-    with launched(ElementSystem(folder / "data", settings, fork_server=fork_server())) as system:
+    with ElementSystem(folder / "data", settings, fork_server=fork_server()) as system:
+        lift_rate_limit(system)
         url = system.url("admin")
         told = json.loads(system.folder.profile.read_text()) | {"ingester_url": url, "query_url": url}
         profile = folder / "profile.json"
