@@ -10,9 +10,9 @@ What is read counts as durable only when this returns: the last segment is flush
 may have died between writing and flushing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import count, zip_longest
 from pathlib import Path
 
 from artstore.engine.durable import flush_folder
@@ -152,15 +152,28 @@ def _settle(pieces: Sequence[Piece]) -> list[Segment]:
 
 
 def _well_named(piece: Piece) -> Path:
-    """A segment of a wrong name would be overwritten by the one that the name belongs to."""
-    path = piece.path.with_name(piece.proper_name)
-    if path == piece.path:
-        return path
-    if path.exists():
-        path = piece.path.with_name(f"{path.stem}-{piece.header.salt.hex()}.log")
-    piece.path.rename(path)
-    flush_folder(path.parent)
-    return path
+    """A segment of a wrong name would be overwritten by the one that the name belongs to.
+
+    Where that name is taken it gets one that is free: no file is renamed over another, which may have records
+    that it lacks.
+    """
+    for name in _names(piece):
+        path = piece.path.with_name(name)
+        if path == piece.path:
+            return path
+        if not path.exists():
+            piece.path.rename(path)
+            flush_folder(path.parent)
+            return path
+    raise AssertionError("there is always another name")
+
+
+def _names(piece: Piece) -> Iterator[str]:
+    """In the order in which pieces of the same records are read."""
+    yield piece.proper_name
+    other = f"{piece.proper_name.removesuffix('.log')}-{piece.header.salt.hex()}"
+    yield f"{other}.log"
+    yield from (f"{other}_{number}.log" for number in count(2))
 
 
 def _passed_everywhere(checkpoint: Checkpoint | None) -> int:

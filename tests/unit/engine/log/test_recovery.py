@@ -286,6 +286,19 @@ class TestSegments:
         again = recovered(folder)
         assert again[0] == texts
 
+    def test_none_is_renamed_over_another(self, folder: Path) -> None:
+        """Of two copies of a segment one is torn, and a third file has their name."""
+        write_log(folder, LETTERS, segment_bytes=150)
+        before = segments(folder)
+        shutil.copy(before[1], folder / f"{98:020d}.log")
+        shutil.copy(before[1], torn := folder / f"{99:020d}.log")
+        cut(torn, HEADER_BYTES + 5)
+        before[2].rename(before[1])
+
+        for _ in range(3):
+            assert "".join(recovered(folder)[0].values()) == "abcdefg"
+            assert len(segments(folder)) == len(before) + 1
+
     def test_a_copy_adds_nothing(self, folder: Path) -> None:
         write_log(folder, LETTERS, segment_bytes=150)
         shutil.copy(segments(folder)[0], folder / f"{99:020d}.log")
