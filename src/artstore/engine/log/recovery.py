@@ -157,23 +157,20 @@ def _well_named(piece: Piece) -> Path:
     Where that name is taken it gets one that is free: no file is renamed over another, which may have records
     that it lacks.
     """
-    for name in _names(piece):
-        path = piece.path.with_name(name)
-        if path == piece.path:
-            return path
-        if not path.exists():
-            piece.path.rename(path)
-            flush_folder(path.parent)
-            return path
-    raise AssertionError("there is always another name")
+    paths = (piece.path.with_name(name) for name in _names(piece))
+    path = next(path for path in paths if path == piece.path or not path.exists())
+    if path != piece.path:
+        piece.path.rename(path)
+        flush_folder(path.parent)
+    return path
 
 
 def _names(piece: Piece) -> Iterator[str]:
-    """In the order in which pieces of the same records are read."""
+    """Its own and others without end, which are read in this order where their records are the same."""
     yield piece.proper_name
     other = f"{piece.proper_name.removesuffix('.log')}-{piece.header.salt.hex()}"
     yield f"{other}.log"
-    yield from (f"{other}_{number}.log" for number in count(2))
+    yield from (f"{other}_{number:03d}.log" for number in count(2))
 
 
 def _passed_everywhere(checkpoint: Checkpoint | None) -> int:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artstore.engine.log.header import decode_header
+from artstore.engine.log.header import HEADER_BYTES, decode_header
 from artstore.engine.log.scan import Found, scan_segment
 from tests.support.engines import IN_MEMORY
 from tests.unit.engine.log.writing import checkpoint_at, flip, recovered, segments, write_log
@@ -101,12 +101,18 @@ def check(folder: Path, last_known: int) -> None:
 def is_as_if_unwritten(before: list[bytes], texts: dict[int, str], last_known: int) -> bool:
     """Whether only the last records are gone, for the zeros of room, and nobody was told that they are durable.
 
-    A crash before the flush of what was written last leaves the same. A segment that was cut is too short for it.
+    A crash before the flush of what was written last leaves the same. A segment that was cut is too short for it,
+    and one in which anything but zeros follows tells of what was there.
     """
-    sizes = {header: len(data) for data in before if (header := decode_header(data)[0]) is not None}
-    last = max(sizes, key=lambda header: header.first_lsn, default=None)
-    is_beginning = [*texts] == [*range(1, len(texts) + 1)] and len(texts) >= last_known
-    return is_beginning and last is not None and sizes[last] >= last.room
+    if [*texts] != [*range(1, len(texts) + 1)] or len(texts) < last_known:
+        return False
+    pieces = [(header, data) for data in before if (header := decode_header(data)[0]) is not None]
+    last, data = max(pieces, key=lambda piece: (piece[0].first_lsn, len(piece[1])), default=(None, b""))
+    if last is None or len(data) < last.room:
+        return False
+    items = scan_segment(data, last.first_lsn, last.salt)
+    ends = [item.offset + item.record.size for item in items if isinstance(item, Found)]
+    return not data[max(ends, default=HEADER_BYTES) :].strip(b"\0")
 
 
 def is_in_two_parts(data: bytes, haystack: bytes) -> bool:
