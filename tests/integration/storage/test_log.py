@@ -126,7 +126,6 @@ class TestReport:
 class TestReadAtOnce:
     async def test_whatever_the_files_lag(self, at: AtElement, system: RunningSystem) -> None:
         async with started_with(system, failpoints="files.before_batch=raise"):
-            await at.index_has_all()
             contents = [b"small", LARGE]
             stored = [await at.store(content=content) for content in contents]
             gone = await at.store(content=b"gone")

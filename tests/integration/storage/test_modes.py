@@ -89,7 +89,6 @@ async def test_exactly_what_the_mode_allows(archive: Archive, mode: Mode) -> Non
     at, file_id = await archive.at(), archive.document["file_id"]
     report = await at.told("mode")
     assert (report["mode"], report["allowed"]) == (mode, ALLOWED[mode])
-    await at.index_has_all()
 
     assert await at.told(f"files/{file_id}") == archive.document
     assert [item["file_id"] for item in await at.listed()].count(file_id) == 1
